@@ -1,0 +1,345 @@
+//! The loops: unrolling, tails, alignment, streaming stores. Written once, for every kernel and
+//! every instruction set.
+//!
+//! Loops here and in the kernels count, they don't chain iterators: what the standard library
+//! marks `#[inline]` may yet stay outside a frame as large as these.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "iterators are not #[inline(always)]"
+)]
+
+use crate::simd::{Byte, Simd};
+use bytemuck::Pod;
+use core::marker::PhantomData;
+
+/// Elements after which a kernel's watch is read, and a group with an alarm done again.
+const GROUP: usize = 256;
+
+/// Bytes of input and output from which on the caches are taken to be too small: stores go past
+/// them, and loads are asked for early.
+const BIG: usize = 64 << 20;
+
+/// How far ahead loads are asked for, in bytes.
+const AHEAD: usize = 4096;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Elements of the longest quad.
+const MAX_STEP: usize = 64;
+
+/// What a kernel reads: how a quad of it comes from memory.
+pub(crate) trait Load: Copy {
+    type Item: Pod;
+    type Quad<S: Simd>: Copy;
+
+    /// `from` has `STEP` elements.
+    fn load<S: Simd>(self, s: S, from: &[Self::Item]) -> Self::Quad<S>;
+    /// `from` has at most as many; the first of them, or a zero, stands for the others.
+    fn load_partial<S: Simd>(self, s: S, from: &[Self::Item]) -> Self::Quad<S>;
+}
+
+/// What a kernel writes: how a quad of it goes to memory.
+pub(crate) trait Store {
+    type Item: Pod;
+    type Quad<S: Simd>: Copy;
+
+    /// `to` has `STEP` elements.
+    fn store<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
+    /// `to` has `STEP` elements; past the caches, if it is aligned.
+    fn stream<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
+    /// `to` has at most as many.
+    fn store_partial<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
+}
+
+/// Which of `len` elements are in the quad's vector `i`.
+#[inline(always)]
+fn lanes<S: Simd>(i: usize, len: usize) -> core::ops::Range<usize> {
+    (i * S::LANES).min(len)..((i + 1) * S::LANES).min(len)
+}
+
+/// A quad of f32: four vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Floats;
+
+/// A quad of codes: one vector of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Codes<Q>(PhantomData<Q>);
+
+/// A quad of codes less a zero point: four vectors of i32. `AFFINE`: the zero point is not 0.
+#[derive(Clone, Copy)]
+pub(crate) struct Offsets<Q, const AFFINE: bool> {
+    pub(crate) zero_point: Q,
+}
+
+impl<Q> Codes<Q> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
+impl Load for Floats {
+    type Item = f32;
+    type Quad<S: Simd> = [S::F32; 4];
+
+    #[inline(always)]
+    fn load<S: Simd>(self, s: S, from: &[f32]) -> [S::F32; 4] {
+        let mut quad = [s.splat_f32(0.0); 4];
+        for i in 0..4 {
+            quad[i] = s.load_f32(&from[i * S::LANES..][..S::LANES]);
+        }
+        quad
+    }
+
+    #[inline(always)]
+    fn load_partial<S: Simd>(self, s: S, from: &[f32]) -> [S::F32; 4] {
+        let fill = if from.is_empty() { 0.0 } else { from[0] };
+        let mut quad = [s.splat_f32(fill); 4];
+        for i in 0..4 {
+            quad[i] = s.load_f32_partial(&from[lanes::<S>(i, from.len())], fill);
+        }
+        quad
+    }
+}
+
+impl Store for Floats {
+    type Item = f32;
+    type Quad<S: Simd> = [S::F32; 4];
+
+    #[inline(always)]
+    fn store<S: Simd>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
+        for i in 0..4 {
+            s.store_f32(quad[i], &mut to[i * S::LANES..][..S::LANES]);
+        }
+    }
+
+    #[inline(always)]
+    fn stream<S: Simd>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
+        for i in 0..4 {
+            s.stream_f32(quad[i], &mut to[i * S::LANES..][..S::LANES]);
+        }
+    }
+
+    #[inline(always)]
+    fn store_partial<S: Simd>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
+        for i in 0..4 {
+            let lanes = lanes::<S>(i, to.len());
+            s.store_f32_partial(quad[i], &mut to[lanes]);
+        }
+    }
+}
+
+impl<Q: Byte> Load for Codes<Q> {
+    type Item = Q;
+    type Quad<S: Simd> = S::U8;
+
+    #[inline(always)]
+    fn load<S: Simd>(self, s: S, from: &[Q]) -> S::U8 {
+        s.load_u8(bytemuck::must_cast_slice(from))
+    }
+
+    #[inline(always)]
+    fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> S::U8 {
+        s.load_u8_partial(bytemuck::must_cast_slice(from))
+    }
+}
+
+impl<Q: Byte> Store for Codes<Q> {
+    type Item = Q;
+    type Quad<S: Simd> = S::U8;
+
+    #[inline(always)]
+    fn store<S: Simd>(s: S, quad: S::U8, to: &mut [Q]) {
+        s.store_u8(quad, bytemuck::must_cast_slice_mut(to));
+    }
+
+    #[inline(always)]
+    fn stream<S: Simd>(s: S, quad: S::U8, to: &mut [Q]) {
+        s.stream_u8(quad, bytemuck::must_cast_slice_mut(to));
+    }
+
+    #[inline(always)]
+    fn store_partial<S: Simd>(s: S, quad: S::U8, to: &mut [Q]) {
+        s.store_u8_partial(quad, bytemuck::must_cast_slice_mut(to));
+    }
+}
+
+impl<Q: Byte, const AFFINE: bool> Load for Offsets<Q, AFFINE> {
+    type Item = Q;
+    type Quad<S: Simd> = [S::I32; 4];
+
+    #[inline(always)]
+    fn load<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
+        let from = bytemuck::must_cast_slice(from);
+        if AFFINE {
+            Q::widen_sub(s, from, self.zero_point)
+        } else {
+            Q::widen(s, from)
+        }
+    }
+
+    #[inline(always)]
+    fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
+        let mut buffer = [Q::zeroed(); MAX_STEP];
+        s.store_u8(
+            s.load_u8_partial(bytemuck::must_cast_slice(from)),
+            bytemuck::must_cast_slice_mut(&mut buffer[..S::STEP]),
+        );
+        self.load(s, &buffer[..S::STEP])
+    }
+}
+
+/// An elementwise kernel.
+pub(crate) trait Map<S: Simd> {
+    type In: Load;
+    type Out: Store;
+
+    fn input(&self) -> Self::In;
+
+    fn step(&mut self, s: S, x: Quad<Self::In, S>) -> <Self::Out as Store>::Quad<S>;
+
+    /// Whether a step since the last call may have given a wrong result.
+    #[inline(always)]
+    fn alarmed(&mut self, _s: S) -> bool {
+        false
+    }
+
+    /// As `step`, without alarm: right for every input, and slower.
+    #[inline(always)]
+    fn careful_step(&mut self, s: S, x: Quad<Self::In, S>) -> <Self::Out as Store>::Quad<S> {
+        self.step(s, x)
+    }
+}
+
+type Quad<L, S> = <L as Load>::Quad<S>;
+type In<M, S> = <<M as Map<S>>::In as Load>::Item;
+type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
+
+/// Runs a kernel from `x` to `out`, which have the same length.
+///
+/// The last step overlaps the one before it, instead of being shorter; only a slice of less than
+/// a step is loaded and stored in part.
+#[inline(always)]
+pub(crate) fn map<S: Simd, M: Map<S>>(s: S, kernel: &mut M, x: &[In<M, S>], out: &mut [Out<M, S>]) {
+    let out = &mut out[..x.len()];
+    if x.len() < S::STEP {
+        let quad = kernel.input().load_partial(s, x);
+        let mut result = kernel.step(s, quad);
+        if kernel.alarmed(s) {
+            result = kernel.careful_step(s, quad);
+        }
+        M::Out::store_partial(s, result, out);
+    } else if size_of_val(x) + size_of_val(out) < BIG {
+        groups::<S, M, false>(s, kernel, x, out);
+    } else {
+        groups::<S, M, true>(s, kernel, x, out);
+        s.fence();
+    }
+}
+
+/// Group after group, at least a step.
+#[inline(always)]
+fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
+    s: S,
+    kernel: &mut M,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+) {
+    // Stores that straddle cache lines cost more than loads that do, so the first group ends where
+    // the output is aligned.
+    let unaligned = out.as_ptr().align_offset(LINE);
+    let mut end = if unaligned > 0 && x.len() >= GROUP {
+        unaligned
+    } else {
+        GROUP.min(x.len())
+    };
+    let mut start = 0;
+    loop {
+        steps::<S, M, IS_BIG, false>(s, kernel, x, out, start, end);
+        if kernel.alarmed(s) {
+            steps::<S, M, IS_BIG, true>(s, kernel, x, out, start, end);
+        }
+        if end == x.len() {
+            break;
+        }
+        start = end;
+        end = (start + GROUP).min(x.len());
+    }
+}
+
+/// The elements from `start` to `end`, in whole steps: it may be more, but not beyond the slices.
+#[inline(always)]
+fn steps<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
+    s: S,
+    kernel: &mut M,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+    start: usize,
+    end: usize,
+) {
+    let last = x.len() - S::STEP;
+    let mut at = start;
+    while at < end {
+        let (x, out) = (
+            &x[at.min(last)..][..S::STEP],
+            &mut out[at.min(last)..][..S::STEP],
+        );
+        if IS_BIG {
+            let lines = size_of_val(x) / LINE;
+            for i in 0..lines {
+                s.prefetch(x.as_ptr().cast::<u8>().wrapping_add(AHEAD + i * LINE));
+            }
+        }
+        let quad = kernel.input().load(s, x);
+        let result = if CAREFUL {
+            kernel.careful_step(s, quad)
+        } else {
+            kernel.step(s, quad)
+        };
+        if IS_BIG {
+            M::Out::stream(s, result, out);
+        } else {
+            M::Out::store(s, result, out);
+        }
+        at += S::STEP;
+    }
+}
+
+/// Runs an elementwise kernel over `data` in place. Doing an element twice must change nothing.
+#[inline(always)]
+pub(crate) fn map_in_place<S: Simd, T: Pod, L, M>(s: S, kernel: &mut M, data: &mut [T])
+where
+    L: Load<Item = T> + Store<Item = T>,
+    M: Map<S, In = L, Out = L>,
+{
+    let input = kernel.input();
+    if data.len() < S::STEP {
+        let quad = input.load_partial(s, data);
+        return L::store_partial(s, kernel.step(s, quad), data);
+    }
+    let last = data.len() - S::STEP;
+    let mut at = 0;
+    while at < data.len() {
+        let data = &mut data[at.min(last)..][..S::STEP];
+        let quad = input.load(s, data);
+        L::store(s, kernel.step(s, quad), data);
+        at += S::STEP;
+    }
+}
+
+/// A kernel that makes one result of many f32. Taking an element twice must change nothing.
+pub(crate) trait Reduce<S: Simd> {
+    fn step(&mut self, s: S, x: [S::F32; 4]);
+}
+
+/// Shows a kernel each element of `x` at least once.
+#[inline(always)]
+pub(crate) fn reduce<S: Simd, R: Reduce<S>>(s: S, kernel: &mut R, x: &[f32]) {
+    if x.len() < S::STEP {
+        return kernel.step(s, Floats.load_partial(s, x));
+    }
+    let last = x.len() - S::STEP;
+    let mut at = 0;
+    while at < x.len() {
+        kernel.step(s, Floats.load(s, &x[at.min(last)..][..S::STEP]));
+        at += S::STEP;
+    }
+}

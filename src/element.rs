@@ -1,0 +1,103 @@
+//! The types of codes.
+
+use bytemuck::Pod;
+use core::fmt::{Debug, Display};
+
+/// A type of 8-bit codes: `u8` or `i8`.
+///
+/// The trait is sealed: the kernels exist for these two types only.
+pub trait Code: sealed::Sealed + Pod + Ord + Debug + Display + Send + Sync {
+    /// The lowest code, 0 or −128.
+    const MIN: Self;
+    /// The highest code, 255 or 127.
+    const MAX: Self;
+}
+
+impl Code for u8 {
+    const MIN: Self = u8::MIN;
+    const MAX: Self = u8::MAX;
+}
+
+impl Code for i8 {
+    const MIN: Self = i8::MIN;
+    const MAX: Self = i8::MAX;
+}
+
+pub(crate) mod sealed {
+    /// Codes to write to, with their type as a value.
+    ///
+    /// A generic public function is compiled in the caller's crate, by the caller's settings. It
+    /// hands its slices over in this form, to a function that is not generic: so the kernels are
+    /// compiled once, in this crate, by this crate's settings.
+    #[derive(Debug)]
+    pub enum CodesMut<'a> {
+        U8(&'a mut [u8]),
+        I8(&'a mut [i8]),
+    }
+
+    /// Codes to read from, with their type as a value; see [`CodesMut`].
+    #[derive(Clone, Copy, Debug)]
+    pub enum Codes<'a> {
+        U8(&'a [u8]),
+        I8(&'a [i8]),
+    }
+
+    pub trait Sealed: Sized {
+        /// The lowest code of a symmetric scheme: 0, or −127.
+        const SYMMETRIC_MIN: Self;
+
+        fn to_i32(self) -> i32;
+        /// `code` saturated to the type.
+        fn saturate(code: i32) -> Self;
+        fn erase(codes: &[Self]) -> Codes<'_>;
+        fn erase_mut(codes: &mut [Self]) -> CodesMut<'_>;
+    }
+
+    impl Sealed for u8 {
+        const SYMMETRIC_MIN: Self = 0;
+
+        #[inline(always)]
+        fn to_i32(self) -> i32 {
+            self.into()
+        }
+
+        #[inline(always)]
+        fn saturate(code: i32) -> Self {
+            code.clamp(0, 255) as u8
+        }
+
+        #[inline(always)]
+        fn erase(codes: &[Self]) -> Codes<'_> {
+            Codes::U8(codes)
+        }
+
+        #[inline(always)]
+        fn erase_mut(codes: &mut [Self]) -> CodesMut<'_> {
+            CodesMut::U8(codes)
+        }
+    }
+
+    impl Sealed for i8 {
+        const SYMMETRIC_MIN: Self = -127;
+
+        #[inline(always)]
+        fn to_i32(self) -> i32 {
+            self.into()
+        }
+
+        #[inline(always)]
+        fn saturate(code: i32) -> Self {
+            code.clamp(-128, 127) as i8
+        }
+
+        #[inline(always)]
+        fn erase(codes: &[Self]) -> Codes<'_> {
+            Codes::I8(codes)
+        }
+
+        #[inline(always)]
+        fn erase_mut(codes: &mut [Self]) -> CodesMut<'_> {
+            CodesMut::I8(codes)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use core::fmt;
+
+/// What is wrong with an argument. Each message names the offending numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Input and output have different lengths.
+    Length {
+        /// Elements of the input.
+        input: usize,
+        /// Elements of the output.
+        output: usize,
+    },
+    /// The scale is NaN, infinite, or below [`MIN_SCALE`](crate::MIN_SCALE) (so too if it is
+    /// negative or zero).
+    Scale {
+        /// The scale that was given.
+        scale: f32,
+    },
+    /// The code farthest from the zero point would dequantize to infinity.
+    Overflow {
+        /// The scale that was given.
+        scale: f32,
+        /// The distance of the farthest code from the zero point.
+        distance: u32,
+    },
+    /// The range has a NaN or infinite end, or its minimum is above its maximum.
+    Range {
+        /// The minimum that was given.
+        min: f32,
+        /// The maximum that was given.
+        max: f32,
+    },
+    /// The codes to use are empty, or don't include the zero point (of a symmetric scheme: 0).
+    Codes {
+        /// The lowest code that was given.
+        lo: i32,
+        /// The highest code that was given.
+        hi: i32,
+        /// The zero point that must lie between them.
+        zero_point: i32,
+    },
+    /// An affine scheme needs at least two codes.
+    TooFewCodes {
+        /// The lowest code that was given.
+        lo: i32,
+        /// The highest code that was given.
+        hi: i32,
+    },
+    /// A symmetric scheme has no codes for this side of the range: a negative minimum with
+    /// unsigned codes, for instance.
+    OneSided {
+        /// The end of the range that no code reaches.
+        bound: f32,
+        /// The lowest code in use.
+        lo: i32,
+        /// The highest code in use.
+        hi: i32,
+    },
+    /// This is not the name of a tier.
+    UnknownTier,
+    /// The tier exists, but this CPU (or this build, without the feature `std`) does not have it.
+    UnavailableTier {
+        /// The tier's name.
+        name: &'static str,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Length { input, output } => {
+                write!(f, "input has {input} elements, output {output}")
+            }
+            Self::Scale { scale } => write!(
+                f,
+                "scale {scale:e} is not a finite number of at least {:e}",
+                crate::MIN_SCALE
+            ),
+            Self::Overflow { scale, distance } => write!(
+                f,
+                "scale {scale:e} times {distance}, the farthest code's distance from the zero \
+                 point, is beyond f32"
+            ),
+            Self::Range { min, max } => {
+                write!(
+                    f,
+                    "[{min:e}, {max:e}] is not a finite range with min <= max"
+                )
+            }
+            Self::Codes { lo, hi, zero_point } => {
+                write!(
+                    f,
+                    "the codes {lo}..={hi} don't include the zero point {zero_point}"
+                )
+            }
+            Self::TooFewCodes { lo, hi } => {
+                write!(
+                    f,
+                    "an affine scheme needs two codes or more, not {lo}..={hi}"
+                )
+            }
+            Self::OneSided { bound, lo, hi } => write!(
+                f,
+                "a symmetric scheme with codes {lo}..={hi} has none on the side of {bound:e}"
+            ),
+            Self::UnknownTier => {
+                write!(
+                    f,
+                    "no such tier; there are {}",
+                    crate::tier::Names(crate::Tier::NAMES)
+                )
+            }
+            Self::UnavailableTier { name } => {
+                write!(f, "tier {name} is not available here; these are:")?;
+                crate::Tier::available().try_for_each(|tier| write!(f, " {tier}"))
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// `Ok` if an operation's input and output have the same length.
+pub(crate) fn same_length(input: usize, output: usize) -> Result<(), Error> {
+    if input == output {
+        Ok(())
+    } else {
+        Err(Error::Length { input, output })
+    }
+}

@@ -1,0 +1,126 @@
+//! `y = (q − z) · s`
+
+use crate::drive::{Floats, Map, Offsets, map};
+use crate::element::{Code, sealed};
+use crate::error::{Error, same_length};
+use crate::params::QuantParams;
+use crate::reference;
+use crate::simd::{Byte, Simd};
+use crate::tier::{Operation, Tier};
+
+/// Dequantizes: `out[i] = (codes[i] − z) · s`.
+///
+/// The difference is exact, as an integer; the product is rounded to f32 once. This is ONNX
+/// `DequantizeLinear`.
+///
+/// # Errors
+/// [`Error::Length`] if `codes` and `out` differ in length.
+///
+/// ```
+/// # use zeropoint::{QuantParams, dequantize};
+/// let params = QuantParams::<u8>::new(2.0, 128)?;
+/// let mut values = [0.0; 4];
+/// dequantize(&[0, 3, 128, 255], params, &mut values)?;
+/// assert_eq!(values, [-256.0, -250.0, 0.0, 254.0]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn dequantize<Q: Code>(
+    codes: &[Q],
+    params: QuantParams<Q>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    Tier::best().dequantize(codes, params, out)
+}
+
+impl Tier {
+    /// [`dequantize`](crate::dequantize()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn dequantize<Q: Code>(
+        self,
+        codes: &[Q],
+        params: QuantParams<Q>,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
+        same_length(codes.len(), out.len())?;
+        compiled(self, Q::erase(codes), params.cast(), out)
+    }
+}
+
+fn compiled(
+    tier: Tier,
+    codes: sealed::Codes<'_>,
+    params: QuantParams<u8>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    match codes {
+        sealed::Codes::U8(codes) => tier.run(Dequantize { codes, params, out }),
+        sealed::Codes::I8(codes) => tier.run(Dequantize {
+            codes,
+            params: params.cast::<i8>(),
+            out,
+        }),
+    }
+}
+
+struct Dequantize<'a, Q> {
+    codes: &'a [Q],
+    params: QuantParams<Q>,
+    out: &'a mut [f32],
+}
+
+impl<Q: Byte> Operation for Dequantize<'_, Q> {
+    type Output = Result<(), Error>;
+
+    fn scalar(self) -> Result<(), Error> {
+        reference::dequantize(self.codes, self.params, self.out)
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(self, s: S) -> Result<(), Error> {
+        if self.params.zero_point() == Q::zeroed() {
+            self.map::<S, false>(s);
+        } else {
+            self.map::<S, true>(s);
+        }
+        Ok(())
+    }
+}
+
+impl<Q: Byte> Dequantize<'_, Q> {
+    #[inline(always)]
+    fn map<S: Simd, const AFFINE: bool>(self, s: S) {
+        let mut kernel = Kernel::<S, Q, AFFINE> {
+            zero_point: self.params.zero_point(),
+            scale: s.splat_f32(self.params.scale()),
+        };
+        map(s, &mut kernel, self.codes, self.out);
+    }
+}
+
+struct Kernel<S: Simd, Q, const AFFINE: bool> {
+    zero_point: Q,
+    scale: S::F32,
+}
+
+impl<S: Simd, Q: Byte, const AFFINE: bool> Map<S> for Kernel<S, Q, AFFINE> {
+    type In = Offsets<Q, AFFINE>;
+    type Out = Floats;
+
+    #[inline(always)]
+    fn input(&self) -> Offsets<Q, AFFINE> {
+        Offsets {
+            zero_point: self.zero_point,
+        }
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, offsets: [S::I32; 4]) -> [S::F32; 4] {
+        let mut y = [self.scale; 4];
+        for i in 0..4 {
+            y[i] = s.mul(s.to_f32(offsets[i]), self.scale);
+        }
+        y
+    }
+}

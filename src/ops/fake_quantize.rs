@@ -1,0 +1,127 @@
+//! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
+
+use super::quotient::{Divided, Product, Quotient, quotient_limit};
+use crate::drive::{Floats, Map, map};
+use crate::element::{Code, sealed::Sealed};
+use crate::error::{Error, same_length};
+use crate::params::QuantParams;
+use crate::reference;
+use crate::simd::Simd;
+use crate::tier::{Operation, Tier};
+
+/// Quantizes and dequantizes in one pass, without codes: what `x` becomes by quantization.
+///
+/// The result is [`dequantize`](crate::dequantize()) of [`quantize`](crate::quantize()), bit for
+/// bit.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length.
+///
+/// ```
+/// # use zeropoint::{QuantParams, fake_quantize};
+/// let params = QuantParams::<i8>::new(0.5, 0)?;
+/// let mut y = [0.0; 4];
+/// fake_quantize(&[0.7, -0.3, 100.0, f32::NAN], params, &mut y)?;
+/// assert_eq!(y, [0.5, -0.5, 63.5, 0.0]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn fake_quantize<Q: Code>(
+    x: &[f32],
+    params: QuantParams<Q>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    Tier::best().fake_quantize(x, params, out)
+}
+
+impl Tier {
+    /// [`fake_quantize`](crate::fake_quantize()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fake_quantize<Q: Code>(
+        self,
+        x: &[f32],
+        params: QuantParams<Q>,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
+        same_length(x.len(), out.len())?;
+        compiled(self, x, params.to_unsigned(), out)
+    }
+}
+
+fn compiled(tier: Tier, x: &[f32], params: QuantParams<u8>, out: &mut [f32]) -> Result<(), Error> {
+    tier.run(FakeQuantize { x, params, out })
+}
+
+struct FakeQuantize<'a> {
+    x: &'a [f32],
+    params: QuantParams<u8>,
+    out: &'a mut [f32],
+}
+
+impl Operation for FakeQuantize<'_> {
+    type Output = Result<(), Error>;
+
+    fn scalar(self) -> Result<(), Error> {
+        reference::fake_quantize(self.x, self.params, self.out)
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(self, s: S) -> Result<(), Error> {
+        match self.params.reciprocal() {
+            Some(r) => self.map(s, Product::new(s, r)),
+            None => {
+                let quotient = Divided::new(s, self.params.scale());
+                self.map(s, quotient);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FakeQuantize<'_> {
+    #[inline(always)]
+    fn map<S: Simd>(self, s: S, quotient: impl Quotient<S>) {
+        let scale = self.params.scale();
+        let zero_point = self.params.zero_point().to_i32();
+        let (lo, hi) = self.params.codes().into_inner();
+        let mut kernel = Kernel {
+            quotient,
+            limit: s.splat_f32(quotient_limit(scale)),
+            scale: s.splat_f32(scale),
+            lo: s.splat_f32((lo.to_i32() - zero_point) as f32),
+            hi: s.splat_f32((hi.to_i32() - zero_point) as f32),
+        };
+        map(s, &mut kernel, self.x, self.out);
+    }
+}
+
+struct Kernel<S: Simd, D> {
+    quotient: D,
+    limit: S::F32,
+    scale: S::F32,
+    lo: S::F32,
+    hi: S::F32,
+}
+
+impl<S: Simd, D: Quotient<S>> Map<S> for Kernel<S, D> {
+    type In = Floats;
+    type Out = Floats;
+
+    #[inline(always)]
+    fn input(&self) -> Floats {
+        Floats
+    }
+
+    /// `clamp(rne(x / s), lo − z, hi − z) · s`. The bounds are integers, so clamping may come
+    /// first; and by way of an integer a −0.0 becomes +0.0.
+    #[inline(always)]
+    fn step(&mut self, s: S, mut x: [S::F32; 4]) -> [S::F32; 4] {
+        for i in 0..4 {
+            let quotient = self.quotient.careful(s, x[i], self.limit);
+            let offset = s.round(s.clamp(quotient, self.lo, self.hi));
+            x[i] = s.mul(s.to_f32(offset), self.scale);
+        }
+        x
+    }
+}

@@ -1,0 +1,119 @@
+//! `min = minᵢ xᵢ`, `max = maxᵢ xᵢ`
+
+use crate::drive::{Reduce, reduce};
+use crate::params::Range;
+use crate::reference;
+use crate::simd::Simd;
+use crate::tier::{Operation, Tier};
+
+/// The smallest and the largest element of `x`.
+///
+/// NaN are ignored, ±∞ are ordinary values, and a zero is reported as +0.0. `None` if nothing is
+/// left: `x` is empty, or all NaN.
+///
+/// ```
+/// # use zeropoint::{Range, min_max};
+/// assert_eq!(min_max(&[3.0, f32::NAN, -1.0]), Some(Range::new(-1.0, 3.0)));
+/// assert_eq!(min_max(&[f32::NAN]), None);
+/// ```
+#[must_use]
+pub fn min_max(x: &[f32]) -> Option<Range> {
+    Tier::best().min_max(x)
+}
+
+impl Tier {
+    /// [`min_max`](crate::min_max()) on this tier.
+    #[must_use]
+    pub fn min_max(self, x: &[f32]) -> Option<Range> {
+        self.run(MinMax { x })
+    }
+}
+
+struct MinMax<'a> {
+    x: &'a [f32],
+}
+
+/// Elements after which the quick form's result is checked.
+const CHUNK: usize = 16 << 10;
+
+impl Operation for MinMax<'_> {
+    type Output = Option<Range>;
+
+    fn scalar(self) -> Option<Range> {
+        reference::min_max(self.x)
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(self, s: S) -> Option<Range> {
+        let mut total = Range::new(f32::INFINITY, f32::NEG_INFINITY);
+        let mut quick = true;
+        for x in self.x.chunks(CHUNK) {
+            // What the quick form can't do is likely to come again: a tensor of negative numbers.
+            let mut range = total;
+            if quick {
+                (range, quick) = quick_range(s, x);
+            }
+            if !quick {
+                range = careful_range(s, x);
+            }
+            total = total.union(range);
+        }
+        let found = total.min < f32::INFINITY || total.max > f32::NEG_INFINITY;
+        found.then(|| Range::new(total.min + 0.0, total.max + 0.0))
+    }
+}
+
+/// The range of `x`, and whether it is right.
+#[inline(always)]
+fn quick_range<S: Simd>(s: S, x: &[f32]) -> (Range, bool) {
+    let mut found = Extremes::<S, true>::nothing(s);
+    reduce(s, &mut found, x);
+    let [a, b, c, d] = found.min;
+    let min = s.quick_min(s.quick_min(a, b), s.quick_min(c, d));
+    let [a, b, c, d] = found.max;
+    let max = s.quick_max(s.quick_max(a, b), s.quick_max(c, d));
+    let (min, max) = (s.quick_reduce_min(min), s.quick_reduce_max(max));
+    (Range::new(min, max), s.quick_holds(min, max))
+}
+
+/// The range of `x`.
+#[inline(always)]
+fn careful_range<S: Simd>(s: S, x: &[f32]) -> Range {
+    let mut found = Extremes::<S, false>::nothing(s);
+    reduce(s, &mut found, x);
+    let [a, b, c, d] = found.min;
+    let min = s.min(s.min(a, b), s.min(c, d));
+    let [a, b, c, d] = found.max;
+    let max = s.max(s.max(a, b), s.max(c, d));
+    Range::new(s.reduce_min(min), s.reduce_max(max))
+}
+
+struct Extremes<S: Simd, const QUICK: bool> {
+    min: [S::F32; 4],
+    max: [S::F32; 4],
+}
+
+impl<S: Simd, const QUICK: bool> Extremes<S, QUICK> {
+    #[inline(always)]
+    fn nothing(s: S) -> Self {
+        Self {
+            min: [s.splat_f32(f32::INFINITY); 4],
+            max: [s.splat_f32(f32::NEG_INFINITY); 4],
+        }
+    }
+}
+
+impl<S: Simd, const QUICK: bool> Reduce<S> for Extremes<S, QUICK> {
+    #[inline(always)]
+    fn step(&mut self, s: S, x: [S::F32; 4]) {
+        for i in 0..4 {
+            if QUICK {
+                self.min[i] = s.quick_min(x[i], self.min[i]);
+                self.max[i] = s.quick_max(x[i], self.max[i]);
+            } else {
+                self.min[i] = s.min(x[i], self.min[i]);
+                self.max[i] = s.max(x[i], self.max[i]);
+            }
+        }
+    }
+}

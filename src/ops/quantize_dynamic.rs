@@ -1,0 +1,57 @@
+//! `params = scheme(min_max(x))`, `q = quantize(x, params)`
+
+use crate::element::Code;
+use crate::error::{Error, same_length};
+use crate::params::{QuantParams, Range, Scheme};
+use crate::tier::Tier;
+
+/// Finds the range of `x`, chooses the parameters for it, and quantizes `x`, in one call.
+///
+/// With [`Scheme::affine`] and `u8` this is ONNX `DynamicQuantizeLinear`, bit for bit. An `x` in
+/// which [`min_max`](crate::min_max()) finds nothing counts as the range `[0, 0]`.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Range`] if there is an infinity
+/// in `x`; [`Error::OneSided`] if the scheme has no codes for one side of the range. On an error
+/// `out` is untouched.
+///
+/// ```
+/// # use zeropoint::{Scheme, quantize_dynamic};
+/// let mut codes = [0; 6];
+/// let x = [0.0, 2.0, -3.0, -2.5, 1.34, 0.5];
+/// let params = quantize_dynamic(&x, Scheme::<u8>::affine(), &mut codes)?;
+/// assert_eq!((params.scale(), params.zero_point()), (5.0 / 255.0, 153));
+/// assert_eq!(codes, [153, 255, 0, 26, 221, 179]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn quantize_dynamic<Q: Code>(
+    x: &[f32],
+    scheme: Scheme<Q>,
+    out: &mut [Q],
+) -> Result<QuantParams<Q>, Error> {
+    Tier::best().quantize_dynamic(x, scheme, out)
+}
+
+/// Elements that are quantized at a time, from the last to the first: the search for the range
+/// ended there, so they are still in a cache.
+const CHUNK: usize = 64 << 10;
+
+impl Tier {
+    /// [`quantize_dynamic`](crate::quantize_dynamic()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quantize_dynamic<Q: Code>(
+        self,
+        x: &[f32],
+        scheme: Scheme<Q>,
+        out: &mut [Q],
+    ) -> Result<QuantParams<Q>, Error> {
+        same_length(x.len(), out.len())?;
+        let params = scheme.params(self.min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
+        for (x, out) in x.chunks(CHUNK).zip(out.chunks_mut(CHUNK)).rev() {
+            self.quantize(x, params, out)?;
+        }
+        Ok(params)
+    }
+}

@@ -1,0 +1,427 @@
+//! The choice of scale and zero point.
+
+use crate::element::{Code, sealed::Sealed};
+use crate::error::Error;
+use crate::rounding::{Reciprocal, rne};
+use core::ops::RangeInclusive;
+
+/// The smallest scale: 2⁻¹²⁶, the smallest normal f32.
+pub const MIN_SCALE: f32 = f32::MIN_POSITIVE;
+
+/// The smallest and largest value of a tensor, or of what a tensor is expected to hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The smallest value.
+    pub min: f32,
+    /// The largest value.
+    pub max: f32,
+}
+
+impl Range {
+    /// The range from `min` to `max`.
+    #[must_use]
+    pub const fn new(min: f32, max: f32) -> Self {
+        Self { min, max }
+    }
+
+    /// The smallest range that holds both: ranges of parts make the range of the whole.
+    ///
+    /// ```
+    /// # use zeropoint::Range;
+    /// assert_eq!(Range::new(-1.0, 2.0).union(Range::new(0.0, 5.0)), Range::new(-1.0, 5.0));
+    /// ```
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self::new(self.min.min(other.min), self.max.max(other.max))
+    }
+
+    fn ordered(self) -> Result<Self, Error> {
+        let Self { min, max } = self;
+        if min <= max {
+            Ok(self)
+        } else {
+            Err(Error::Range { min, max })
+        }
+    }
+
+    fn finite(self) -> Result<Self, Error> {
+        let Self { min, max } = self.ordered()?;
+        if min.is_finite() && max.is_finite() {
+            Ok(self)
+        } else {
+            Err(Error::Range { min, max })
+        }
+    }
+}
+
+/// How a range becomes a scale and a zero point: affine or symmetric, and with which codes.
+///
+/// ```
+/// # use zeropoint::{Range, Scheme};
+/// // Four bits: the codes −7..=7, kept in bytes.
+/// let four_bits = Scheme::<i8>::symmetric().with_codes(-7..=7)?;
+/// let params = four_bits.params(Range::new(-1.4, 0.7))?;
+/// assert_eq!(params.scale(), 1.4 / 7.0);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scheme<Q> {
+    kind: Kind,
+    lo: Q,
+    hi: Q,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Affine,
+    Symmetric,
+}
+
+impl<Q: Code> Scheme<Q> {
+    /// Affine, with all codes of the type.
+    ///
+    /// The range is extended to include 0, and spread over the codes `[lo, hi]`:
+    ///
+    /// ```text
+    /// s = (max − min) / (hi − lo)
+    /// z = clamp(rne(lo − min / s), lo, hi)
+    /// ```
+    ///
+    /// each operation rounded to f32. For `u8` these are the formulas of ONNX
+    /// `DynamicQuantizeLinear`, bit for bit. The range `[0, 0]` gives `s = 1`. Where the span is
+    /// beyond f32, the scale below [`MIN_SCALE`], or a code would dequantize to infinity, the
+    /// scale is the nearest one for which that is not so.
+    #[must_use]
+    pub const fn affine() -> Self {
+        Self {
+            kind: Kind::Affine,
+            lo: Q::MIN,
+            hi: Q::MAX,
+        }
+    }
+
+    /// Symmetric: the zero point is 0. The codes are −127..=127 (`i8`) or 0..=255 (`u8`).
+    ///
+    /// ```text
+    /// s = max(min / lo, max / hi)      that is max(|min|, |max|) / 127 for i8
+    /// ```
+    ///
+    /// A range that reaches to a side without codes (a negative minimum, for `u8`) is an error.
+    /// The range `[0, 0]` gives `s = 1`; the scale is never below [`MIN_SCALE`].
+    #[must_use]
+    pub const fn symmetric() -> Self {
+        Self {
+            kind: Kind::Symmetric,
+            lo: Q::SYMMETRIC_MIN,
+            hi: Q::MAX,
+        }
+    }
+
+    /// The same scheme with other codes: fewer bits, or a range that an instruction set asks for.
+    ///
+    /// # Errors
+    /// [`Error::TooFewCodes`] if an affine scheme is given fewer than two codes; [`Error::Codes`]
+    /// if the codes of a symmetric one don't include 0.
+    pub fn with_codes(self, codes: RangeInclusive<Q>) -> Result<Self, Error> {
+        let (lo, hi) = (codes.start().to_i32(), codes.end().to_i32());
+        match self.kind {
+            Kind::Affine if lo >= hi => Err(Error::TooFewCodes { lo, hi }),
+            Kind::Symmetric if lo > 0 || hi < 0 => Err(Error::Codes {
+                lo,
+                hi,
+                zero_point: 0,
+            }),
+            kind => Ok(Self {
+                kind,
+                lo: *codes.start(),
+                hi: *codes.end(),
+            }),
+        }
+    }
+
+    /// The scale and zero point that this scheme gives a range.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if the range is not finite or inverted; [`Error::OneSided`] if a symmetric
+    /// scheme has no codes for one of its sides.
+    pub fn params(self, range: Range) -> Result<QuantParams<Q>, Error> {
+        let Range { min, max } = range.finite()?;
+        let (lo, hi) = (self.lo.to_i32(), self.hi.to_i32());
+        // + 0.0 makes a −0.0 positive.
+        let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
+        let (scale, zero_point) = match self.kind {
+            Kind::Affine => {
+                let steps = (hi - lo) as f32;
+                let span = max - min;
+                let scale = if span.is_finite() {
+                    span / steps
+                } else {
+                    (max / 2.0 - min / 2.0) / steps * 2.0
+                };
+                let scale = usable(scale);
+                let zero_point = rne(lo as f32 - min / scale).clamp(lo, hi);
+                (scale, zero_point)
+            }
+            Kind::Symmetric => {
+                let side = |bound: f32, code: i32| match (bound == 0.0, code) {
+                    (true, _) => Ok(0.0),
+                    (false, 0) => Err(Error::OneSided { bound, lo, hi }),
+                    (false, code) => Ok(bound / code as f32),
+                };
+                (usable(side(min, lo)?.max(side(max, hi)?)), 0)
+            }
+        };
+        let distance = farthest(lo, hi, zero_point);
+        let mut scale = scale.min(f32::MAX / distance as f32);
+        if !(scale * distance as f32).is_finite() {
+            scale = scale.next_down();
+        }
+        QuantParams::checked(scale, Q::saturate(zero_point), self.lo, self.hi)
+    }
+}
+
+/// The scale itself, if it can serve as one: 1 for 0, at least [`MIN_SCALE`].
+fn usable(scale: f32) -> f32 {
+    if scale == 0.0 {
+        1.0
+    } else {
+        scale.max(MIN_SCALE)
+    }
+}
+
+/// How far the farthest code in `[lo, hi]` is from the zero point.
+fn farthest(lo: i32, hi: i32, zero_point: i32) -> u32 {
+    (hi - zero_point).max(zero_point - lo).unsigned_abs()
+}
+
+/// A scale, a zero point, and the codes in use: what gives codes of type `Q` their meaning.
+///
+/// A code `q` stands for the value `(q − zero_point) · scale`. Whatever the way in which a value
+/// of this type was made, these hold:
+///
+/// - the scale is finite and at least [`MIN_SCALE`];
+/// - `lo <= zero_point <= hi`, so 0.0 is representable, exactly;
+/// - every code in use dequantizes to a finite number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QuantParams<Q> {
+    scale: f32,
+    reciprocal: Option<Reciprocal>,
+    zero_point: Q,
+    lo: Q,
+    hi: Q,
+}
+
+impl<Q: Code> QuantParams<Q> {
+    /// Parameters by hand, with all codes of the type in use.
+    ///
+    /// # Errors
+    /// [`Error::Scale`] unless the scale is finite and at least [`MIN_SCALE`];
+    /// [`Error::Overflow`] if a code would dequantize to infinity.
+    ///
+    /// ```
+    /// # use zeropoint::QuantParams;
+    /// let params = QuantParams::<i8>::new(0.5, -10)?;
+    /// assert_eq!((params.scale(), params.zero_point()), (0.5, -10));
+    /// assert_eq!(
+    ///     QuantParams::<i8>::new(0.0, 0).unwrap_err().to_string(),
+    ///     "scale 0e0 is not a finite number of at least 1.1754944e-38"
+    /// );
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn new(scale: f32, zero_point: Q) -> Result<Self, Error> {
+        Self::checked(scale, zero_point, Q::MIN, Q::MAX)
+    }
+
+    /// [`Scheme::affine`] parameters for a range.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if the range is not finite or inverted.
+    ///
+    /// Worked example 2, affine u8:
+    /// ```
+    /// # use zeropoint::{QuantParams, Range, quantize};
+    /// let params = QuantParams::<u8>::affine(Range::new(-20.0, 1000.0))?;
+    /// assert_eq!((params.scale(), params.zero_point()), (4.0, 5));
+    /// let mut codes = [0; 3];
+    /// quantize(&[-20.0, 0.0, 1000.0], params, &mut codes)?;
+    /// assert_eq!(codes, [0, 5, 255]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    ///
+    /// Worked example 3, affine i8:
+    /// ```
+    /// # use zeropoint::{QuantParams, Range, quantize};
+    /// let params = QuantParams::<i8>::affine(Range::new(-20.0, 1000.0))?;
+    /// assert_eq!((params.scale(), params.zero_point()), (4.0, -123));
+    /// let mut codes = [0; 2];
+    /// quantize(&[-20.0, 1000.0], params, &mut codes)?;
+    /// assert_eq!(codes, [-128, 127]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn affine(range: Range) -> Result<Self, Error> {
+        Scheme::affine().params(range)
+    }
+
+    /// [`Scheme::symmetric`] parameters for a range.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if the range is not finite or inverted; [`Error::OneSided`] if its minimum
+    /// is negative and the codes are `u8`.
+    ///
+    /// Worked example 1, symmetric u8:
+    /// ```
+    /// # use zeropoint::{QuantParams, Range, quantize};
+    /// let params = QuantParams::<u8>::symmetric(Range::new(0.0, 1000.0))?;
+    /// assert_eq!((params.scale(), params.zero_point()), (1000.0 / 255.0, 0)); // 3.9215…
+    /// let mut codes = [0];
+    /// quantize(&[500.0], params, &mut codes)?; // 127.5, a tie, goes to the even 128
+    /// assert_eq!(codes, [128]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn symmetric(range: Range) -> Result<Self, Error> {
+        Scheme::symmetric().params(range)
+    }
+
+    /// The same scale and zero point with other codes in use: values beyond saturate to them.
+    ///
+    /// # Errors
+    /// [`Error::Codes`] if the zero point is not among them; [`Error::Overflow`] if one of them
+    /// would dequantize to infinity.
+    ///
+    /// A ReLU in the same step, by `lo = zero_point`:
+    /// ```
+    /// # use zeropoint::{QuantParams, Range, quantize};
+    /// let params = QuantParams::<u8>::affine(Range::new(-20.0, 1000.0))?;
+    /// let relu = params.with_codes(params.zero_point()..=255)?;
+    /// let mut codes = [0; 3];
+    /// quantize(&[-20.0, 0.0, 1000.0], relu, &mut codes)?;
+    /// assert_eq!(codes, [5, 5, 255]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn with_codes(self, codes: RangeInclusive<Q>) -> Result<Self, Error> {
+        Self::checked(self.scale, self.zero_point, *codes.start(), *codes.end())
+    }
+
+    fn checked(scale: f32, zero_point: Q, lo: Q, hi: Q) -> Result<Self, Error> {
+        let distance = farthest(lo.to_i32(), hi.to_i32(), zero_point.to_i32());
+        if !scale.is_finite() || scale < MIN_SCALE {
+            Err(Error::Scale { scale })
+        } else if zero_point < lo || zero_point > hi {
+            Err(Error::Codes {
+                lo: lo.to_i32(),
+                hi: hi.to_i32(),
+                zero_point: zero_point.to_i32(),
+            })
+        } else if !(scale * distance as f32).is_finite() {
+            Err(Error::Overflow { scale, distance })
+        } else {
+            Ok(Self {
+                scale,
+                reciprocal: Reciprocal::of(scale),
+                zero_point,
+                lo,
+                hi,
+            })
+        }
+    }
+
+    /// The difference between the values of neighbouring codes.
+    #[must_use]
+    pub const fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// The code of 0.0.
+    #[must_use]
+    pub const fn zero_point(&self) -> Q {
+        self.zero_point
+    }
+
+    /// The codes in use, `lo..=hi`.
+    #[must_use]
+    pub const fn codes(&self) -> RangeInclusive<Q> {
+        RangeInclusive::new(self.lo, self.hi)
+    }
+
+    /// The range that the codes cover: from `(lo − z) · s` to `(hi − z) · s`. Values outside it
+    /// saturate.
+    ///
+    /// ```
+    /// # use zeropoint::{QuantParams, Range};
+    /// let params = QuantParams::<u8>::new(4.0, 5)?;
+    /// assert_eq!(params.representable(), Range::new(-20.0, 1000.0));
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    #[must_use]
+    pub fn representable(&self) -> Range {
+        let value = |code: Q| (code.to_i32() - self.zero_point.to_i32()) as f32 * self.scale;
+        Range::new(value(self.lo), value(self.hi))
+    }
+
+    /// The codes that the values of `range` are quantized to.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if an end of the range is NaN, or the range is inverted.
+    pub fn used_codes(&self, range: Range) -> Result<RangeInclusive<Q>, Error> {
+        let Range { min, max } = range.ordered()?;
+        Ok(self.code(min)..=self.code(max))
+    }
+
+    /// How many of the codes in use no value of `range` is quantized to.
+    ///
+    /// # Errors
+    /// [`Error::Range`] if an end of the range is NaN, or the range is inverted.
+    ///
+    /// Worked example 4, a range without zero:
+    /// ```
+    /// # use zeropoint::{QuantParams, Range};
+    /// let range = Range::new(40.0, 1000.0);
+    /// let params = QuantParams::<u8>::affine(range)?; // extended to [0, 1000]
+    /// assert_eq!(params.used_codes(range)?, 10..=255);
+    /// assert_eq!(params.wasted_codes(range)?, 10); // 0..=9, 3.92 % of the 255 steps
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn wasted_codes(&self, range: Range) -> Result<u32, Error> {
+        let used = self.used_codes(range)?;
+        let below = used.start().to_i32() - self.lo.to_i32();
+        let above = self.hi.to_i32() - used.end().to_i32();
+        Ok((below + above).unsigned_abs())
+    }
+
+    /// THE SPECIFICATION of quantization, for one value: `clamp(rne(x / s) + z, lo, hi)`, NaN to
+    /// `z`.
+    pub(crate) fn code(&self, x: f32) -> Q {
+        let code = rne(x / self.scale) + self.zero_point.to_i32();
+        Q::saturate(code.clamp(self.lo.to_i32(), self.hi.to_i32()))
+    }
+
+    /// The reciprocal of the scale, if quotients by it are exact.
+    pub(crate) const fn reciprocal(&self) -> Option<Reciprocal> {
+        self.reciprocal
+    }
+
+    /// The same bits with another type of codes: undoes, in a function that is not generic, what
+    /// [`Sealed::erase_mut`] hides in one that is.
+    pub(crate) fn cast<T: Code>(self) -> QuantParams<T> {
+        QuantParams {
+            scale: self.scale,
+            reciprocal: self.reciprocal,
+            zero_point: bytemuck::must_cast(self.zero_point),
+            lo: bytemuck::must_cast(self.lo),
+            hi: bytemuck::must_cast(self.hi),
+        }
+    }
+
+    /// The same parameters for `u8`: all codes shifted so that the lowest of the type is 0. Each
+    /// shifted code stands for the same value.
+    pub(crate) fn to_unsigned(self) -> QuantParams<u8> {
+        let shift = |code: Q| u8::saturate(code.to_i32() - Q::MIN.to_i32());
+        QuantParams {
+            scale: self.scale,
+            reciprocal: self.reciprocal,
+            zero_point: shift(self.zero_point),
+            lo: shift(self.lo),
+            hi: shift(self.hi),
+        }
+    }
+}

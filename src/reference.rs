@@ -1,0 +1,92 @@
+//! The specification: each operation as a plain loop, too simple to be wrong.
+//!
+//! Every tier gives exactly these results. The tier `scalar` runs these very functions.
+
+use crate::element::Code;
+use crate::error::{Error, same_length};
+use crate::params::{QuantParams, Range, Scheme};
+
+/// The specification of [`min_max`](crate::min_max).
+#[must_use]
+pub fn min_max(x: &[f32]) -> Option<Range> {
+    let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
+    for &x in x {
+        // A comparison with NaN is false.
+        if x < min {
+            min = x;
+        }
+        if x > max {
+            max = x;
+        }
+    }
+    // Adding +0.0 makes −0.0 positive, and changes nothing else. Values that are all +∞ or all −∞
+    // compare with neither start, so they leave min or max as it was: at the same infinity.
+    let found = min < f32::INFINITY || max > f32::NEG_INFINITY;
+    found.then(|| Range::new(min + 0.0, max + 0.0))
+}
+
+/// The specification of [`quantize`](crate::quantize).
+///
+/// # Errors
+/// As there.
+pub fn quantize<Q: Code>(x: &[f32], params: QuantParams<Q>, out: &mut [Q]) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    for (&x, out) in x.iter().zip(out) {
+        *out = params.code(x);
+    }
+    Ok(())
+}
+
+/// The specification of [`dequantize`](crate::dequantize).
+///
+/// # Errors
+/// As there.
+pub fn dequantize<Q: Code>(
+    codes: &[Q],
+    params: QuantParams<Q>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    same_length(codes.len(), out.len())?;
+    for (&code, out) in codes.iter().zip(out) {
+        *out = (code.to_i32() - params.zero_point().to_i32()) as f32 * params.scale();
+    }
+    Ok(())
+}
+
+/// The specification of [`fake_quantize`](crate::fake_quantize).
+///
+/// # Errors
+/// As there.
+pub fn fake_quantize<Q: Code>(
+    x: &[f32],
+    params: QuantParams<Q>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    for (&x, out) in x.iter().zip(out) {
+        dequantize(&[params.code(x)], params, core::slice::from_mut(out))?;
+    }
+    Ok(())
+}
+
+/// The specification of [`quantize_dynamic`](crate::quantize_dynamic).
+///
+/// # Errors
+/// As there.
+pub fn quantize_dynamic<Q: Code>(
+    x: &[f32],
+    scheme: Scheme<Q>,
+    out: &mut [Q],
+) -> Result<QuantParams<Q>, Error> {
+    same_length(x.len(), out.len())?;
+    let params = scheme.params(min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
+    quantize(x, params, out)?;
+    Ok(params)
+}
+
+/// The specification of [`relu`](crate::relu).
+pub fn relu<Q: Code>(codes: &mut [Q], zero_point: Q) {
+    for code in codes {
+        *code = (*code).max(zero_point);
+    }
+}

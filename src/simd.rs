@@ -1,0 +1,289 @@
+//! The vector primitives in which every kernel is written, once.
+//!
+//! An instruction set is a token type that implements [`Simd`], in a file of its own. The token
+//! exists only where the CPU has the instructions, so its methods are safe to call.
+//!
+//! A *vector* has `LANES` numbers of 32 bits, or as many bytes: `2 · LANES` of 16 bits, `4 · LANES`
+//! of 8. A *quad* is four vectors of 32-bit numbers; narrowed, it is one vector of codes. Every
+//! elementwise kernel goes quad by quad, [`Simd::STEP`] elements at a time.
+//!
+//! Each method has its equation for one lane. Everything here and above, up to the frame
+//! ([`Simd::vectorize`]), is `#[inline(always)]`, and never a closure: a function that is not
+//! inlined into the frame loses the instruction set.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "iterators are not #[inline(always)]"
+)]
+
+use bytemuck::Pod;
+use pulp::NullaryFnOnce;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(test)]
+pub(crate) mod emulated;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+
+/// One instruction set.
+pub(crate) trait Simd: Copy {
+    /// Numbers of 32 bits in a vector.
+    const LANES: usize;
+    /// Elements of a quad.
+    const STEP: usize = 4 * Self::LANES;
+
+    /// `LANES` f32.
+    type F32: Pod;
+    /// `LANES` i32.
+    type I32: Copy;
+    /// `2 · LANES` i16, in whatever order `narrow_i32` leaves them.
+    type I16: Copy;
+    /// `4 · LANES` codes of either type.
+    type U8: Pod;
+    /// What [`Simd::watch`] remembers.
+    type Watch: Copy;
+
+    /// Runs `f` compiled for this instruction set: the frame.
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
+
+    // Memory.
+
+    /// `from`, which has `LANES` elements.
+    fn load_f32(self, from: &[f32]) -> Self::F32;
+
+    /// `from`, which has `4 · LANES` elements.
+    fn load_u8(self, from: &[u8]) -> Self::U8;
+
+    /// `from`, which has at most `LANES` elements, then `fill`.
+    fn load_f32_partial(self, from: &[f32], fill: f32) -> Self::F32;
+
+    /// `from`, which has at most `4 · LANES` elements, then zeros.
+    fn load_u8_partial(self, from: &[u8]) -> Self::U8;
+
+    /// All of `a` to `to`, which has `LANES` elements.
+    fn store_f32(self, a: Self::F32, to: &mut [f32]);
+
+    /// All of `a` to `to`, which has `4 · LANES` elements.
+    fn store_u8(self, a: Self::U8, to: &mut [u8]);
+
+    /// The first elements of `a` to `to`, which has at most `LANES`.
+    fn store_f32_partial(self, a: Self::F32, to: &mut [f32]);
+
+    /// The first elements of `a` to `to`, which has at most `4 · LANES`.
+    fn store_u8_partial(self, a: Self::U8, to: &mut [u8]);
+
+    /// As `store_f32`, past the caches where the instruction set can and `to` is aligned.
+    #[inline(always)]
+    fn stream_f32(self, a: Self::F32, to: &mut [f32]) {
+        self.store_f32(a, to);
+    }
+
+    /// As `store_u8`, past the caches where the instruction set can and `to` is aligned.
+    #[inline(always)]
+    fn stream_u8(self, a: Self::U8, to: &mut [u8]) {
+        self.store_u8(a, to);
+    }
+
+    /// Orders the streamed stores before all that follows.
+    #[inline(always)]
+    fn fence(self) {}
+
+    /// Asks for the cache line at `address`, which may lie anywhere.
+    #[inline(always)]
+    fn prefetch(self, _address: *const u8) {}
+
+    // f32.
+
+    /// `a`.
+    fn splat_f32(self, a: f32) -> Self::F32;
+    /// `a · b`.
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a / b`.
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a · b + c`, rounded once.
+    fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// `min(max(a, lo), hi)`; for a NaN: it, `lo` or `hi`.
+    fn clamp(self, a: Self::F32, lo: Self::F32, hi: Self::F32) -> Self::F32;
+    /// `a`, but +0 where `like` is NaN.
+    fn zero_where_nan(self, a: Self::F32, like: Self::F32) -> Self::F32;
+
+    /// `min(x, so_far)`, and `so_far` where `x` is NaN.
+    fn min(self, x: Self::F32, so_far: Self::F32) -> Self::F32;
+    /// `max(x, so_far)`, and `so_far` where `x` is NaN.
+    fn max(self, x: Self::F32, so_far: Self::F32) -> Self::F32;
+    /// The smallest lane; there are no NaN.
+    fn reduce_min(self, a: Self::F32) -> f32;
+    /// The largest lane; there are no NaN.
+    fn reduce_max(self, a: Self::F32) -> f32;
+
+    // Minimum and maximum in a form that is faster on this instruction set, and right if
+    // `quick_holds` says so afterwards.
+
+    /// As `min`, under `quick_holds`.
+    fn quick_min(self, x: Self::F32, so_far: Self::F32) -> Self::F32;
+    /// As `max`, under `quick_holds`.
+    fn quick_max(self, x: Self::F32, so_far: Self::F32) -> Self::F32;
+    /// As `reduce_min`, under `quick_holds`.
+    fn quick_reduce_min(self, a: Self::F32) -> f32;
+    /// As `reduce_max`, under `quick_holds`.
+    fn quick_reduce_max(self, a: Self::F32) -> f32;
+    /// Whether these results of the quick forms are what the others would have given.
+    fn quick_holds(self, min: f32, max: f32) -> bool;
+
+    // Rounding and narrowing.
+
+    /// `rne(a)`, where that fits. `watch` remembers where it did not.
+    fn round(self, a: Self::F32) -> Self::I32;
+    /// `a` as f32; it fits exactly.
+    fn to_f32(self, a: Self::I32) -> Self::F32;
+    /// `a` and `b` saturated to 16 bits, in the order that `narrow_to_u8` and `narrow_to_i8`
+    /// undo.
+    fn narrow_i32(self, a: Self::I32, b: Self::I32) -> Self::I16;
+    /// `a` and `b` saturated to `[0, 255]`, in the order of the quad.
+    fn narrow_to_u8(self, a: Self::I16, b: Self::I16) -> Self::U8;
+    /// `a` and `b` saturated to `[−128, 127]`, in the order of the quad.
+    fn narrow_to_i8(self, a: Self::I16, b: Self::I16) -> Self::U8;
+    /// A watch that has seen nothing.
+    fn unwatched(self) -> Self::Watch;
+    /// Looks at quotients and what became of them in `round` and `narrow_i32`, and remembers if
+    /// one was NaN, infinite, or too large for `round`.
+    fn watch(self, so_far: Self::Watch, a: [Self::F32; 4], narrowed: [Self::I16; 2])
+    -> Self::Watch;
+    /// Whether the watch has seen such a quotient. (It may err on this side.)
+    fn alarmed(self, watch: Self::Watch) -> bool;
+
+    // Integers.
+
+    /// `a`.
+    fn splat_i32(self, a: i32) -> Self::I32;
+    /// `a`.
+    fn splat_i16(self, a: i16) -> Self::I16;
+    /// `a`.
+    fn splat_u8(self, a: u8) -> Self::U8;
+    /// `a − b`, modulo 2³².
+    fn sub_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a + b`, saturated to 16 bits.
+    fn add_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
+    /// `max(a, b)` of unsigned bytes.
+    fn max_u8(self, a: Self::U8, b: Self::U8) -> Self::U8;
+    /// `min(a, b)` of unsigned bytes.
+    fn min_u8(self, a: Self::U8, b: Self::U8) -> Self::U8;
+    /// `max(a, b)` of signed bytes.
+    fn max_i8(self, a: Self::U8, b: Self::U8) -> Self::U8;
+    /// `min(a, b)` of signed bytes.
+    fn min_i8(self, a: Self::U8, b: Self::U8) -> Self::U8;
+    /// `from`, which has `4 · LANES` unsigned elements, as 32-bit numbers.
+    fn widen_u8(self, from: &[u8]) -> [Self::I32; 4];
+    /// `from`, which has `4 · LANES` signed elements, as 32-bit numbers.
+    fn widen_i8(self, from: &[u8]) -> [Self::I32; 4];
+
+    /// `from − zero_point`, of unsigned elements.
+    #[inline(always)]
+    fn widen_sub_u8(self, from: &[u8], zero_point: u8) -> [Self::I32; 4] {
+        let zero_point = self.splat_i32(zero_point.into());
+        let mut a = self.widen_u8(from);
+        for i in 0..4 {
+            a[i] = self.sub_i32(a[i], zero_point);
+        }
+        a
+    }
+
+    /// `from − zero_point`, of signed elements.
+    #[inline(always)]
+    fn widen_sub_i8(self, from: &[u8], zero_point: i8) -> [Self::I32; 4] {
+        let zero_point = self.splat_i32(zero_point.into());
+        let mut a = self.widen_i8(from);
+        for i in 0..4 {
+            a[i] = self.sub_i32(a[i], zero_point);
+        }
+        a
+    }
+}
+
+/// The elements of `from`, of which there are `N`.
+#[inline(always)]
+fn array<T: Copy, const N: usize>(from: &[T]) -> [T; N] {
+    *from.first_chunk().expect("a slice of a whole vector")
+}
+
+/// Writes to `to`, which has `N` elements.
+#[inline(always)]
+fn put<T, const N: usize>(a: [T; N], to: &mut [T]) {
+    *to.first_chunk_mut().expect("a slice of a whole vector") = a;
+}
+
+/// A type of codes as the kernels see it: which of the primitives are its own.
+pub(crate) trait Byte: crate::Code {
+    fn splat<S: Simd>(self, s: S) -> S::U8;
+    fn narrow<S: Simd>(s: S, a: S::I16, b: S::I16) -> S::U8;
+    fn widen<S: Simd>(s: S, from: &[u8]) -> [S::I32; 4];
+    fn widen_sub<S: Simd>(s: S, from: &[u8], zero_point: Self) -> [S::I32; 4];
+    fn larger<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8;
+    fn smaller<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8;
+}
+
+impl Byte for u8 {
+    #[inline(always)]
+    fn splat<S: Simd>(self, s: S) -> S::U8 {
+        s.splat_u8(self)
+    }
+
+    #[inline(always)]
+    fn narrow<S: Simd>(s: S, a: S::I16, b: S::I16) -> S::U8 {
+        s.narrow_to_u8(a, b)
+    }
+
+    #[inline(always)]
+    fn widen<S: Simd>(s: S, from: &[u8]) -> [S::I32; 4] {
+        s.widen_u8(from)
+    }
+
+    #[inline(always)]
+    fn widen_sub<S: Simd>(s: S, from: &[u8], zero_point: Self) -> [S::I32; 4] {
+        s.widen_sub_u8(from, zero_point)
+    }
+
+    #[inline(always)]
+    fn larger<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
+        s.max_u8(a, b)
+    }
+
+    #[inline(always)]
+    fn smaller<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
+        s.min_u8(a, b)
+    }
+}
+
+impl Byte for i8 {
+    #[inline(always)]
+    fn splat<S: Simd>(self, s: S) -> S::U8 {
+        s.splat_u8(self as u8)
+    }
+
+    #[inline(always)]
+    fn narrow<S: Simd>(s: S, a: S::I16, b: S::I16) -> S::U8 {
+        s.narrow_to_i8(a, b)
+    }
+
+    #[inline(always)]
+    fn widen<S: Simd>(s: S, from: &[u8]) -> [S::I32; 4] {
+        s.widen_i8(from)
+    }
+
+    #[inline(always)]
+    fn widen_sub<S: Simd>(s: S, from: &[u8], zero_point: Self) -> [S::I32; 4] {
+        s.widen_sub_i8(from, zero_point)
+    }
+
+    #[inline(always)]
+    fn larger<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
+        s.max_i8(a, b)
+    }
+
+    #[inline(always)]
+    fn smaller<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
+        s.min_i8(a, b)
+    }
+}

@@ -1,0 +1,361 @@
+//! AVX2 and FMA: vectors of 256 bits.
+#![allow(unsafe_code, reason = "loads and stores through pointers")]
+
+use super::{Simd, array, put};
+use core::arch::x86_64::*;
+use pulp::NullaryFnOnce;
+
+pulp::simd_type! {
+    /// Proof that the CPU has these instructions.
+    pub(crate) struct Avx2 {
+        sse: "sse",
+        avx: "avx",
+        avx2: "avx2",
+        fma: "fma",
+    }
+}
+
+/// The order of 32-bit lanes that undoes two packs, which work within each 128 bits.
+const UNPACKED: [i32; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
+
+/// A mask of the lowest `n` of 8 lanes, or of all, as `maskload` wants it.
+#[inline(always)]
+fn lowest_8(n: usize) -> __m256i {
+    const ONES_THEN_ZEROS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let from = 8 - n.min(8);
+    bytemuck::must_cast(array::<_, 8>(&ONES_THEN_ZEROS[from..]))
+}
+
+impl Avx2 {
+    /// The token, if the CPU has the instructions; without `std`, if the compiler assumes them.
+    pub(crate) fn detect() -> Option<Self> {
+        #[cfg(feature = "std")]
+        return Self::try_new();
+        #[cfg(not(feature = "std"))]
+        cfg!(all(target_feature = "avx2", target_feature = "fma",)).then(|| {
+            // SAFETY: the compiler assumes these instructions in the whole program.
+            unsafe { Self::new_unchecked() }
+        })
+    }
+
+    /// The lower half of `a` and its upper half.
+    #[inline(always)]
+    fn halves(self, a: __m256) -> (__m128, __m128) {
+        (
+            self.avx._mm256_castps256_ps128(a),
+            self.avx._mm256_extractf128_ps::<1>(a),
+        )
+    }
+}
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+
+    type F32 = __m256;
+    type I32 = __m256i;
+    type I16 = __m256i;
+    type U8 = __m256i;
+    /// The lowest of the narrowed quotients, lane by lane.
+    type Watch = __m256i;
+
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn load_f32(self, from: &[f32]) -> __m256 {
+        bytemuck::must_cast(array::<_, 8>(from))
+    }
+
+    #[inline(always)]
+    fn load_u8(self, from: &[u8]) -> __m256i {
+        bytemuck::must_cast(array::<_, 32>(from))
+    }
+
+    #[inline(always)]
+    fn store_f32(self, a: __m256, to: &mut [f32]) {
+        put::<_, 8>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
+    fn store_u8(self, a: __m256i, to: &mut [u8]) {
+        put::<_, 32>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
+    fn load_f32_partial(self, from: &[f32], fill: f32) -> __m256 {
+        let mask = lowest_8(from.len());
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
+        let a = unsafe { self.avx._mm256_maskload_ps(from.as_ptr(), mask) };
+        let mask = self.avx._mm256_castsi256_ps(mask);
+        self.avx._mm256_blendv_ps(self.splat_f32(fill), a, mask)
+    }
+
+    #[inline(always)]
+    fn load_u8_partial(self, from: &[u8]) -> __m256i {
+        let mut buffer = [0; 32];
+        buffer[..from.len()].copy_from_slice(from);
+        self.load_u8(&buffer)
+    }
+
+    #[inline(always)]
+    fn store_f32_partial(self, a: __m256, to: &mut [f32]) {
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not written.
+        unsafe {
+            self.avx
+                ._mm256_maskstore_ps(to.as_mut_ptr(), lowest_8(to.len()), a);
+        }
+    }
+
+    #[inline(always)]
+    fn store_u8_partial(self, a: __m256i, to: &mut [u8]) {
+        to.copy_from_slice(&bytemuck::bytes_of(&a)[..to.len()]);
+    }
+
+    #[inline(always)]
+    fn stream_f32(self, a: __m256, to: &mut [f32]) {
+        match bytemuck::try_cast_slice_mut(to) {
+            // SAFETY: a reference to a vector is aligned and may be written.
+            Ok([to]) => unsafe {
+                self.avx
+                    ._mm256_stream_ps(core::ptr::from_mut::<__m256>(to).cast(), a)
+            },
+            _ => self.store_f32(a, to),
+        }
+    }
+
+    #[inline(always)]
+    fn stream_u8(self, a: __m256i, to: &mut [u8]) {
+        match bytemuck::try_cast_slice_mut(to) {
+            // SAFETY: a reference to a vector is aligned and may be written.
+            Ok([to]) => unsafe { self.avx._mm256_stream_si256(to, a) },
+            _ => self.store_u8(a, to),
+        }
+    }
+
+    #[inline(always)]
+    fn fence(self) {
+        self.sse._mm_sfence();
+    }
+
+    #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        self.sse._mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+
+    #[inline(always)]
+    fn splat_f32(self, a: f32) -> __m256 {
+        self.avx._mm256_set1_ps(a)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m256, b: __m256) -> __m256 {
+        self.avx._mm256_mul_ps(a, b)
+    }
+
+    #[inline(always)]
+    fn div(self, a: __m256, b: __m256) -> __m256 {
+        self.avx._mm256_div_ps(a, b)
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        self.fma._mm256_fmadd_ps(a, b, c)
+    }
+
+    #[inline(always)]
+    fn clamp(self, a: __m256, lo: __m256, hi: __m256) -> __m256 {
+        self.avx._mm256_min_ps(self.avx._mm256_max_ps(a, lo), hi)
+    }
+
+    #[inline(always)]
+    fn zero_where_nan(self, a: __m256, like: __m256) -> __m256 {
+        let number = self.avx._mm256_cmp_ps::<_CMP_ORD_Q>(like, like);
+        self.avx._mm256_and_ps(a, number)
+    }
+
+    // Where an operand is NaN, these two instructions give the second.
+
+    #[inline(always)]
+    fn min(self, x: __m256, so_far: __m256) -> __m256 {
+        self.avx._mm256_min_ps(x, so_far)
+    }
+
+    #[inline(always)]
+    fn max(self, x: __m256, so_far: __m256) -> __m256 {
+        self.avx._mm256_max_ps(x, so_far)
+    }
+
+    #[inline(always)]
+    fn reduce_min(self, a: __m256) -> f32 {
+        let (low, high) = self.halves(a);
+        let a = self.sse._mm_min_ps(low, high);
+        let a = self.sse._mm_min_ps(a, self.sse._mm_movehl_ps(a, a));
+        let a = self.sse._mm_min_ss(a, self.sse._mm_shuffle_ps::<1>(a, a));
+        self.sse._mm_cvtss_f32(a)
+    }
+
+    #[inline(always)]
+    fn reduce_max(self, a: __m256) -> f32 {
+        let (low, high) = self.halves(a);
+        let a = self.sse._mm_max_ps(low, high);
+        let a = self.sse._mm_max_ps(a, self.sse._mm_movehl_ps(a, a));
+        let a = self.sse._mm_max_ss(a, self.sse._mm_shuffle_ps::<1>(a, a));
+        self.sse._mm_cvtss_f32(a)
+    }
+
+    // The maximum in integers: minimum and maximum of f32 share two ports with each other on some
+    // CPUs. As integers, positive floats keep their order and are above all negative ones, and
+    // NaN are above infinity.
+
+    #[inline(always)]
+    fn quick_min(self, x: __m256, so_far: __m256) -> __m256 {
+        self.min(x, so_far)
+    }
+
+    #[inline(always)]
+    fn quick_max(self, x: __m256, so_far: __m256) -> __m256 {
+        let (x, so_far) = (
+            self.avx._mm256_castps_si256(x),
+            self.avx._mm256_castps_si256(so_far),
+        );
+        self.avx
+            ._mm256_castsi256_ps(self.avx2._mm256_max_epi32(x, so_far))
+    }
+
+    #[inline(always)]
+    fn quick_reduce_min(self, a: __m256) -> f32 {
+        self.reduce_min(a)
+    }
+
+    #[inline(always)]
+    fn quick_reduce_max(self, a: __m256) -> f32 {
+        let upper = self.avx._mm256_permute2f128_ps::<1>(a, a);
+        let a = self.quick_max(a, upper);
+        let a = self.quick_max(a, self.avx._mm256_permute_ps::<0b01_00_11_10>(a));
+        let a = self.quick_max(a, self.avx._mm256_permute_ps::<0b10_11_00_01>(a));
+        self.avx._mm256_cvtss_f32(a)
+    }
+
+    #[inline(always)]
+    fn quick_holds(self, _min: f32, max: f32) -> bool {
+        max.is_sign_positive() && !max.is_nan()
+    }
+
+    #[inline(always)]
+    fn round(self, a: __m256) -> __m256i {
+        self.avx._mm256_cvtps_epi32(a)
+    }
+
+    #[inline(always)]
+    fn to_f32(self, a: __m256i) -> __m256 {
+        self.avx._mm256_cvtepi32_ps(a)
+    }
+
+    #[inline(always)]
+    fn narrow_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_packs_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn narrow_to_u8(self, a: __m256i, b: __m256i) -> __m256i {
+        let order = bytemuck::must_cast(UNPACKED);
+        self.avx2
+            ._mm256_permutevar8x32_epi32(self.avx2._mm256_packus_epi16(a, b), order)
+    }
+
+    #[inline(always)]
+    fn narrow_to_i8(self, a: __m256i, b: __m256i) -> __m256i {
+        let order = bytemuck::must_cast(UNPACKED);
+        self.avx2
+            ._mm256_permutevar8x32_epi32(self.avx2._mm256_packs_epi16(a, b), order)
+    }
+
+    #[inline(always)]
+    fn unwatched(self) -> __m256i {
+        self.avx._mm256_setzero_si256()
+    }
+
+    /// `round` makes i32::MIN of what does not fit, and `narrow_i32` i16::MIN of that.
+    #[inline(always)]
+    fn watch(self, so_far: __m256i, _: [__m256; 4], [a, b]: [__m256i; 2]) -> __m256i {
+        self.avx2
+            ._mm256_min_epi16(self.avx2._mm256_min_epi16(so_far, a), b)
+    }
+
+    #[inline(always)]
+    fn alarmed(self, watch: __m256i) -> bool {
+        let lowest = self
+            .avx2
+            ._mm256_cmpeq_epi16(watch, self.splat_i16(i16::MIN));
+        self.avx2._mm256_movemask_epi8(lowest) != 0
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, a: i32) -> __m256i {
+        self.avx._mm256_set1_epi32(a)
+    }
+
+    #[inline(always)]
+    fn splat_i16(self, a: i16) -> __m256i {
+        self.avx._mm256_set1_epi16(a)
+    }
+
+    #[inline(always)]
+    fn splat_u8(self, a: u8) -> __m256i {
+        self.avx._mm256_set1_epi8(a as i8)
+    }
+
+    #[inline(always)]
+    fn sub_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_sub_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn add_i16(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_adds_epi16(a, b)
+    }
+
+    #[inline(always)]
+    fn max_u8(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_max_epu8(a, b)
+    }
+
+    #[inline(always)]
+    fn min_u8(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_min_epu8(a, b)
+    }
+
+    #[inline(always)]
+    fn max_i8(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_max_epi8(a, b)
+    }
+
+    #[inline(always)]
+    fn min_i8(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_min_epi8(a, b)
+    }
+
+    #[inline(always)]
+    fn widen_u8(self, from: &[u8]) -> [__m256i; 4] {
+        let mut a = [self.splat_i32(0); 4];
+        for i in 0..4 {
+            let from = u64::from_le_bytes(array(&from[8 * i..]));
+            let from = bytemuck::must_cast([from, 0]);
+            a[i] = self.avx2._mm256_cvtepu8_epi32(from);
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn widen_i8(self, from: &[u8]) -> [__m256i; 4] {
+        let mut a = [self.splat_i32(0); 4];
+        for i in 0..4 {
+            let from = u64::from_le_bytes(array(&from[8 * i..]));
+            let from = bytemuck::must_cast([from, 0]);
+            a[i] = self.avx2._mm256_cvtepi8_epi32(from);
+        }
+        a
+    }
+}

@@ -1,0 +1,365 @@
+//! AVX-512 F, BW, CD, DQ and VL: vectors of 512 bits.
+#![allow(unsafe_code, reason = "loads and stores through pointers")]
+
+use super::{Simd, array, put};
+use core::arch::x86_64::*;
+use pulp::NullaryFnOnce;
+
+pulp::simd_type! {
+    /// Proof that the CPU has these instructions, and AVX2 and FMA.
+    pub(crate) struct Avx512 {
+        sse: "sse",
+        avx: "avx",
+        avx2: "avx2",
+        fma: "fma",
+        f: "avx512f",
+        bw: "avx512bw",
+        cd: "avx512cd",
+        dq: "avx512dq",
+        vl: "avx512vl",
+    }
+}
+
+impl Avx512 {
+    /// The token, if the CPU has the instructions; without `std`, if the compiler assumes them.
+    pub(crate) fn detect() -> Option<Self> {
+        #[cfg(feature = "std")]
+        return Self::try_new();
+        #[cfg(not(feature = "std"))]
+        cfg!(all(
+            target_feature = "avx2",
+            target_feature = "fma",
+            target_feature = "avx512f",
+            target_feature = "avx512bw",
+            target_feature = "avx512cd",
+            target_feature = "avx512dq",
+            target_feature = "avx512vl",
+        ))
+        .then(|| {
+            // SAFETY: the compiler assumes these instructions in the whole program.
+            unsafe { Self::new_unchecked() }
+        })
+    }
+}
+
+/// The order of 32-bit lanes that undoes two packs, which work within each 128 bits.
+const UNPACKED: [i32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
+
+/// A mask of the lowest `n` of 16 lanes, or of all.
+#[inline(always)]
+fn lowest_16(n: usize) -> __mmask16 {
+    ((1_u32 << n.min(16)) - 1) as __mmask16
+}
+
+/// A mask of the lowest `n` of 64 lanes, or of all.
+#[inline(always)]
+fn lowest_64(n: usize) -> __mmask64 {
+    ((1_u128 << n.min(64)) - 1) as __mmask64
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+
+    type F32 = __m512;
+    type I32 = __m512i;
+    type I16 = __m512i;
+    type U8 = __m512i;
+    /// The lowest of the narrowed quotients, lane by lane.
+    type Watch = __m512i;
+
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn load_f32(self, from: &[f32]) -> __m512 {
+        bytemuck::must_cast(array::<_, 16>(from))
+    }
+
+    #[inline(always)]
+    fn load_u8(self, from: &[u8]) -> __m512i {
+        bytemuck::must_cast(array::<_, 64>(from))
+    }
+
+    #[inline(always)]
+    fn store_f32(self, a: __m512, to: &mut [f32]) {
+        put::<_, 16>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
+    fn store_u8(self, a: __m512i, to: &mut [u8]) {
+        put::<_, 64>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
+    fn load_f32_partial(self, from: &[f32], fill: f32) -> __m512 {
+        let fill = self.splat_f32(fill);
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
+        unsafe {
+            self.f
+                ._mm512_mask_loadu_ps(fill, lowest_16(from.len()), from.as_ptr())
+        }
+    }
+
+    #[inline(always)]
+    fn load_u8_partial(self, from: &[u8]) -> __m512i {
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
+        unsafe {
+            self.bw
+                ._mm512_maskz_loadu_epi8(lowest_64(from.len()), from.as_ptr().cast())
+        }
+    }
+
+    #[inline(always)]
+    fn store_f32_partial(self, a: __m512, to: &mut [f32]) {
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not written.
+        unsafe {
+            self.f
+                ._mm512_mask_storeu_ps(to.as_mut_ptr(), lowest_16(to.len()), a);
+        }
+    }
+
+    #[inline(always)]
+    fn store_u8_partial(self, a: __m512i, to: &mut [u8]) {
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not written.
+        unsafe {
+            self.bw
+                ._mm512_mask_storeu_epi8(to.as_mut_ptr().cast(), lowest_64(to.len()), a);
+        }
+    }
+
+    #[inline(always)]
+    fn stream_f32(self, a: __m512, to: &mut [f32]) {
+        match bytemuck::try_cast_slice_mut(to) {
+            // SAFETY: a reference to a vector is aligned and may be written.
+            Ok([to]) => unsafe {
+                self.f
+                    ._mm512_stream_ps(core::ptr::from_mut::<__m512>(to).cast(), a)
+            },
+            _ => self.store_f32(a, to),
+        }
+    }
+
+    #[inline(always)]
+    fn stream_u8(self, a: __m512i, to: &mut [u8]) {
+        match bytemuck::try_cast_slice_mut(to) {
+            // SAFETY: a reference to a vector is aligned and may be written.
+            Ok([to]) => unsafe { self.f._mm512_stream_si512(to, a) },
+            _ => self.store_u8(a, to),
+        }
+    }
+
+    #[inline(always)]
+    fn fence(self) {
+        self.sse._mm_sfence();
+    }
+
+    #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        self.sse._mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+
+    #[inline(always)]
+    fn splat_f32(self, a: f32) -> __m512 {
+        self.f._mm512_set1_ps(a)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        self.f._mm512_mul_ps(a, b)
+    }
+
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        self.f._mm512_div_ps(a, b)
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        self.f._mm512_fmadd_ps(a, b, c)
+    }
+
+    #[inline(always)]
+    fn clamp(self, a: __m512, lo: __m512, hi: __m512) -> __m512 {
+        self.f._mm512_min_ps(self.f._mm512_max_ps(a, lo), hi)
+    }
+
+    #[inline(always)]
+    fn zero_where_nan(self, a: __m512, like: __m512) -> __m512 {
+        let number = self.f._mm512_cmp_ps_mask::<_CMP_ORD_Q>(like, like);
+        self.f._mm512_maskz_mov_ps(number, a)
+    }
+
+    // Where an operand is NaN, these two instructions give the second.
+
+    #[inline(always)]
+    fn min(self, x: __m512, so_far: __m512) -> __m512 {
+        self.f._mm512_min_ps(x, so_far)
+    }
+
+    #[inline(always)]
+    fn max(self, x: __m512, so_far: __m512) -> __m512 {
+        self.f._mm512_max_ps(x, so_far)
+    }
+
+    #[inline(always)]
+    fn reduce_min(self, a: __m512) -> f32 {
+        self.f._mm512_reduce_min_ps(a)
+    }
+
+    #[inline(always)]
+    fn reduce_max(self, a: __m512) -> f32 {
+        self.f._mm512_reduce_max_ps(a)
+    }
+
+    // The maximum in integers: minimum and maximum of f32 share two ports with each other on some
+    // CPUs. As integers, positive floats keep their order and are above all negative ones, and
+    // NaN are above infinity.
+
+    #[inline(always)]
+    fn quick_min(self, x: __m512, so_far: __m512) -> __m512 {
+        self.min(x, so_far)
+    }
+
+    #[inline(always)]
+    fn quick_max(self, x: __m512, so_far: __m512) -> __m512 {
+        let (x, so_far) = (
+            self.f._mm512_castps_si512(x),
+            self.f._mm512_castps_si512(so_far),
+        );
+        self.f
+            ._mm512_castsi512_ps(self.f._mm512_max_epi32(x, so_far))
+    }
+
+    #[inline(always)]
+    fn quick_reduce_min(self, a: __m512) -> f32 {
+        self.reduce_min(a)
+    }
+
+    #[inline(always)]
+    fn quick_reduce_max(self, a: __m512) -> f32 {
+        let max = self
+            .f
+            ._mm512_reduce_max_epi32(self.f._mm512_castps_si512(a));
+        f32::from_bits(max as u32)
+    }
+
+    #[inline(always)]
+    fn quick_holds(self, _min: f32, max: f32) -> bool {
+        max.is_sign_positive() && !max.is_nan()
+    }
+
+    #[inline(always)]
+    fn round(self, a: __m512) -> __m512i {
+        self.f._mm512_cvtps_epi32(a)
+    }
+
+    #[inline(always)]
+    fn to_f32(self, a: __m512i) -> __m512 {
+        self.f._mm512_cvtepi32_ps(a)
+    }
+
+    #[inline(always)]
+    fn narrow_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        self.bw._mm512_packs_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn narrow_to_u8(self, a: __m512i, b: __m512i) -> __m512i {
+        let order = bytemuck::must_cast(UNPACKED);
+        self.f
+            ._mm512_permutexvar_epi32(order, self.bw._mm512_packus_epi16(a, b))
+    }
+
+    #[inline(always)]
+    fn narrow_to_i8(self, a: __m512i, b: __m512i) -> __m512i {
+        let order = bytemuck::must_cast(UNPACKED);
+        self.f
+            ._mm512_permutexvar_epi32(order, self.bw._mm512_packs_epi16(a, b))
+    }
+
+    #[inline(always)]
+    fn unwatched(self) -> __m512i {
+        self.f._mm512_setzero_si512()
+    }
+
+    /// `round` makes i32::MIN of what does not fit, and `narrow_i32` i16::MIN of that.
+    #[inline(always)]
+    fn watch(self, so_far: __m512i, _: [__m512; 4], [a, b]: [__m512i; 2]) -> __m512i {
+        self.bw
+            ._mm512_min_epi16(self.bw._mm512_min_epi16(so_far, a), b)
+    }
+
+    #[inline(always)]
+    fn alarmed(self, watch: __m512i) -> bool {
+        self.bw
+            ._mm512_cmpeq_epi16_mask(watch, self.splat_i16(i16::MIN))
+            != 0
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, a: i32) -> __m512i {
+        self.f._mm512_set1_epi32(a)
+    }
+
+    #[inline(always)]
+    fn splat_i16(self, a: i16) -> __m512i {
+        self.f._mm512_set1_epi16(a)
+    }
+
+    #[inline(always)]
+    fn splat_u8(self, a: u8) -> __m512i {
+        self.f._mm512_set1_epi8(a as i8)
+    }
+
+    #[inline(always)]
+    fn sub_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        self.f._mm512_sub_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn add_i16(self, a: __m512i, b: __m512i) -> __m512i {
+        self.bw._mm512_adds_epi16(a, b)
+    }
+
+    #[inline(always)]
+    fn max_u8(self, a: __m512i, b: __m512i) -> __m512i {
+        self.bw._mm512_max_epu8(a, b)
+    }
+
+    #[inline(always)]
+    fn min_u8(self, a: __m512i, b: __m512i) -> __m512i {
+        self.bw._mm512_min_epu8(a, b)
+    }
+
+    #[inline(always)]
+    fn max_i8(self, a: __m512i, b: __m512i) -> __m512i {
+        self.bw._mm512_max_epi8(a, b)
+    }
+
+    #[inline(always)]
+    fn min_i8(self, a: __m512i, b: __m512i) -> __m512i {
+        self.bw._mm512_min_epi8(a, b)
+    }
+
+    #[inline(always)]
+    fn widen_u8(self, from: &[u8]) -> [__m512i; 4] {
+        let mut a = [self.splat_i32(0); 4];
+        for i in 0..4 {
+            let from = array::<_, 16>(&from[16 * i..]);
+            a[i] = self.f._mm512_cvtepu8_epi32(bytemuck::must_cast(from));
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn widen_i8(self, from: &[u8]) -> [__m512i; 4] {
+        let mut a = [self.splat_i32(0); 4];
+        for i in 0..4 {
+            let from = array::<_, 16>(&from[16 * i..]);
+            a[i] = self.f._mm512_cvtepi8_epi32(bytemuck::must_cast(from));
+        }
+        a
+    }
+}

@@ -1,0 +1,203 @@
+//! Plain arrays in the shape of NEON: runs the kernels' logic on any machine.
+
+use super::{Simd, array, put};
+use core::array::from_fn;
+use pulp::NullaryFnOnce;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Emulated;
+
+impl Simd for Emulated {
+    const LANES: usize = 4;
+
+    type F32 = [f32; 4];
+    type I32 = [i32; 4];
+    type I16 = [i16; 8];
+    type U8 = [u8; 16];
+    type Watch = bool;
+
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        f.call()
+    }
+
+    fn load_f32(self, from: &[f32]) -> [f32; 4] {
+        array(from)
+    }
+
+    fn load_u8(self, from: &[u8]) -> [u8; 16] {
+        array(from)
+    }
+
+    fn store_f32(self, a: [f32; 4], to: &mut [f32]) {
+        put(a, to);
+    }
+
+    fn store_u8(self, a: [u8; 16], to: &mut [u8]) {
+        put(a, to);
+    }
+
+    fn load_f32_partial(self, from: &[f32], fill: f32) -> [f32; 4] {
+        from_fn(|i| from.get(i).copied().unwrap_or(fill))
+    }
+
+    fn load_u8_partial(self, from: &[u8]) -> [u8; 16] {
+        from_fn(|i| from.get(i).copied().unwrap_or(0))
+    }
+
+    fn store_f32_partial(self, a: [f32; 4], to: &mut [f32]) {
+        to.copy_from_slice(&a[..to.len()]);
+    }
+
+    fn store_u8_partial(self, a: [u8; 16], to: &mut [u8]) {
+        to.copy_from_slice(&a[..to.len()]);
+    }
+
+    fn splat_f32(self, a: f32) -> [f32; 4] {
+        [a; 4]
+    }
+
+    fn mul(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| a[i] * b[i])
+    }
+
+    fn div(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| a[i] / b[i])
+    }
+
+    fn fma(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| a[i].mul_add(b[i], c[i]))
+    }
+
+    fn clamp(self, a: [f32; 4], lo: [f32; 4], hi: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| a[i].clamp(lo[i], hi[i]))
+    }
+
+    fn zero_where_nan(self, a: [f32; 4], like: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| if like[i].is_nan() { 0.0 } else { a[i] })
+    }
+
+    fn min(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| if x[i] < so_far[i] { x[i] } else { so_far[i] })
+    }
+
+    fn max(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| if x[i] > so_far[i] { x[i] } else { so_far[i] })
+    }
+
+    fn reduce_min(self, a: [f32; 4]) -> f32 {
+        a.into_iter().fold(f32::INFINITY, f32::min)
+    }
+
+    fn reduce_max(self, a: [f32; 4]) -> f32 {
+        a.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    fn quick_min(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| {
+            if x[i].is_nan() {
+                x[i]
+            } else if x[i] < so_far[i] || so_far[i].is_nan() {
+                if so_far[i].is_nan() { so_far[i] } else { x[i] }
+            } else {
+                so_far[i]
+            }
+        })
+    }
+
+    fn quick_max(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
+        self.quick_min(x.map(|x| -x), so_far.map(|x| -x))
+            .map(|x| -x)
+    }
+
+    fn quick_reduce_min(self, a: [f32; 4]) -> f32 {
+        let mut min = [f32::INFINITY; 4];
+        for a in a {
+            min = self.quick_min([a; 4], min);
+        }
+        min[0]
+    }
+
+    fn quick_reduce_max(self, a: [f32; 4]) -> f32 {
+        -self.quick_reduce_min(a.map(|x| -x))
+    }
+
+    fn quick_holds(self, min: f32, max: f32) -> bool {
+        !min.is_nan() && !max.is_nan()
+    }
+
+    fn round(self, a: [f32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].round_ties_even() as i32)
+    }
+
+    fn to_f32(self, a: [i32; 4]) -> [f32; 4] {
+        from_fn(|i| a[i] as f32)
+    }
+
+    fn narrow_i32(self, a: [i32; 4], b: [i32; 4]) -> [i16; 8] {
+        from_fn(|i| if i < 4 { a[i] } else { b[i - 4] }.clamp(-32768, 32767) as i16)
+    }
+
+    fn narrow_to_u8(self, a: [i16; 8], b: [i16; 8]) -> [u8; 16] {
+        from_fn(|i| if i < 8 { a[i] } else { b[i - 8] }.clamp(0, 255) as u8)
+    }
+
+    fn narrow_to_i8(self, a: [i16; 8], b: [i16; 8]) -> [u8; 16] {
+        from_fn(|i| if i < 8 { a[i] } else { b[i - 8] }.clamp(-128, 127) as u8)
+    }
+
+    fn unwatched(self) -> bool {
+        false
+    }
+
+    fn watch(self, so_far: bool, a: [[f32; 4]; 4], _: [[i16; 8]; 2]) -> bool {
+        so_far || a.as_flattened().iter().any(|a| !a.is_finite())
+    }
+
+    fn alarmed(self, watch: bool) -> bool {
+        watch
+    }
+
+    fn splat_i32(self, a: i32) -> [i32; 4] {
+        [a; 4]
+    }
+
+    fn splat_i16(self, a: i16) -> [i16; 8] {
+        [a; 8]
+    }
+
+    fn splat_u8(self, a: u8) -> [u8; 16] {
+        [a; 16]
+    }
+
+    fn sub_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].wrapping_sub(b[i]))
+    }
+
+    fn add_i16(self, a: [i16; 8], b: [i16; 8]) -> [i16; 8] {
+        from_fn(|i| a[i].saturating_add(b[i]))
+    }
+
+    fn max_u8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        from_fn(|i| a[i].max(b[i]))
+    }
+
+    fn min_u8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        from_fn(|i| a[i].min(b[i]))
+    }
+
+    fn max_i8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        from_fn(|i| (a[i] as i8).max(b[i] as i8) as u8)
+    }
+
+    fn min_i8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        from_fn(|i| (a[i] as i8).min(b[i] as i8) as u8)
+    }
+
+    fn widen_u8(self, from: &[u8]) -> [[i32; 4]; 4] {
+        from_fn(|i| from_fn(|j| i32::from(from[4 * i + j])))
+    }
+
+    fn widen_i8(self, from: &[u8]) -> [[i32; 4]; 4] {
+        from_fn(|i| from_fn(|j| i32::from(from[4 * i + j] as i8)))
+    }
+}

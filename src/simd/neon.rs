@@ -1,0 +1,318 @@
+//! NEON, which every aarch64 CPU has: vectors of 128 bits.
+#![allow(unsafe_code, reason = "making the token without std")]
+
+use super::{Simd, array, put};
+use core::arch::aarch64::*;
+use pulp::NullaryFnOnce;
+
+pulp::simd_type! {
+    /// Proof that the CPU has these instructions.
+    pub(crate) struct Neon {
+        neon: "neon",
+    }
+}
+
+impl Simd for Neon {
+    const LANES: usize = 4;
+
+    type F32 = float32x4_t;
+    type I32 = int32x4_t;
+    type I16 = int16x8_t;
+    type U8 = uint8x16_t;
+    /// Sums of products of quotients: not finite if one of these was not.
+    type Watch = [float32x4_t; 2];
+
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn load_f32(self, from: &[f32]) -> float32x4_t {
+        bytemuck::must_cast(array::<_, 4>(from))
+    }
+
+    #[inline(always)]
+    fn load_u8(self, from: &[u8]) -> uint8x16_t {
+        bytemuck::must_cast(array::<_, 16>(from))
+    }
+
+    #[inline(always)]
+    fn store_f32(self, a: float32x4_t, to: &mut [f32]) {
+        put::<_, 4>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
+    fn store_u8(self, a: uint8x16_t, to: &mut [u8]) {
+        put::<_, 16>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
+    fn load_f32_partial(self, from: &[f32], fill: f32) -> float32x4_t {
+        let mut buffer = [fill; 4];
+        buffer[..from.len()].copy_from_slice(from);
+        self.load_f32(&buffer)
+    }
+
+    #[inline(always)]
+    fn load_u8_partial(self, from: &[u8]) -> uint8x16_t {
+        let mut buffer = [0; 16];
+        buffer[..from.len()].copy_from_slice(from);
+        self.load_u8(&buffer)
+    }
+
+    #[inline(always)]
+    fn store_f32_partial(self, a: float32x4_t, to: &mut [f32]) {
+        let mut buffer = [0.0; 4];
+        self.store_f32(a, &mut buffer);
+        to.copy_from_slice(&buffer[..to.len()]);
+    }
+
+    #[inline(always)]
+    fn store_u8_partial(self, a: uint8x16_t, to: &mut [u8]) {
+        to.copy_from_slice(&bytemuck::bytes_of(&a)[..to.len()]);
+    }
+
+    #[inline(always)]
+    fn splat_f32(self, a: f32) -> float32x4_t {
+        self.neon.vdupq_n_f32(a)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.neon.vmulq_f32(a, b)
+    }
+
+    #[inline(always)]
+    fn div(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.neon.vdivq_f32(a, b)
+    }
+
+    #[inline(always)]
+    fn fma(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        self.neon.vfmaq_f32(c, a, b)
+    }
+
+    #[inline(always)]
+    fn clamp(self, a: float32x4_t, lo: float32x4_t, hi: float32x4_t) -> float32x4_t {
+        self.neon.vminq_f32(self.neon.vmaxq_f32(a, lo), hi)
+    }
+
+    #[inline(always)]
+    fn zero_where_nan(self, a: float32x4_t, like: float32x4_t) -> float32x4_t {
+        let number = self.neon.vceqq_f32(like, like);
+        self.neon.vbslq_f32(number, a, self.splat_f32(0.0))
+    }
+
+    // `fminnm` would ignore quiet NaN, but a signalling one makes it forget the accumulator.
+
+    #[inline(always)]
+    fn min(self, x: float32x4_t, so_far: float32x4_t) -> float32x4_t {
+        self.neon
+            .vbslq_f32(self.neon.vcltq_f32(x, so_far), x, so_far)
+    }
+
+    #[inline(always)]
+    fn max(self, x: float32x4_t, so_far: float32x4_t) -> float32x4_t {
+        self.neon
+            .vbslq_f32(self.neon.vcgtq_f32(x, so_far), x, so_far)
+    }
+
+    #[inline(always)]
+    fn reduce_min(self, a: float32x4_t) -> f32 {
+        self.neon.vminvq_f32(a)
+    }
+
+    #[inline(always)]
+    fn reduce_max(self, a: float32x4_t) -> f32 {
+        self.neon.vmaxvq_f32(a)
+    }
+
+    // `fmin` and `fmax` take one instruction, not two, and a NaN stays.
+
+    #[inline(always)]
+    fn quick_min(self, x: float32x4_t, so_far: float32x4_t) -> float32x4_t {
+        self.neon.vminq_f32(x, so_far)
+    }
+
+    #[inline(always)]
+    fn quick_max(self, x: float32x4_t, so_far: float32x4_t) -> float32x4_t {
+        self.neon.vmaxq_f32(x, so_far)
+    }
+
+    #[inline(always)]
+    fn quick_reduce_min(self, a: float32x4_t) -> f32 {
+        self.neon.vminvq_f32(a)
+    }
+
+    #[inline(always)]
+    fn quick_reduce_max(self, a: float32x4_t) -> f32 {
+        self.neon.vmaxvq_f32(a)
+    }
+
+    #[inline(always)]
+    fn quick_holds(self, min: f32, max: f32) -> bool {
+        !min.is_nan() && !max.is_nan()
+    }
+
+    #[inline(always)]
+    fn round(self, a: float32x4_t) -> int32x4_t {
+        self.neon.vcvtnq_s32_f32(a)
+    }
+
+    #[inline(always)]
+    fn to_f32(self, a: int32x4_t) -> float32x4_t {
+        self.neon.vcvtq_f32_s32(a)
+    }
+
+    #[inline(always)]
+    fn narrow_i32(self, a: int32x4_t, b: int32x4_t) -> int16x8_t {
+        self.neon.vqmovn_high_s32(self.neon.vqmovn_s32(a), b)
+    }
+
+    #[inline(always)]
+    fn narrow_to_u8(self, a: int16x8_t, b: int16x8_t) -> uint8x16_t {
+        self.neon.vqmovun_high_s16(self.neon.vqmovun_s16(a), b)
+    }
+
+    #[inline(always)]
+    fn narrow_to_i8(self, a: int16x8_t, b: int16x8_t) -> uint8x16_t {
+        let a = self.neon.vqmovn_high_s16(self.neon.vqmovn_s16(a), b);
+        self.neon.vreinterpretq_u8_s8(a)
+    }
+
+    #[inline(always)]
+    fn unwatched(self) -> [float32x4_t; 2] {
+        [self.splat_f32(0.0); 2]
+    }
+
+    /// `round` saturates, so infinities of the right sign do no harm; but the quotient of an
+    /// infinity is NaN, or of the wrong sign, where the low part of the reciprocal is negative.
+    #[inline(always)]
+    fn watch(
+        self,
+        [so_far, so_far_too]: [float32x4_t; 2],
+        [a, b, c, d]: [float32x4_t; 4],
+        _: [int16x8_t; 2],
+    ) -> [float32x4_t; 2] {
+        [self.fma(a, b, so_far), self.fma(c, d, so_far_too)]
+    }
+
+    #[inline(always)]
+    fn alarmed(self, [a, b]: [float32x4_t; 2]) -> bool {
+        // Neither + nor · makes a finite number of one that is not.
+        let none = self.fma(a, self.splat_f32(0.0), self.mul(b, self.splat_f32(0.0)));
+        self.neon.vmaxvq_f32(none).is_nan()
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, a: i32) -> int32x4_t {
+        self.neon.vdupq_n_s32(a)
+    }
+
+    #[inline(always)]
+    fn splat_i16(self, a: i16) -> int16x8_t {
+        self.neon.vdupq_n_s16(a)
+    }
+
+    #[inline(always)]
+    fn splat_u8(self, a: u8) -> uint8x16_t {
+        self.neon.vdupq_n_u8(a)
+    }
+
+    #[inline(always)]
+    fn sub_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        self.neon.vsubq_s32(a, b)
+    }
+
+    #[inline(always)]
+    fn add_i16(self, a: int16x8_t, b: int16x8_t) -> int16x8_t {
+        self.neon.vqaddq_s16(a, b)
+    }
+
+    #[inline(always)]
+    fn max_u8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        self.neon.vmaxq_u8(a, b)
+    }
+
+    #[inline(always)]
+    fn min_u8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        self.neon.vminq_u8(a, b)
+    }
+
+    #[inline(always)]
+    fn max_i8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        let (a, b) = (
+            self.neon.vreinterpretq_s8_u8(a),
+            self.neon.vreinterpretq_s8_u8(b),
+        );
+        self.neon.vreinterpretq_u8_s8(self.neon.vmaxq_s8(a, b))
+    }
+
+    #[inline(always)]
+    fn min_i8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        let (a, b) = (
+            self.neon.vreinterpretq_s8_u8(a),
+            self.neon.vreinterpretq_s8_u8(b),
+        );
+        self.neon.vreinterpretq_u8_s8(self.neon.vminq_s8(a, b))
+    }
+
+    #[inline(always)]
+    fn widen_u8(self, from: &[u8]) -> [int32x4_t; 4] {
+        self.widen_sub_u8(from, 0)
+    }
+
+    #[inline(always)]
+    fn widen_i8(self, from: &[u8]) -> [int32x4_t; 4] {
+        self.widen_sub_i8(from, 0)
+    }
+
+    // A widening subtraction costs no more than widening.
+
+    #[inline(always)]
+    fn widen_sub_u8(self, from: &[u8], zero_point: u8) -> [int32x4_t; 4] {
+        let (a, z) = (self.load_u8(from), self.splat_u8(zero_point));
+        let low = self
+            .neon
+            .vsubl_u8(self.neon.vget_low_u8(a), self.neon.vget_low_u8(z));
+        let high = self.neon.vsubl_high_u8(a, z);
+        self.widen_i16(
+            self.neon.vreinterpretq_s16_u16(low),
+            self.neon.vreinterpretq_s16_u16(high),
+        )
+    }
+
+    #[inline(always)]
+    fn widen_sub_i8(self, from: &[u8], zero_point: i8) -> [int32x4_t; 4] {
+        let a = self.neon.vreinterpretq_s8_u8(self.load_u8(from));
+        let z = self.neon.vdupq_n_s8(zero_point);
+        let low = self
+            .neon
+            .vsubl_s8(self.neon.vget_low_s8(a), self.neon.vget_low_s8(z));
+        self.widen_i16(low, self.neon.vsubl_high_s8(a, z))
+    }
+}
+
+impl Neon {
+    /// The token, if the CPU has the instructions; without `std`, if the compiler assumes them.
+    pub(crate) fn detect() -> Option<Self> {
+        #[cfg(feature = "std")]
+        return Self::try_new();
+        #[cfg(not(feature = "std"))]
+        cfg!(target_feature = "neon").then(|| {
+            // SAFETY: the compiler assumes these instructions in the whole program.
+            unsafe { Self::new_unchecked() }
+        })
+    }
+
+    #[inline(always)]
+    fn widen_i16(self, a: int16x8_t, b: int16x8_t) -> [int32x4_t; 4] {
+        [
+            self.neon.vmovl_s16(self.neon.vget_low_s16(a)),
+            self.neon.vmovl_high_s16(a),
+            self.neon.vmovl_s16(self.neon.vget_low_s16(b)),
+            self.neon.vmovl_high_s16(b),
+        ]
+    }
+}

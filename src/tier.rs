@@ -1,0 +1,255 @@
+//! Which instruction set runs: detection, forcing, and the one `match` that dispatches.
+
+use crate::error::Error;
+use crate::simd::Simd;
+#[cfg(test)]
+use crate::simd::emulated::Emulated;
+#[cfg(target_arch = "aarch64")]
+use crate::simd::neon::Neon;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{avx2::Avx2, avx512::Avx512};
+use core::fmt;
+use core::str::FromStr;
+use pulp::NullaryFnOnce;
+
+/// An instruction set that this CPU has, to run operations on.
+///
+/// The free functions of the crate use [`Tier::best`]. Every tier gives the same results, bit for
+/// bit. A value of this type exists only for what the CPU can execute, so each of its methods is
+/// safe to call.
+///
+/// ```
+/// # use zeropoint::{QuantParams, Tier};
+/// let params = QuantParams::<u8>::new(0.5, 10)?;
+/// for tier in Tier::available() {
+///     let mut codes = [0; 2];
+///     tier.quantize(&[1.0, -1.0], params, &mut codes)?;
+///     assert_eq!(codes, [12, 8], "on {tier}");
+/// }
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Tier(Kind);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    #[cfg(test)]
+    Emulated(Emulated),
+}
+
+/// What a tier runs: an operation with its arguments.
+pub(crate) trait Operation {
+    type Output;
+
+    /// By the specification.
+    fn scalar(self) -> Self::Output;
+
+    /// By the kernel; `#[inline(always)]`.
+    fn simd<S: Simd>(self, s: S) -> Self::Output;
+}
+
+impl Tier {
+    /// The names of all tiers of all architectures, slowest first.
+    pub const NAMES: &[&str] = &["scalar", "avx2", "avx512", "neon"];
+
+    /// The tier that needs nothing: the specification, as plain loops.
+    pub const SCALAR: Self = Self(Kind::Scalar);
+
+    /// The tiers that this CPU has, slowest first.
+    ///
+    /// Without the feature `std` there is no detection: what the compiler was told to assume.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let kinds = [
+            Some(Kind::Scalar),
+            #[cfg(test)]
+            Some(Kind::Emulated(Emulated)),
+            #[cfg(target_arch = "x86_64")]
+            Avx2::detect().map(Kind::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            Avx512::detect().map(Kind::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            Neon::detect().map(Kind::Neon),
+        ];
+        kinds.into_iter().flatten().map(Self)
+    }
+
+    /// The fastest tier that this CPU has; found once, then remembered.
+    ///
+    /// The environment variable `ZEROPOINT_TIER` caps the choice: with `ZEROPOINT_TIER=avx2` it is
+    /// the fastest of those up to `avx2`. That is for tests, benchmarks and bug reports. A value
+    /// that is not the name of a tier is ignored, with a warning on standard error.
+    #[must_use]
+    pub fn best() -> Self {
+        #[cfg(feature = "std")]
+        {
+            static BEST: std::sync::OnceLock<Tier> = std::sync::OnceLock::new();
+            *BEST.get_or_init(|| Self::best_up_to(Self::cap()))
+        }
+        #[cfg(not(feature = "std"))]
+        Self::best_up_to(None)
+    }
+
+    /// The last tier of the list up to the one named by `cap`.
+    fn best_up_to(cap: Option<&str>) -> Self {
+        let rank = |name| Self::NAMES.iter().position(|&known| known == name);
+        let cap = cap.and_then(rank).unwrap_or(usize::MAX);
+        Self::available()
+            .filter(|tier| rank(tier.name()).is_some_and(|rank| rank <= cap))
+            .last()
+            .unwrap_or(Self::SCALAR)
+    }
+
+    /// What the environment says.
+    #[cfg(feature = "std")]
+    fn cap() -> Option<&'static str> {
+        let value = std::env::var_os("ZEROPOINT_TIER")?;
+        let cap = Self::NAMES.iter().copied().find(|&name| value == name);
+        if cap.is_none() {
+            let names = Names(Self::NAMES);
+            std::eprintln!("zeropoint: ZEROPOINT_TIER={value:?} is ignored: not one of {names}");
+        }
+        cap
+    }
+
+    /// The tier's name, one of [`Tier::NAMES`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon(_) => "neon",
+            #[cfg(test)]
+            Kind::Emulated(_) => "emulated",
+        }
+    }
+
+    /// Runs an operation on this tier.
+    #[inline(always)]
+    pub(crate) fn run<O: Operation>(self, operation: O) -> O::Output {
+        match self.0 {
+            Kind::Scalar => operation.scalar(),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(simd) => frame(simd, operation),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(simd) => frame(simd, operation),
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon(simd) => frame(simd, operation),
+            #[cfg(test)]
+            Kind::Emulated(simd) => frame(simd, operation),
+        }
+    }
+}
+
+/// Runs the kernel of an operation, compiled for its instruction set.
+#[inline(always)]
+fn frame<S: Simd, O: Operation>(simd: S, operation: O) -> O::Output {
+    struct Frame<S, O>(S, O);
+
+    impl<S: Simd, O: Operation> NullaryFnOnce for Frame<S, O> {
+        type Output = O::Output;
+
+        #[inline(always)]
+        fn call(self) -> O::Output {
+            self.1.simd(self.0)
+        }
+    }
+
+    simd.vectorize(Frame(simd, operation))
+}
+
+impl PartialEq for Tier {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Tier {}
+
+impl fmt::Debug for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tier({self})")
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Parses one of [`Tier::NAMES`].
+///
+/// ```
+/// # use zeropoint::{Error, Tier};
+/// assert_eq!("scalar".parse(), Ok(Tier::SCALAR));
+/// assert_eq!("sse9".parse::<Tier>(), Err(Error::UnknownTier));
+/// ```
+impl FromStr for Tier {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::UnknownTier`], or [`Error::UnavailableTier`] if this CPU does not have it.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let name = *Self::NAMES
+            .iter()
+            .find(|&&known| known == name)
+            .ok_or(Error::UnknownTier)?;
+        Self::available()
+            .find(|tier| tier.name() == name)
+            .ok_or(Error::UnavailableTier { name })
+    }
+}
+
+/// Names, listed with commas.
+pub(crate) struct Names(pub(crate) &'static [&'static str]);
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, name) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_cap_bounds_the_choice() {
+        assert_eq!(Tier::best_up_to(Some("scalar")), Tier::SCALAR);
+        for tier in Tier::available().filter(|tier| tier.name() != "emulated") {
+            assert_eq!(Tier::best_up_to(Some(tier.name())), tier);
+        }
+        let best = Tier::available().last().unwrap();
+        assert_eq!(Tier::best_up_to(None), best);
+        assert_eq!(Tier::best_up_to(Tier::NAMES.last().copied()), best);
+    }
+
+    #[test]
+    fn names_parse_back() {
+        for tier in Tier::available().filter(|tier| tier.name() != "emulated") {
+            assert_eq!(tier.to_string().parse(), Ok(tier));
+        }
+        for &name in Tier::NAMES {
+            match name.parse::<Tier>() {
+                Ok(tier) => assert_eq!(tier.name(), name),
+                Err(error) => assert_eq!(error, Error::UnavailableTier { name }),
+            }
+        }
+    }
+}
