@@ -3,10 +3,6 @@
 //!
 //! Loops here and in the kernels count, they don't chain iterators: what the standard library
 //! marks `#[inline]` may yet stay outside a frame as large as these.
-#![allow(
-    clippy::needless_range_loop,
-    reason = "iterators are not #[inline(always)]"
-)]
 
 use crate::simd::{Byte, Simd};
 use bytemuck::Pod;

@@ -4,6 +4,13 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+// The property tests run here once more, with the emulated tier among the others.
+#[cfg(test)]
+extern crate self as zeropoint;
+#[cfg(test)]
+#[path = "../tests/elementwise.rs"]
+mod elementwise;
+
 mod drive;
 mod element;
 mod error;

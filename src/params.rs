@@ -149,6 +149,14 @@ impl<Q: Code> Scheme<Q> {
         let (lo, hi) = (self.lo.to_i32(), self.hi.to_i32());
         // + 0.0 makes a −0.0 positive.
         let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
+        // 1 for the range [0, 0]; for one so small that its scale is 0, the smallest.
+        let usable = |scale: f32| {
+            if min == max {
+                1.0
+            } else {
+                scale.max(MIN_SCALE)
+            }
+        };
         let (scale, zero_point) = match self.kind {
             Kind::Affine => {
                 let steps = (hi - lo) as f32;
@@ -177,15 +185,6 @@ impl<Q: Code> Scheme<Q> {
             scale = scale.next_down();
         }
         QuantParams::checked(scale, Q::saturate(zero_point), self.lo, self.hi)
-    }
-}
-
-/// The scale itself, if it can serve as one: 1 for 0, at least [`MIN_SCALE`].
-fn usable(scale: f32) -> f32 {
-    if scale == 0.0 {
-        1.0
-    } else {
-        scale.max(MIN_SCALE)
     }
 }
 

@@ -10,11 +10,6 @@
 //! Each method has its equation for one lane. Everything here and above, up to the frame
 //! ([`Simd::vectorize`]), is `#[inline(always)]`, and never a closure: a function that is not
 //! inlined into the frame loses the instruction set.
-#![allow(
-    clippy::needless_range_loop,
-    reason = "iterators are not #[inline(always)]"
-)]
-
 use bytemuck::Pod;
 use pulp::NullaryFnOnce;
 

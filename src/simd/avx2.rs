@@ -119,7 +119,7 @@ impl Simd for Avx2 {
             // SAFETY: a reference to a vector is aligned and may be written.
             Ok([to]) => unsafe {
                 self.avx
-                    ._mm256_stream_ps(core::ptr::from_mut::<__m256>(to).cast(), a)
+                    ._mm256_stream_ps(core::ptr::from_mut::<__m256>(to).cast(), a);
             },
             _ => self.store_f32(a, to),
         }
@@ -129,7 +129,9 @@ impl Simd for Avx2 {
     fn stream_u8(self, a: __m256i, to: &mut [u8]) {
         match bytemuck::try_cast_slice_mut(to) {
             // SAFETY: a reference to a vector is aligned and may be written.
-            Ok([to]) => unsafe { self.avx._mm256_stream_si256(to, a) },
+            Ok([to]) => unsafe {
+                self.avx._mm256_stream_si256(to, a);
+            },
             _ => self.store_u8(a, to),
         }
     }
@@ -277,7 +279,7 @@ impl Simd for Avx2 {
         self.avx._mm256_setzero_si256()
     }
 
-    /// `round` makes i32::MIN of what does not fit, and `narrow_i32` i16::MIN of that.
+    /// `round` makes `i32::MIN` of what does not fit, and `narrow_i32` `i16::MIN` of that.
     #[inline(always)]
     fn watch(self, so_far: __m256i, _: [__m256; 4], [a, b]: [__m256i; 2]) -> __m256i {
         self.avx2

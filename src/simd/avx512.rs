@@ -135,7 +135,7 @@ impl Simd for Avx512 {
             // SAFETY: a reference to a vector is aligned and may be written.
             Ok([to]) => unsafe {
                 self.f
-                    ._mm512_stream_ps(core::ptr::from_mut::<__m512>(to).cast(), a)
+                    ._mm512_stream_ps(core::ptr::from_mut::<__m512>(to).cast(), a);
             },
             _ => self.store_f32(a, to),
         }
@@ -145,7 +145,9 @@ impl Simd for Avx512 {
     fn stream_u8(self, a: __m512i, to: &mut [u8]) {
         match bytemuck::try_cast_slice_mut(to) {
             // SAFETY: a reference to a vector is aligned and may be written.
-            Ok([to]) => unsafe { self.f._mm512_stream_si512(to, a) },
+            Ok([to]) => unsafe {
+                self.f._mm512_stream_si512(to, a);
+            },
             _ => self.store_u8(a, to),
         }
     }
@@ -284,7 +286,7 @@ impl Simd for Avx512 {
         self.f._mm512_setzero_si512()
     }
 
-    /// `round` makes i32::MIN of what does not fit, and `narrow_i32` i16::MIN of that.
+    /// `round` makes `i32::MIN` of what does not fit, and `narrow_i32` `i16::MIN` of that.
     #[inline(always)]
     fn watch(self, so_far: __m512i, _: [__m512; 4], [a, b]: [__m512i; 2]) -> __m512i {
         self.bw

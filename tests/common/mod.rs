@@ -1,0 +1,78 @@
+//! What the tests share: buffers with guards, and the tiers to run on.
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+use zeropoint::{Code, Tier};
+
+/// A slice somewhere in a larger buffer: at a chosen misalignment, with elements before and after
+/// it that must not change.
+pub(crate) struct Guarded<T> {
+    buffer: Vec<T>,
+    start: usize,
+    len: usize,
+    guard: T,
+}
+
+const MARGIN: usize = 64;
+
+impl<T: Copy + PartialEq + core::fmt::Debug> Guarded<T> {
+    /// `offset` elements after an address that is a multiple of 64.
+    pub(crate) fn new(len: usize, offset: usize, guard: T) -> Self {
+        let buffer = vec![guard; len + offset + 3 * MARGIN];
+        let start = buffer[MARGIN..].as_ptr().align_offset(64) + MARGIN + offset;
+        Self {
+            buffer,
+            start,
+            len,
+            guard,
+        }
+    }
+
+    /// The same with these elements.
+    pub(crate) fn of(elements: &[T], offset: usize, guard: T) -> Self {
+        let mut guarded = Self::new(elements.len(), offset, guard);
+        guarded.slice_mut().copy_from_slice(elements);
+        guarded
+    }
+
+    pub(crate) fn slice(&self) -> &[T] {
+        &self.buffer[self.start..][..self.len]
+    }
+
+    pub(crate) fn slice_mut(&mut self) -> &mut [T] {
+        &mut self.buffer[self.start..][..self.len]
+    }
+
+    /// The elements, if no guard has changed.
+    #[track_caller]
+    pub(crate) fn checked(&self) -> &[T] {
+        let (before, after) = (
+            &self.buffer[..self.start],
+            &self.buffer[self.start + self.len..],
+        );
+        let changed = before.iter().chain(after).find(|&&e| e != self.guard);
+        assert_eq!(changed, None, "an element outside the slice was written");
+        self.slice()
+    }
+}
+
+/// The bits of floats: to compare NaN and zeros too.
+pub(crate) fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Every tier but the reference itself; if there is none, the reference.
+pub(crate) fn tiers() -> Vec<Tier> {
+    let fast: Vec<_> = Tier::available()
+        .filter(|&tier| tier != Tier::SCALAR)
+        .collect();
+    if fast.is_empty() {
+        vec![Tier::SCALAR]
+    } else {
+        fast
+    }
+}
+
+/// A code of type `Q` from the bits of a byte.
+pub(crate) fn code<Q: Code>(bits: u8) -> Q {
+    bytemuck::cast(bits)
+}

@@ -1,0 +1,361 @@
+//! Every operation on every tier equals the reference, bit for bit.
+//!
+//! The crate's unit tests include this file too: there the emulated tier is among the tiers.
+
+#[path = "common/mod.rs"]
+mod common;
+
+use common::{Guarded, bits, code, tiers};
+use proptest::prelude::*;
+use zeropoint::{Code, QuantParams, Range, Scheme, Tier, reference};
+
+/// Longer than four of the longest quads and a group: 0..=257, and around multiples of 256.
+fn lengths() -> impl Iterator<Item = usize> {
+    (0..=257).chain([
+        319, 320, 321, 511, 512, 513, 575, 767, 768, 1023, 1024, 1025, 1087,
+    ])
+}
+
+/// Ordinary values, with a special one here and there, and without any for long stretches.
+fn values(n: usize) -> Vec<f32> {
+    const SPECIAL: [f32; 10] = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MAX,
+        f32::MIN,
+        1e20,
+        -0.0,
+        1e-40,
+        f32::from_bits(0xff80_0001), // a signalling NaN
+        3.5e9,
+    ];
+    (0..n)
+        .map(|i| match i % 97 {
+            3 if i % 600 < 400 => SPECIAL[i / 97 % SPECIAL.len()],
+            _ => (i * 7919 % 2003) as f32 * 0.25 - 230.0,
+        })
+        .collect()
+}
+
+fn check_quantize<Q: Code>(
+    tier: Tier,
+    x: &[f32],
+    params: QuantParams<Q>,
+    offsets: [usize; 2],
+) -> Vec<Q> {
+    let mut expected = vec![Q::MIN; x.len()];
+    reference::quantize(x, params, &mut expected).unwrap();
+    let x = Guarded::of(x, offsets[0], f32::NAN);
+    let mut out = Guarded::new(x.slice().len(), offsets[1], Q::MAX);
+    tier.quantize(x.slice(), params, out.slice_mut()).unwrap();
+    let context = || format!("{tier}, {params:?}, offsets {offsets:?}, {:?}", x.slice());
+    assert_eq!(out.checked(), expected, "{}", context());
+    expected
+}
+
+fn check_dequantize<Q: Code>(
+    tier: Tier,
+    codes: &[Q],
+    params: QuantParams<Q>,
+    offsets: [usize; 2],
+) -> Vec<f32> {
+    let mut expected = vec![0.0; codes.len()];
+    reference::dequantize(codes, params, &mut expected).unwrap();
+    let codes = Guarded::of(codes, offsets[0], Q::MAX);
+    let mut out = Guarded::new(expected.len(), offsets[1], 1.0);
+    tier.dequantize(codes.slice(), params, out.slice_mut())
+        .unwrap();
+    let context = || format!("{tier}, {params:?}, offsets {offsets:?}");
+    assert_eq!(bits(out.checked()), bits(&expected), "{}", context());
+    expected
+}
+
+fn check_fake_quantize<Q: Code>(
+    tier: Tier,
+    x: &[f32],
+    params: QuantParams<Q>,
+    expected: &[f32],
+    offsets: [usize; 2],
+) {
+    let x = Guarded::of(x, offsets[0], f32::NAN);
+    let mut out = Guarded::new(expected.len(), offsets[1], 1.0);
+    tier.fake_quantize(x.slice(), params, out.slice_mut())
+        .unwrap();
+    let context = || format!("{tier}, {params:?}, offsets {offsets:?}, {:?}", x.slice());
+    assert_eq!(bits(out.checked()), bits(expected), "{}", context());
+}
+
+fn check_min_max(tier: Tier, x: &[f32], offset: usize) {
+    let ends = |range: Option<Range>| range.map(|r| (r.min.to_bits(), r.max.to_bits()));
+    let x = Guarded::of(x, offset, f32::NEG_INFINITY);
+    let expected = ends(reference::min_max(x.slice()));
+    let found = ends(tier.min_max(x.slice()));
+    assert_eq!(found, expected, "{tier}, offset {offset}, {:?}", x.slice());
+}
+
+fn check_relu<Q: Code>(tier: Tier, codes: &[Q], zero_point: Q, offset: usize) {
+    let mut expected = codes.to_vec();
+    reference::relu(&mut expected, zero_point);
+    let mut codes = Guarded::of(codes, offset, Q::MIN);
+    tier.relu(codes.slice_mut(), zero_point);
+    assert_eq!(
+        codes.checked(),
+        expected,
+        "{tier}, {zero_point}, offset {offset}"
+    );
+}
+
+fn check_dynamic<Q: Code>(tier: Tier, x: &[f32], scheme: Scheme<Q>) {
+    let (mut expected, mut out) = (vec![Q::MIN; x.len()], vec![Q::MIN; x.len()]);
+    let params = reference::quantize_dynamic(x, scheme, &mut expected);
+    let found = tier.quantize_dynamic(x, scheme, &mut out);
+    assert_eq!(found, params, "{tier}, {scheme:?}, {x:?}");
+    assert_eq!(out, expected, "{tier}, {scheme:?}, {x:?}");
+}
+
+/// All of it, for one `x` and one set of parameters.
+fn check_all<Q: Code>(tier: Tier, x: &[f32], params: QuantParams<Q>, offsets: [usize; 2]) {
+    let codes = check_quantize(tier, x, params, offsets);
+    let y = check_dequantize(tier, &codes, params, offsets);
+    check_fake_quantize(tier, x, params, &y, offsets);
+    check_relu(tier, &codes, params.zero_point(), offsets[0]);
+}
+
+/// Parameters that take each way through the quantize kernel: symmetric, affine, restricted
+/// codes, a scale that needs division.
+fn params_of_each_kind<Q: Code>() -> [QuantParams<Q>; 4] {
+    let restricted = QuantParams::new(1.5, code(100)).unwrap();
+    [
+        QuantParams::new(0.75, code(0)).unwrap(),
+        QuantParams::new(1.75, code(37)).unwrap(),
+        restricted.with_codes(code(99)..=code(126)).unwrap(),
+        QuantParams::new(1e30, code(3)).unwrap(),
+    ]
+}
+
+#[test]
+fn every_length() {
+    for tier in tiers() {
+        for n in lengths() {
+            let x = values(n);
+            check_min_max(tier, &x, 0);
+            for params in params_of_each_kind::<u8>() {
+                check_all(tier, &x, params, [0, 0]);
+            }
+            for params in params_of_each_kind::<i8>() {
+                check_all(tier, &x, params, [0, 0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_alignment() {
+    for tier in tiers() {
+        for n in [1, 15, 16, 17, 31, 63, 64, 65, 255, 256, 257, 600] {
+            let x = values(n);
+            for offset in 0..64 {
+                check_min_max(tier, &x, offset);
+                check_all(tier, &x, params_of_each_kind::<u8>()[1], [offset, 0]);
+                check_all(tier, &x, params_of_each_kind::<i8>()[0], [0, offset]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_special_value_at_every_position() {
+    let special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38, -1e38, 4e9];
+    for tier in tiers() {
+        for n in [1, 40, 64, 100, 256, 300] {
+            for at in 0..n {
+                let mut x: Vec<_> = (0..n).map(|i| i as f32 - 50.0).collect();
+                x[at] = special[at % special.len()];
+                check_min_max(tier, &x, 0);
+                check_all(tier, &x, params_of_each_kind::<u8>()[1], [0, 0]);
+                check_all(tier, &x, params_of_each_kind::<i8>()[0], [0, 0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn min_max_of_one_sign_and_of_long_slices() {
+    for tier in tiers() {
+        for n in [1, 5, 64, 1000, 16_384, 16_385, 40_000] {
+            let negative: Vec<_> = values(n).iter().map(|x| -x.abs()).collect();
+            let positive: Vec<_> = values(n).iter().map(|x| x.abs()).collect();
+            // The first chunks of one sign, the last of the other.
+            let mut mixed = negative.clone();
+            mixed[n / 2..].copy_from_slice(&positive[n / 2..]);
+            for x in [negative, positive, mixed] {
+                check_min_max(tier, &x, 0);
+            }
+        }
+        for x in [
+            f32::NAN,
+            -f32::NAN,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            0.0,
+            -0.0,
+            -1.0,
+        ] {
+            for n in [0, 1, 3, 64, 300] {
+                check_min_max(tier, &vec![x; n], 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn all_codes_by_all_zero_points() {
+    fn check<Q: Code>(tier: Tier) {
+        let codes: Vec<Q> = (0..=255).map(code).collect();
+        for &zero_point in &codes {
+            let params = QuantParams::new(0.1, zero_point).unwrap();
+            let y = check_dequantize(tier, &codes, params, [0, 0]);
+            // The way back leads to the same codes, and beyond the ends it saturates.
+            assert_eq!(check_quantize(tier, &y, params, [0, 0]), codes);
+            let doubled: Vec<_> = y.iter().map(|y| 2.0 * y).collect();
+            check_all(tier, &doubled, params, [0, 0]);
+            check_relu(tier, &codes, zero_point, 0);
+        }
+    }
+    for tier in tiers() {
+        check::<u8>(tier);
+        check::<i8>(tier);
+    }
+}
+
+/// Large enough for streaming stores: the 64 MiB from which on a call counts as big.
+#[test]
+fn big() {
+    let n = (14 << 20) + 77;
+    let x = values(n);
+    let params = QuantParams::<u8>::affine(Range::new(-230.0, 270.0)).unwrap();
+    let (mut expected, mut y) = (vec![0; n], vec![0.0; n]);
+    reference::quantize(&x, params, &mut expected).unwrap();
+    reference::dequantize(&expected, params, &mut y).unwrap();
+    for tier in tiers() {
+        let mut codes = Guarded::new(n, 3, 1);
+        tier.quantize(&x, params, codes.slice_mut()).unwrap();
+        assert!(codes.checked() == expected, "quantize, {tier}");
+        for offset in [0, 1] {
+            let mut out = Guarded::new(n, offset, 1.0);
+            tier.dequantize(&expected, params, out.slice_mut()).unwrap();
+            assert!(out.checked() == y, "dequantize, {tier}");
+            let mut out = Guarded::new(n, offset, 1.0);
+            tier.fake_quantize(&x, params, out.slice_mut()).unwrap();
+            assert!(out.checked() == y, "fake_quantize, {tier}");
+        }
+    }
+}
+
+/// Any bit pattern, or a value that matters more: an ordinary one, one near a tie.
+fn any_value(scale: f32) -> impl Strategy<Value = f32> {
+    prop_oneof![
+        2 => any::<u32>().prop_map(f32::from_bits),
+        4 => (-300.0_f32..300.0).prop_map(move |q| q * scale),
+        4 => (-300_i32..300, -2_i32..=2).prop_map(move |(n, ulps)| {
+            let tie = (n as f32 + 0.5) * scale;
+            f32::from_bits(tie.to_bits().wrapping_add_signed(ulps))
+        }),
+    ]
+}
+
+/// Any parameters; most scales are ordinary.
+fn any_params<Q: Code>() -> impl Strategy<Value = QuantParams<Q>> {
+    let scale = prop_oneof![
+        1e-3_f32..10.0,
+        (0x0080_0000_u32..0x7f80_0000).prop_map(f32::from_bits),
+    ];
+    (scale, any::<[u8; 3]>(), any::<bool>()).prop_filter_map(
+        "a code overflows",
+        |(scale, codes, all_codes)| {
+            let mut codes = codes.map(code::<Q>);
+            codes.sort();
+            let [lo, zero_point, hi] = codes;
+            // By way of codes that are fewer, so that they can't overflow first.
+            let params = QuantParams::new(scale.min(1e30), zero_point).ok()?;
+            if all_codes {
+                Some(params)
+            } else {
+                params.with_codes(lo..=hi).ok()
+            }
+        },
+    )
+}
+
+fn any_case<Q: Code>() -> impl Strategy<Value = (Vec<f32>, QuantParams<Q>, [usize; 2])> {
+    any_params::<Q>().prop_flat_map(|params| {
+        (
+            proptest::collection::vec(any_value(params.scale()), 0..600),
+            Just(params),
+            [0_usize..16, 0_usize..64],
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn anything_u8((x, params, offsets) in any_case::<u8>()) {
+        for tier in tiers() {
+            check_all(tier, &x, params, offsets);
+        }
+    }
+
+    #[test]
+    fn anything_i8((x, params, offsets) in any_case::<i8>()) {
+        for tier in tiers() {
+            check_all(tier, &x, params, offsets);
+        }
+    }
+
+    #[test]
+    fn any_codes(codes in proptest::collection::vec(any::<u8>(), 0..600), params in any_params::<i8>()) {
+        let codes: Vec<i8> = codes.into_iter().map(code).collect();
+        for tier in tiers() {
+            check_dequantize(tier, &codes, params, [0, 0]);
+        }
+    }
+
+    #[test]
+    fn any_range(x in proptest::collection::vec(any::<u32>().prop_map(f32::from_bits), 0..600)) {
+        for tier in tiers() {
+            check_min_max(tier, &x, 0);
+        }
+    }
+
+    #[test]
+    fn any_dynamic(x in proptest::collection::vec(any_value(0.1), 0..600), finite in any::<bool>()) {
+        let x: Vec<_> = x.into_iter().filter(|x| !finite || x.is_finite()).collect();
+        for tier in tiers() {
+            check_dynamic(tier, &x, Scheme::<u8>::affine());
+            check_dynamic(tier, &x, Scheme::<i8>::affine());
+            check_dynamic(tier, &x, Scheme::<i8>::symmetric());
+            check_dynamic(tier, &x, Scheme::<u8>::symmetric());
+            check_dynamic(tier, &x, Scheme::<u8>::affine().with_codes(3..=18).unwrap());
+        }
+    }
+}
+
+#[test]
+fn dynamic_of_long_slices() {
+    for tier in tiers() {
+        for n in [65_535, 65_536, 65_537, 200_001] {
+            let x: Vec<_> = values(n)
+                .into_iter()
+                .map(|x| {
+                    if x.is_finite() {
+                        x.clamp(-1e3, 1e3)
+                    } else {
+                        f32::NAN
+                    }
+                })
+                .collect();
+            check_dynamic(tier, &x, Scheme::<u8>::affine());
+        }
+    }
+}

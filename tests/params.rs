@@ -1,0 +1,243 @@
+//! The choice of scale and zero point: every rule of the contract, and the errors.
+
+use zeropoint::{Error, MIN_SCALE, QuantParams, Range, Scheme, dequantize, quantize};
+
+fn affine<Q: zeropoint::Code>(min: f32, max: f32) -> QuantParams<Q> {
+    QuantParams::affine(Range::new(min, max)).unwrap()
+}
+
+#[test]
+fn affine_extends_the_range_to_zero() {
+    assert_eq!(affine::<u8>(40.0, 1000.0), affine::<u8>(0.0, 1000.0));
+    assert_eq!(affine::<u8>(-1000.0, -40.0), affine::<u8>(-1000.0, 0.0));
+    let negative = affine::<u8>(-1000.0, -40.0);
+    assert_eq!(
+        (negative.zero_point(), negative.scale()),
+        (255, 1000.0 / 255.0)
+    );
+}
+
+#[test]
+fn affine_of_nothing_but_zero() {
+    for (min, max) in [(0.0, 0.0), (-0.0, 0.0), (-0.0, -0.0)] {
+        let params = affine::<u8>(min, max);
+        assert_eq!((params.scale(), params.zero_point()), (1.0, 0));
+        let params = affine::<i8>(min, max);
+        assert_eq!((params.scale(), params.zero_point()), (1.0, -128));
+        let params = QuantParams::<i8>::symmetric(Range::new(min, max)).unwrap();
+        assert_eq!((params.scale(), params.zero_point()), (1.0, 0));
+    }
+}
+
+#[test]
+fn affine_rounds_the_zero_point_half_to_even() {
+    // −min / s = 0.5, 1.5, 2.5 with s = 1.
+    for (min, zero_point) in [(-0.5, 0), (-1.5, 2), (-2.5, 2), (-3.5, 4)] {
+        let params = affine::<u8>(min, min + 255.0);
+        assert_eq!((params.scale(), params.zero_point()), (1.0, zero_point));
+    }
+}
+
+#[test]
+fn affine_with_fewer_codes() {
+    let four_bits = Scheme::<u8>::affine().with_codes(0..=15).unwrap();
+    let params = four_bits.params(Range::new(-5.0, 10.0)).unwrap();
+    assert_eq!((params.scale(), params.zero_point()), (1.0, 5));
+    assert_eq!(params.codes(), 0..=15);
+    assert_eq!(params.representable(), Range::new(-5.0, 10.0));
+    let mut codes = [0; 3];
+    quantize(&[-100.0, 0.0, 100.0], params, &mut codes).unwrap();
+    assert_eq!(codes, [0, 5, 15]);
+}
+
+/// The widest span, and all between it and the smallest, keep every code's value finite.
+#[test]
+fn affine_of_any_span() {
+    let ends = [0.0, 1e-45, 1e-40, 1e-38, 1e-20, 1.0, 1e20, 1e38, f32::MAX];
+    for min in ends.map(|x: f32| -x) {
+        for max in ends {
+            let params = affine::<u8>(min, max);
+            assert!(params.scale() >= MIN_SCALE, "[{min}, {max}]: {params:?}");
+            let codes: Vec<_> = (0..=255).collect();
+            let mut values = [0.0; 256];
+            dequantize(&codes, params, &mut values).unwrap();
+            assert!(
+                values.iter().all(|x| x.is_finite()),
+                "[{min}, {max}]: {params:?}"
+            );
+            let mut ends = [0; 2];
+            quantize(&[min, max], params, &mut ends).unwrap();
+            let Range {
+                min: low,
+                max: high,
+            } = params.representable();
+            // No worse than the rounding of the zero point and of the scale.
+            let slack = 1.01 * f64::from(params.scale());
+            assert!(
+                f64::from(low) - f64::from(min) <= slack,
+                "[{min}, {max}]: {params:?}"
+            );
+            assert!(
+                f64::from(max) - f64::from(high) <= slack,
+                "[{min}, {max}]: {params:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn affine_span_beyond_f32() {
+    let params = affine::<u8>(f32::MIN, f32::MAX);
+    assert_eq!(params.zero_point(), 128);
+    assert_eq!(params.representable().min, f32::MIN);
+    let params = affine::<u8>(-3e38, 1e38);
+    assert!((f64::from(params.scale()) / (4e38 / 255.0) - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn scales_below_the_minimum_are_raised_to_it() {
+    let params = affine::<u8>(0.0, 1e-40);
+    assert_eq!((params.scale(), params.zero_point()), (MIN_SCALE, 0));
+    let params = QuantParams::<i8>::symmetric(Range::new(-1e-44, 0.0)).unwrap();
+    assert_eq!(params.scale(), MIN_SCALE);
+}
+
+#[test]
+fn ranges_that_are_none() {
+    let bad = [
+        (1.0, -1.0),
+        (f32::NAN, 1.0),
+        (0.0, f32::NAN),
+        (f32::NEG_INFINITY, 0.0),
+        (0.0, f32::INFINITY),
+    ];
+    for (min, max) in bad {
+        let range = Range::new(min, max);
+        let errors = [
+            QuantParams::<u8>::affine(range).unwrap_err(),
+            QuantParams::<i8>::symmetric(range).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, Error::Range { .. }), "{error:?}");
+            let text = format!("[{min:e}, {max:e}] is not a finite range with min <= max");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}
+
+#[test]
+fn symmetric_takes_the_larger_side() {
+    let params = QuantParams::<i8>::symmetric(Range::new(-254.0, 127.0)).unwrap();
+    assert_eq!((params.scale(), params.zero_point()), (2.0, 0));
+    assert_eq!(params.codes(), -127..=127);
+    let mut codes = [0; 3];
+    quantize(&[-1e9, -254.0, 1e9], params, &mut codes).unwrap();
+    assert_eq!(codes, [-127, -127, 127]);
+}
+
+#[test]
+fn symmetric_with_the_lowest_code_too() {
+    let scheme = Scheme::<i8>::symmetric().with_codes(-128..=127).unwrap();
+    assert_eq!(scheme.params(Range::new(-128.0, 1.0)).unwrap().scale(), 1.0);
+    assert_eq!(scheme.params(Range::new(-1.0, 127.0)).unwrap().scale(), 1.0);
+}
+
+#[test]
+fn symmetric_unsigned_needs_a_range_without_negatives() {
+    let error = QuantParams::<u8>::symmetric(Range::new(-0.5, 1.0)).unwrap_err();
+    let text = "a symmetric scheme with codes 0..=255 has none on the side of -5e-1";
+    assert_eq!(error.to_string(), text);
+    assert!(QuantParams::<u8>::symmetric(Range::new(-0.0, 1.0)).is_ok());
+}
+
+#[test]
+fn codes_that_do_not_serve() {
+    let error = Scheme::<u8>::affine().with_codes(7..=7).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "an affine scheme needs two codes or more, not 7..=7"
+    );
+    let error = Scheme::<i8>::symmetric().with_codes(1..=9).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the codes 1..=9 don't include the zero point 0"
+    );
+    let params = QuantParams::<u8>::new(1.0, 5).unwrap();
+    #[expect(clippy::reversed_empty_ranges)]
+    for codes in [6..=10, 0..=4, 9..=3] {
+        let (lo, hi) = (i32::from(*codes.start()), i32::from(*codes.end()));
+        let error = params.with_codes(codes).unwrap_err();
+        assert_eq!(
+            error,
+            Error::Codes {
+                lo,
+                hi,
+                zero_point: 5
+            }
+        );
+    }
+    assert_eq!(params.with_codes(5..=5).unwrap().codes(), 5..=5);
+}
+
+#[test]
+fn scales_that_are_none() {
+    for scale in [
+        0.0,
+        -1.0,
+        -0.0,
+        1e-40,
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+    ] {
+        let error = QuantParams::<u8>::new(scale, 0).unwrap_err();
+        assert!(matches!(error, Error::Scale { .. }), "{error:?}");
+    }
+    let error = QuantParams::<u8>::new(2e36, 0).unwrap_err();
+    assert_eq!(
+        error,
+        Error::Overflow {
+            scale: 2e36,
+            distance: 255
+        }
+    );
+    assert!(error.to_string().contains("scale 2e36 times 255"));
+    assert!(QuantParams::<u8>::new(2e36, 128).is_ok());
+}
+
+#[test]
+fn lengths_that_differ() {
+    let params = QuantParams::<u8>::new(1.0, 0).unwrap();
+    let text = "input has 7 elements, output 8";
+    let (x, mut y, mut codes) = ([0.0; 7], [0.0; 8], [1; 8]);
+    assert_eq!(
+        quantize(&x, params, &mut codes).unwrap_err().to_string(),
+        text
+    );
+    assert_eq!(
+        dequantize(&codes[..7], params, &mut y)
+            .unwrap_err()
+            .to_string(),
+        text
+    );
+    let error = zeropoint::fake_quantize(&x, params, &mut y).unwrap_err();
+    assert_eq!(error.to_string(), text);
+    let error = zeropoint::quantize_dynamic(&x, Scheme::affine(), &mut codes).unwrap_err();
+    assert_eq!(error.to_string(), text);
+    assert_eq!(codes, [1; 8]);
+}
+
+#[test]
+fn used_and_wasted_codes() {
+    let params = affine::<u8>(-20.0, 1000.0);
+    assert_eq!(params.used_codes(Range::new(-20.0, 1000.0)), Ok(0..=255));
+    assert_eq!(params.wasted_codes(Range::new(0.0, 500.0)), Ok(255 - 125));
+    // Values beyond saturate.
+    let everything = Range::new(f32::NEG_INFINITY, f32::INFINITY);
+    assert_eq!(params.wasted_codes(everything), Ok(0));
+    // Of the codes in use only.
+    let few = params.with_codes(5..=104).unwrap();
+    assert_eq!(few.wasted_codes(Range::new(0.0, 4.0)), Ok(98));
+    assert!(params.wasted_codes(Range::new(1.0, 0.0)).is_err());
+    assert!(params.used_codes(Range::new(f32::NAN, 0.0)).is_err());
+}
