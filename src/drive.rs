@@ -48,10 +48,10 @@ pub(crate) trait Store {
     fn store_partial<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
 }
 
-/// Which of `len` elements are in the quad's vector `i`.
+/// Which of `len` elements are in the quad's vector `i`, if any.
 #[inline(always)]
 fn lanes<S: Simd>(i: usize, len: usize) -> core::ops::Range<usize> {
-    (i * S::LANES).min(len)..((i + 1) * S::LANES).min(len)
+    i * S::LANES..((i + 1) * S::LANES).min(len)
 }
 
 /// A quad of f32: four vectors.
@@ -90,7 +90,9 @@ impl Load for Floats {
         let fill = if from.is_empty() { 0.0 } else { from[0] };
         let mut quad = [s.splat_f32(fill); 4];
         for i in 0..4 {
-            quad[i] = s.load_f32_partial(&from[lanes::<S>(i, from.len())], fill);
+            if i * S::LANES < from.len() {
+                quad[i] = s.load_f32_partial(&from[lanes::<S>(i, from.len())], fill);
+            }
         }
         quad
     }
@@ -117,8 +119,10 @@ impl Store for Floats {
     #[inline(always)]
     fn store_partial<S: Simd>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
         for i in 0..4 {
-            let lanes = lanes::<S>(i, to.len());
-            s.store_f32_partial(quad[i], &mut to[lanes]);
+            if i * S::LANES < to.len() {
+                let lanes = lanes::<S>(i, to.len());
+                s.store_f32_partial(quad[i], &mut to[lanes]);
+            }
         }
     }
 }
@@ -175,10 +179,8 @@ impl<Q: Byte, const AFFINE: bool> Load for Offsets<Q, AFFINE> {
     #[inline(always)]
     fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
         let mut buffer = [Q::zeroed(); MAX_STEP];
-        s.store_u8(
-            s.load_u8_partial(bytemuck::must_cast_slice(from)),
-            bytemuck::must_cast_slice_mut(&mut buffer[..S::STEP]),
-        );
+        let codes = s.load_u8_partial(bytemuck::must_cast_slice(from));
+        s.store_u8(codes, bytemuck::must_cast_slice_mut(&mut buffer[..S::STEP]));
         self.load(s, &buffer[..S::STEP])
     }
 }
@@ -187,6 +189,9 @@ impl<Q: Byte, const AFFINE: bool> Load for Offsets<Q, AFFINE> {
 pub(crate) trait Map<S: Simd> {
     type In: Load;
     type Out: Store;
+
+    /// Whether `alarmed` can be true.
+    const WATCHES: bool = false;
 
     fn input(&self) -> Self::In;
 
@@ -239,48 +244,50 @@ fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
     x: &[In<M, S>],
     out: &mut [Out<M, S>],
 ) {
-    // Stores that straddle cache lines cost more than loads that do, so the first group ends where
-    // the output is aligned.
-    let unaligned = out.as_ptr().align_offset(LINE);
-    let mut end = if unaligned > 0 && x.len() >= GROUP {
-        unaligned
-    } else {
-        GROUP.min(x.len())
-    };
+    let last = x.len() - S::STEP;
+    let longest = if M::WATCHES { GROUP } else { usize::MAX };
     let mut start = 0;
+    let mut steps = x.len().min(longest) / S::STEP;
+    // Stores that straddle cache lines cost more than loads that do: the first group is only long
+    // enough for the second to begin where the output is aligned.
+    let aligned = out.as_ptr().align_offset(LINE);
+    let mut next = steps * S::STEP;
+    if aligned > 0 && x.len() >= GROUP {
+        (steps, next) = (aligned.div_ceil(S::STEP), aligned);
+    }
     loop {
-        steps::<S, M, IS_BIG, false>(s, kernel, x, out, start, end);
+        let len = steps * S::STEP;
+        let (x_group, out_group) = (&x[start..][..len], &mut out[start..][..len]);
+        run::<S, M, IS_BIG, false>(s, kernel, x_group, out_group);
         if kernel.alarmed(s) {
-            steps::<S, M, IS_BIG, true>(s, kernel, x, out, start, end);
+            run::<S, M, IS_BIG, true>(s, kernel, x_group, out_group);
         }
-        if end == x.len() {
+        if start == last || next == x.len() {
             break;
         }
-        start = end;
-        end = (start + GROUP).min(x.len());
+        // What is left may be less than a step: then the last one reaches back.
+        start = next.min(last);
+        steps = (x.len() - start).min(longest) / S::STEP;
+        next = start + steps * S::STEP;
     }
 }
 
-/// The elements from `start` to `end`, in whole steps: it may be more, but not beyond the slices.
+/// Whole steps.
 #[inline(always)]
-fn steps<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
+fn run<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
     s: S,
     kernel: &mut M,
     x: &[In<M, S>],
     out: &mut [Out<M, S>],
-    start: usize,
-    end: usize,
 ) {
-    let last = x.len() - S::STEP;
-    let mut at = start;
-    while at < end {
+    let out = &mut out[..x.len()];
+    for i in 0..x.len() / S::STEP {
         let (x, out) = (
-            &x[at.min(last)..][..S::STEP],
-            &mut out[at.min(last)..][..S::STEP],
+            &x[i * S::STEP..][..S::STEP],
+            &mut out[i * S::STEP..][..S::STEP],
         );
         if IS_BIG {
-            let lines = size_of_val(x) / LINE;
-            for i in 0..lines {
+            for i in 0..size_of_val(x) / LINE {
                 s.prefetch(x.as_ptr().cast::<u8>().wrapping_add(AHEAD + i * LINE));
             }
         }
@@ -295,11 +302,10 @@ fn steps<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
         } else {
             M::Out::store(s, result, out);
         }
-        at += S::STEP;
     }
 }
 
-/// Runs an elementwise kernel over `data` in place. Doing an element twice must change nothing.
+/// Runs an elementwise kernel over `data` in place.
 #[inline(always)]
 pub(crate) fn map_in_place<S: Simd, T: Pod, L, M>(s: S, kernel: &mut M, data: &mut [T])
 where
@@ -311,14 +317,16 @@ where
         let quad = input.load_partial(s, data);
         return L::store_partial(s, kernel.step(s, quad), data);
     }
+    // Loaded first: a load that overlaps a store waits for it.
     let last = data.len() - S::STEP;
-    let mut at = 0;
-    while at < data.len() {
-        let data = &mut data[at.min(last)..][..S::STEP];
+    let last_quad = input.load(s, &data[last..][..S::STEP]);
+    for i in 0..data.len() / S::STEP {
+        let data = &mut data[i * S::STEP..][..S::STEP];
         let quad = input.load(s, data);
         L::store(s, kernel.step(s, quad), data);
-        at += S::STEP;
     }
+    let last_quad = kernel.step(s, last_quad);
+    L::store(s, last_quad, &mut data[last..][..S::STEP]);
 }
 
 /// A kernel that makes one result of many f32. Taking an element twice must change nothing.
@@ -332,10 +340,10 @@ pub(crate) fn reduce<S: Simd, R: Reduce<S>>(s: S, kernel: &mut R, x: &[f32]) {
     if x.len() < S::STEP {
         return kernel.step(s, Floats.load_partial(s, x));
     }
-    let last = x.len() - S::STEP;
-    let mut at = 0;
-    while at < x.len() {
-        kernel.step(s, Floats.load(s, &x[at.min(last)..][..S::STEP]));
-        at += S::STEP;
+    for i in 0..x.len() / S::STEP {
+        kernel.step(s, Floats.load(s, &x[i * S::STEP..][..S::STEP]));
+    }
+    if !x.len().is_multiple_of(S::STEP) {
+        kernel.step(s, Floats.load(s, &x[x.len() - S::STEP..][..S::STEP]));
     }
 }

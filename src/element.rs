@@ -6,7 +6,7 @@ use core::fmt::{Debug, Display};
 /// A type of 8-bit codes: `u8` or `i8`.
 ///
 /// The trait is sealed: the kernels exist for these two types only.
-pub trait Code: sealed::Sealed + Pod + Ord + Debug + Display + Send + Sync {
+pub trait Code: sealed::Sealed + Pod + Ord + Into<i32> + Debug + Display + Send + Sync {
     /// The lowest code, 0 or −128.
     const MIN: Self;
     /// The highest code, 255 or 127.
@@ -46,7 +46,6 @@ pub(crate) mod sealed {
         /// The lowest code of a symmetric scheme: 0, or −127.
         const SYMMETRIC_MIN: Self;
 
-        fn to_i32(self) -> i32;
         /// `code` saturated to the type.
         fn saturate(code: i32) -> Self;
         fn erase(codes: &[Self]) -> Codes<'_>;
@@ -55,11 +54,6 @@ pub(crate) mod sealed {
 
     impl Sealed for u8 {
         const SYMMETRIC_MIN: Self = 0;
-
-        #[inline(always)]
-        fn to_i32(self) -> i32 {
-            self.into()
-        }
 
         #[inline(always)]
         fn saturate(code: i32) -> Self {
@@ -79,11 +73,6 @@ pub(crate) mod sealed {
 
     impl Sealed for i8 {
         const SYMMETRIC_MIN: Self = -127;
-
-        #[inline(always)]
-        fn to_i32(self) -> i32 {
-            self.into()
-        }
 
         #[inline(always)]
         fn saturate(code: i32) -> Self {

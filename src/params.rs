@@ -1,8 +1,10 @@
 //! The choice of scale and zero point.
 
-use crate::element::{Code, sealed::Sealed};
+use crate::element::Code;
 use crate::error::Error;
 use crate::rounding::{Reciprocal, rne};
+use core::fmt;
+use core::marker::PhantomData;
 use core::ops::RangeInclusive;
 
 /// The smallest scale: 2⁻¹²⁶, the smallest normal f32.
@@ -123,7 +125,7 @@ impl<Q: Code> Scheme<Q> {
     /// [`Error::TooFewCodes`] if an affine scheme is given fewer than two codes; [`Error::Codes`]
     /// if the codes of a symmetric one don't include 0.
     pub fn with_codes(self, codes: RangeInclusive<Q>) -> Result<Self, Error> {
-        let (lo, hi) = (codes.start().to_i32(), codes.end().to_i32());
+        let (lo, hi) = ends(&codes);
         match self.kind {
             Kind::Affine if lo >= hi => Err(Error::TooFewCodes { lo, hi }),
             Kind::Symmetric if lo > 0 || hi < 0 => Err(Error::Codes {
@@ -146,7 +148,7 @@ impl<Q: Code> Scheme<Q> {
     /// scheme has no codes for one of its sides.
     pub fn params(self, range: Range) -> Result<QuantParams<Q>, Error> {
         let Range { min, max } = range.finite()?;
-        let (lo, hi) = (self.lo.to_i32(), self.hi.to_i32());
+        let (lo, hi) = (self.lo.into(), self.hi.into());
         // + 0.0 makes a −0.0 positive.
         let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
         // 1 for the range [0, 0]; for one so small that its scale is 0, the smallest.
@@ -157,7 +159,7 @@ impl<Q: Code> Scheme<Q> {
                 scale.max(MIN_SCALE)
             }
         };
-        let (scale, zero_point) = match self.kind {
+        let (mut scale, zero_point) = match self.kind {
             Kind::Affine => {
                 let steps = (hi - lo) as f32;
                 let span = max - min;
@@ -179,13 +181,20 @@ impl<Q: Code> Scheme<Q> {
                 (usable(side(min, lo)?.max(side(max, hi)?)), 0)
             }
         };
-        let distance = farthest(lo, hi, zero_point);
-        let mut scale = scale.min(f32::MAX / distance as f32);
-        if !(scale * distance as f32).is_finite() {
-            scale = scale.next_down();
+        let distance = farthest(lo, hi, zero_point) as f32;
+        if !(scale * distance).is_finite() {
+            scale = f32::MAX / distance;
+            if !(scale * distance).is_finite() {
+                scale = scale.next_down();
+            }
         }
-        QuantParams::checked(scale, Q::saturate(zero_point), self.lo, self.hi)
+        QuantParams::checked(scale, zero_point, lo, hi)
     }
+}
+
+/// The ends of a range of codes, of whatever type, as numbers.
+fn ends<Q: Code>(codes: &RangeInclusive<Q>) -> (i32, i32) {
+    ((*codes.start()).into(), (*codes.end()).into())
 }
 
 /// How far the farthest code in `[lo, hi]` is from the zero point.
@@ -201,13 +210,22 @@ fn farthest(lo: i32, hi: i32, zero_point: i32) -> u32 {
 /// - the scale is finite and at least [`MIN_SCALE`];
 /// - `lo <= zero_point <= hi`, so 0.0 is representable, exactly;
 /// - every code in use dequantizes to a finite number.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct QuantParams<Q> {
-    scale: f32,
-    reciprocal: Option<Reciprocal>,
-    zero_point: Q,
-    lo: Q,
-    hi: Q,
+    grid: Grid,
+    code: PhantomData<Q>,
+}
+
+/// [`QuantParams`] without the type of the codes: what the kernels are given, by reference. (A copy
+/// would be made in larger pieces than the fields were written in, and wait for those writes.)
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Grid {
+    pub(crate) scale: f32,
+    /// The reciprocal of the scale, if quotients by it are exact.
+    pub(crate) reciprocal: Option<Reciprocal>,
+    pub(crate) zero_point: i16,
+    pub(crate) lo: i16,
+    pub(crate) hi: i16,
 }
 
 impl<Q: Code> QuantParams<Q> {
@@ -228,7 +246,7 @@ impl<Q: Code> QuantParams<Q> {
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub fn new(scale: f32, zero_point: Q) -> Result<Self, Error> {
-        Self::checked(scale, zero_point, Q::MIN, Q::MAX)
+        Self::checked(scale, zero_point.into(), Q::MIN.into(), Q::MAX.into())
     }
 
     /// [`Scheme::affine`] parameters for a range.
@@ -298,48 +316,45 @@ impl<Q: Code> QuantParams<Q> {
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub fn with_codes(self, codes: RangeInclusive<Q>) -> Result<Self, Error> {
-        Self::checked(self.scale, self.zero_point, *codes.start(), *codes.end())
+        let (lo, hi) = ends(&codes);
+        Self::checked(self.grid.scale, self.grid.zero_point.into(), lo, hi)
     }
 
-    fn checked(scale: f32, zero_point: Q, lo: Q, hi: Q) -> Result<Self, Error> {
-        let distance = farthest(lo.to_i32(), hi.to_i32(), zero_point.to_i32());
+    fn checked(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Result<Self, Error> {
+        let distance = farthest(lo, hi, zero_point);
         if !scale.is_finite() || scale < MIN_SCALE {
             Err(Error::Scale { scale })
         } else if zero_point < lo || zero_point > hi {
-            Err(Error::Codes {
-                lo: lo.to_i32(),
-                hi: hi.to_i32(),
-                zero_point: zero_point.to_i32(),
-            })
+            Err(Error::Codes { lo, hi, zero_point })
         } else if !(scale * distance as f32).is_finite() {
             Err(Error::Overflow { scale, distance })
         } else {
-            Ok(Self {
+            Ok(Self::of(Grid {
                 scale,
                 reciprocal: Reciprocal::of(scale),
-                zero_point,
-                lo,
-                hi,
-            })
+                zero_point: zero_point as i16,
+                lo: lo as i16,
+                hi: hi as i16,
+            }))
         }
     }
 
     /// The difference between the values of neighbouring codes.
     #[must_use]
     pub const fn scale(&self) -> f32 {
-        self.scale
+        self.grid.scale
     }
 
     /// The code of 0.0.
     #[must_use]
-    pub const fn zero_point(&self) -> Q {
-        self.zero_point
+    pub fn zero_point(&self) -> Q {
+        Q::saturate(self.grid.zero_point.into())
     }
 
     /// The codes in use, `lo..=hi`.
     #[must_use]
-    pub const fn codes(&self) -> RangeInclusive<Q> {
-        RangeInclusive::new(self.lo, self.hi)
+    pub fn codes(&self) -> RangeInclusive<Q> {
+        Q::saturate(self.grid.lo.into())..=Q::saturate(self.grid.hi.into())
     }
 
     /// The range that the codes cover: from `(lo − z) · s` to `(hi − z) · s`. Values outside it
@@ -353,8 +368,8 @@ impl<Q: Code> QuantParams<Q> {
     /// ```
     #[must_use]
     pub fn representable(&self) -> Range {
-        let value = |code: Q| (code.to_i32() - self.zero_point.to_i32()) as f32 * self.scale;
-        Range::new(value(self.lo), value(self.hi))
+        let value = |code: i16| f32::from(code - self.grid.zero_point) * self.grid.scale;
+        Range::new(value(self.grid.lo), value(self.grid.hi))
     }
 
     /// The codes that the values of `range` are quantized to.
@@ -381,46 +396,60 @@ impl<Q: Code> QuantParams<Q> {
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub fn wasted_codes(&self, range: Range) -> Result<u32, Error> {
-        let used = self.used_codes(range)?;
-        let below = used.start().to_i32() - self.lo.to_i32();
-        let above = self.hi.to_i32() - used.end().to_i32();
-        Ok((below + above).unsigned_abs())
+        let (first, last) = ends(&self.used_codes(range)?);
+        let used = last - first;
+        Ok((i32::from(self.grid.hi - self.grid.lo) - used).unsigned_abs())
     }
 
     /// THE SPECIFICATION of quantization, for one value: `clamp(rne(x / s) + z, lo, hi)`, NaN to
     /// `z`.
     pub(crate) fn code(&self, x: f32) -> Q {
-        let code = rne(x / self.scale) + self.zero_point.to_i32();
-        Q::saturate(code.clamp(self.lo.to_i32(), self.hi.to_i32()))
+        let Grid {
+            scale,
+            zero_point,
+            lo,
+            hi,
+            ..
+        } = self.grid;
+        let code = rne(x / scale) + i32::from(zero_point);
+        Q::saturate(code.clamp(lo.into(), hi.into()))
     }
 
-    /// The reciprocal of the scale, if quotients by it are exact.
-    pub(crate) const fn reciprocal(&self) -> Option<Reciprocal> {
-        self.reciprocal
+    /// What the kernels need.
+    #[inline(always)]
+    pub(crate) const fn grid(&self) -> &Grid {
+        &self.grid
     }
 
-    /// The same bits with another type of codes: undoes, in a function that is not generic, what
-    /// [`Sealed::erase_mut`] hides in one that is.
-    pub(crate) fn cast<T: Code>(self) -> QuantParams<T> {
-        QuantParams {
-            scale: self.scale,
-            reciprocal: self.reciprocal,
-            zero_point: bytemuck::must_cast(self.zero_point),
-            lo: bytemuck::must_cast(self.lo),
-            hi: bytemuck::must_cast(self.hi),
+    /// The parameters again, in a function that is given the type of the codes as a value.
+    #[inline(always)]
+    pub(crate) const fn of(grid: Grid) -> Self {
+        Self {
+            grid,
+            code: PhantomData,
         }
     }
 
-    /// The same parameters for `u8`: all codes shifted so that the lowest of the type is 0. Each
-    /// shifted code stands for the same value.
+    /// Parameters for `u8` by which the same values are representable: each code is shifted so that
+    /// the lowest of the type is 0.
+    #[inline(always)]
     pub(crate) fn to_unsigned(self) -> QuantParams<u8> {
-        let shift = |code: Q| u8::saturate(code.to_i32() - Q::MIN.to_i32());
-        QuantParams {
-            scale: self.scale,
-            reciprocal: self.reciprocal,
-            zero_point: shift(self.zero_point),
-            lo: shift(self.lo),
-            hi: shift(self.hi),
-        }
+        let lowest = Into::<i32>::into(Q::MIN) as i16;
+        QuantParams::of(Grid {
+            zero_point: self.grid.zero_point - lowest,
+            lo: self.grid.lo - lowest,
+            hi: self.grid.hi - lowest,
+            ..self.grid
+        })
+    }
+}
+
+impl<Q: Code> fmt::Debug for QuantParams<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuantParams")
+            .field("scale", &self.grid.scale)
+            .field("zero_point", &self.grid.zero_point)
+            .field("codes", &self.codes())
+            .finish()
     }
 }

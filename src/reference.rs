@@ -47,8 +47,10 @@ pub fn dequantize<Q: Code>(
     out: &mut [f32],
 ) -> Result<(), Error> {
     same_length(codes.len(), out.len())?;
+    let zero_point: i32 = params.zero_point().into();
     for (&code, out) in codes.iter().zip(out) {
-        *out = (code.to_i32() - params.zero_point().to_i32()) as f32 * params.scale();
+        let code: i32 = code.into();
+        *out = (code - zero_point) as f32 * params.scale();
     }
     Ok(())
 }

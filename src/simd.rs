@@ -103,6 +103,8 @@ pub(crate) trait Simd: Copy {
     fn clamp(self, a: Self::F32, lo: Self::F32, hi: Self::F32) -> Self::F32;
     /// `a`, but +0 where `like` is NaN.
     fn zero_where_nan(self, a: Self::F32, like: Self::F32) -> Self::F32;
+    /// Whether a lane is NaN.
+    fn any_nan(self, a: Self::F32) -> bool;
 
     /// `min(x, so_far)`, and `so_far` where `x` is NaN.
     fn min(self, x: Self::F32, so_far: Self::F32) -> Self::F32;
@@ -148,6 +150,29 @@ pub(crate) trait Simd: Copy {
     -> Self::Watch;
     /// Whether the watch has seen such a quotient. (It may err on this side.)
     fn alarmed(self, watch: Self::Watch) -> bool;
+
+    // A watch for quotients that are NaN or infinite only: sums of products stay finite if there
+    // are none (and if these are not too large). They begin with 1 lest they be subnormal.
+
+    /// A watch that has seen nothing.
+    #[inline(always)]
+    fn finite(self) -> [Self::F32; 2] {
+        [self.splat_f32(1.0); 2]
+    }
+
+    /// Remembers if a lane was NaN or infinite.
+    #[inline(always)]
+    fn watch_finite(self, so_far: [Self::F32; 2], a: [Self::F32; 4]) -> [Self::F32; 2] {
+        let [a, b, c, d] = a;
+        [self.fma(a, b, so_far[0]), self.fma(c, d, so_far[1])]
+    }
+
+    /// Whether the watch has not seen such a lane. (It may err on the other side.)
+    #[inline(always)]
+    fn all_finite(self, [a, b]: [Self::F32; 2]) -> bool {
+        let zero = self.splat_f32(0.0);
+        !self.any_nan(self.fma(a, zero, self.mul(b, zero)))
+    }
 
     // Integers.
 
@@ -207,6 +232,42 @@ fn array<T: Copy, const N: usize>(from: &[T]) -> [T; N] {
 #[inline(always)]
 fn put<T, const N: usize>(a: [T; N], to: &mut [T]) {
     *to.first_chunk_mut().expect("a slice of a whole vector") = a;
+}
+
+/// `from`, which has at most `8 · N` elements, then zeros, by way of registers: no load from memory
+/// waits for shorter stores to it.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+fn words<const N: usize>(from: &[u8]) -> [u64; N] {
+    let len = from.len();
+    // The last elements, that make no whole word.
+    let mut part = 0;
+    if len >= 8 {
+        let last = u64::from_le_bytes(array(&from[len - 8..]));
+        part = last.checked_shr(64 - len as u32 % 8 * 8).unwrap_or(0);
+    } else {
+        let mut at = 0;
+        if len & 4 > 0 {
+            part = u32::from_le_bytes(array(from)).into();
+            at = 4;
+        }
+        if len & 2 > 0 {
+            part |= u64::from(u16::from_le_bytes(array(&from[at..]))) << (8 * at);
+            at += 2;
+        }
+        if len & 1 > 0 {
+            part |= u64::from(from[at]) << (8 * at);
+        }
+    }
+    let mut words = [0; N];
+    for i in 0..N {
+        if len >= 8 * i + 8 {
+            words[i] = u64::from_le_bytes(array(&from[8 * i..]));
+        } else if len > 8 * i {
+            words[i] = part;
+        }
+    }
+    words
 }
 
 /// A type of codes as the kernels see it: which of the primitives are its own.

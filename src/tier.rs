@@ -45,14 +45,17 @@ enum Kind {
 }
 
 /// What a tier runs: an operation with its arguments.
+///
+/// It goes through the frame by reference. By value it would be copied in larger pieces than it
+/// was written in, and each of those copies waits until the writes have left the store buffer.
 pub(crate) trait Operation {
     type Output;
 
     /// By the specification.
-    fn scalar(self) -> Self::Output;
+    fn scalar(&mut self) -> Self::Output;
 
     /// By the kernel; `#[inline(always)]`.
-    fn simd<S: Simd>(self, s: S) -> Self::Output;
+    fn simd<S: Simd>(&mut self, s: S) -> Self::Output;
 }
 
 impl Tier {
@@ -136,27 +139,27 @@ impl Tier {
 
     /// Runs an operation on this tier.
     #[inline(always)]
-    pub(crate) fn run<O: Operation>(self, operation: O) -> O::Output {
+    pub(crate) fn run<O: Operation>(self, mut operation: O) -> O::Output {
         match self.0 {
             Kind::Scalar => operation.scalar(),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(simd) => frame(simd, operation),
+            Kind::Avx2(simd) => frame(simd, &mut operation),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(simd) => frame(simd, operation),
+            Kind::Avx512(simd) => frame(simd, &mut operation),
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon(simd) => frame(simd, operation),
+            Kind::Neon(simd) => frame(simd, &mut operation),
             #[cfg(test)]
-            Kind::Emulated(simd) => frame(simd, operation),
+            Kind::Emulated(simd) => frame(simd, &mut operation),
         }
     }
 }
 
 /// Runs the kernel of an operation, compiled for its instruction set.
 #[inline(always)]
-fn frame<S: Simd, O: Operation>(simd: S, operation: O) -> O::Output {
-    struct Frame<S, O>(S, O);
+fn frame<S: Simd, O: Operation>(simd: S, operation: &mut O) -> O::Output {
+    struct Frame<'a, S, O>(S, &'a mut O);
 
-    impl<S: Simd, O: Operation> NullaryFnOnce for Frame<S, O> {
+    impl<S: Simd, O: Operation> NullaryFnOnce for Frame<'_, S, O> {
         type Output = O::Output;
 
         #[inline(always)]

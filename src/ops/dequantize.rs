@@ -3,7 +3,7 @@
 use crate::drive::{Floats, Map, Offsets, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
-use crate::params::QuantParams;
+use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
@@ -44,42 +44,38 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         same_length(codes.len(), out.len())?;
-        compiled(self, Q::erase(codes), params.cast(), out)
+        compiled(self, Q::erase(codes), params.grid(), out)
     }
 }
 
 fn compiled(
     tier: Tier,
     codes: sealed::Codes<'_>,
-    params: QuantParams<u8>,
+    grid: &Grid,
     out: &mut [f32],
 ) -> Result<(), Error> {
     match codes {
-        sealed::Codes::U8(codes) => tier.run(Dequantize { codes, params, out }),
-        sealed::Codes::I8(codes) => tier.run(Dequantize {
-            codes,
-            params: params.cast::<i8>(),
-            out,
-        }),
+        sealed::Codes::U8(codes) => tier.run(Dequantize { codes, grid, out }),
+        sealed::Codes::I8(codes) => tier.run(Dequantize { codes, grid, out }),
     }
 }
 
 struct Dequantize<'a, Q> {
     codes: &'a [Q],
-    params: QuantParams<Q>,
+    grid: &'a Grid,
     out: &'a mut [f32],
 }
 
 impl<Q: Byte> Operation for Dequantize<'_, Q> {
     type Output = Result<(), Error>;
 
-    fn scalar(self) -> Result<(), Error> {
-        reference::dequantize(self.codes, self.params, self.out)
+    fn scalar(&mut self) -> Result<(), Error> {
+        reference::dequantize(self.codes, QuantParams::of(*self.grid), self.out)
     }
 
     #[inline(always)]
-    fn simd<S: Simd>(self, s: S) -> Result<(), Error> {
-        if self.params.zero_point() == Q::zeroed() {
+    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        if self.grid.zero_point == 0 {
             self.map::<S, false>(s);
         } else {
             self.map::<S, true>(s);
@@ -90,10 +86,10 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
 
 impl<Q: Byte> Dequantize<'_, Q> {
     #[inline(always)]
-    fn map<S: Simd, const AFFINE: bool>(self, s: S) {
+    fn map<S: Simd, const AFFINE: bool>(&mut self, s: S) {
         let mut kernel = Kernel::<S, Q, AFFINE> {
-            zero_point: self.params.zero_point(),
-            scale: s.splat_f32(self.params.scale()),
+            zero_point: Q::saturate(self.grid.zero_point.into()),
+            scale: s.splat_f32(self.grid.scale),
         };
         map(s, &mut kernel, self.codes, self.out);
     }

@@ -2,9 +2,9 @@
 
 use super::quotient::{Divided, Product, Quotient, quotient_limit};
 use crate::drive::{Floats, Map, map};
-use crate::element::{Code, sealed::Sealed};
+use crate::element::Code;
 use crate::error::{Error, same_length};
-use crate::params::QuantParams;
+use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
@@ -45,33 +45,33 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         same_length(x.len(), out.len())?;
-        compiled(self, x, params.to_unsigned(), out)
+        compiled(self, x, params.to_unsigned().grid(), out)
     }
 }
 
-fn compiled(tier: Tier, x: &[f32], params: QuantParams<u8>, out: &mut [f32]) -> Result<(), Error> {
-    tier.run(FakeQuantize { x, params, out })
+fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: &mut [f32]) -> Result<(), Error> {
+    tier.run(FakeQuantize { x, grid, out })
 }
 
 struct FakeQuantize<'a> {
     x: &'a [f32],
-    params: QuantParams<u8>,
+    grid: &'a Grid,
     out: &'a mut [f32],
 }
 
 impl Operation for FakeQuantize<'_> {
     type Output = Result<(), Error>;
 
-    fn scalar(self) -> Result<(), Error> {
-        reference::fake_quantize(self.x, self.params, self.out)
+    fn scalar(&mut self) -> Result<(), Error> {
+        reference::fake_quantize(self.x, QuantParams::<u8>::of(*self.grid), self.out)
     }
 
     #[inline(always)]
-    fn simd<S: Simd>(self, s: S) -> Result<(), Error> {
-        match self.params.reciprocal() {
+    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        match self.grid.reciprocal {
             Some(r) => self.map(s, Product::new(s, r)),
             None => {
-                let quotient = Divided::new(s, self.params.scale());
+                let quotient = Divided::new(s, self.grid.scale);
                 self.map(s, quotient);
             }
         }
@@ -81,16 +81,21 @@ impl Operation for FakeQuantize<'_> {
 
 impl FakeQuantize<'_> {
     #[inline(always)]
-    fn map<S: Simd>(self, s: S, quotient: impl Quotient<S>) {
-        let scale = self.params.scale();
-        let zero_point = self.params.zero_point().to_i32();
-        let (lo, hi) = self.params.codes().into_inner();
+    fn map<S: Simd>(&mut self, s: S, quotient: impl Quotient<S>) {
+        let Grid {
+            scale,
+            zero_point,
+            lo,
+            hi,
+            ..
+        } = *self.grid;
         let mut kernel = Kernel {
             quotient,
             limit: s.splat_f32(quotient_limit(scale)),
             scale: s.splat_f32(scale),
-            lo: s.splat_f32((lo.to_i32() - zero_point) as f32),
-            hi: s.splat_f32((hi.to_i32() - zero_point) as f32),
+            lo: s.splat_f32((lo - zero_point).into()),
+            hi: s.splat_f32((hi - zero_point).into()),
+            finite: s.finite(),
         };
         map(s, &mut kernel, self.x, self.out);
     }
@@ -102,26 +107,54 @@ struct Kernel<S: Simd, D> {
     scale: S::F32,
     lo: S::F32,
     hi: S::F32,
+    finite: [S::F32; 2],
+}
+
+impl<S: Simd, D> Kernel<S, D> {
+    /// `clamp(rne(quotients), lo − z, hi − z) · s`. The bounds are integers, so clamping may come
+    /// first; and by way of an integer a −0.0 becomes +0.0.
+    #[inline(always)]
+    fn values(&self, s: S, mut quotients: [S::F32; 4]) -> [S::F32; 4] {
+        for i in 0..4 {
+            let offset = s.round(s.clamp(quotients[i], self.lo, self.hi));
+            quotients[i] = s.mul(s.to_f32(offset), self.scale);
+        }
+        quotients
+    }
 }
 
 impl<S: Simd, D: Quotient<S>> Map<S> for Kernel<S, D> {
     type In = Floats;
     type Out = Floats;
 
+    const WATCHES: bool = true;
+
     #[inline(always)]
     fn input(&self) -> Floats {
         Floats
     }
 
-    /// `clamp(rne(x / s), lo − z, hi − z) · s`. The bounds are integers, so clamping may come
-    /// first; and by way of an integer a −0.0 becomes +0.0.
     #[inline(always)]
     fn step(&mut self, s: S, mut x: [S::F32; 4]) -> [S::F32; 4] {
         for i in 0..4 {
-            let quotient = self.quotient.careful(s, x[i], self.limit);
-            let offset = s.round(s.clamp(quotient, self.lo, self.hi));
-            x[i] = s.mul(s.to_f32(offset), self.scale);
+            x[i] = self.quotient.of(s, x[i]);
         }
-        x
+        self.finite = s.watch_finite(self.finite, x);
+        self.values(s, x)
+    }
+
+    #[inline(always)]
+    fn alarmed(&mut self, s: S) -> bool {
+        let alarmed = !s.all_finite(self.finite);
+        self.finite = s.finite();
+        alarmed
+    }
+
+    #[inline(always)]
+    fn careful_step(&mut self, s: S, mut x: [S::F32; 4]) -> [S::F32; 4] {
+        for i in 0..4 {
+            x[i] = self.quotient.careful(s, x[i], self.limit);
+        }
+        self.values(s, x)
     }
 }

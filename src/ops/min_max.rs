@@ -39,12 +39,12 @@ const CHUNK: usize = 16 << 10;
 impl Operation for MinMax<'_> {
     type Output = Option<Range>;
 
-    fn scalar(self) -> Option<Range> {
+    fn scalar(&mut self) -> Option<Range> {
         reference::min_max(self.x)
     }
 
     #[inline(always)]
-    fn simd<S: Simd>(self, s: S) -> Option<Range> {
+    fn simd<S: Simd>(&mut self, s: S) -> Option<Range> {
         let mut total = Range::new(f32::INFINITY, f32::NEG_INFINITY);
         let mut quick = true;
         for x in self.x.chunks(CHUNK) {

@@ -4,7 +4,7 @@ use super::quotient::{Divided, Product, Quotient, quotient_limit};
 use crate::drive::{Codes, Floats, Map, map};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, same_length};
-use crate::params::QuantParams;
+use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
@@ -43,46 +43,36 @@ impl Tier {
         out: &mut [Q],
     ) -> Result<(), Error> {
         same_length(x.len(), out.len())?;
-        compiled(self, x, params.cast(), Q::erase_mut(out))
+        compiled(self, x, params.grid(), Q::erase_mut(out))
     }
 }
 
-fn compiled(
-    tier: Tier,
-    x: &[f32],
-    params: QuantParams<u8>,
-    out: CodesMut<'_>,
-) -> Result<(), Error> {
+fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: CodesMut<'_>) -> Result<(), Error> {
     match out {
-        CodesMut::U8(out) => tier.run(Quantize { x, params, out }),
-        CodesMut::I8(out) => tier.run(Quantize {
-            x,
-            params: params.cast::<i8>(),
-            out,
-        }),
+        CodesMut::U8(out) => tier.run(Quantize { x, grid, out }),
+        CodesMut::I8(out) => tier.run(Quantize { x, grid, out }),
     }
 }
 
 struct Quantize<'a, Q> {
     x: &'a [f32],
-    params: QuantParams<Q>,
+    grid: &'a Grid,
     out: &'a mut [Q],
 }
 
 impl<Q: Byte> Operation for Quantize<'_, Q> {
     type Output = Result<(), Error>;
 
-    fn scalar(self) -> Result<(), Error> {
-        reference::quantize(self.x, self.params, self.out)
+    fn scalar(&mut self) -> Result<(), Error> {
+        reference::quantize(self.x, QuantParams::of(*self.grid), self.out)
     }
 
     #[inline(always)]
-    fn simd<S: Simd>(self, s: S) -> Result<(), Error> {
-        let codes = self.params.codes();
-        let from_lowest = *codes.start() == Q::MIN;
-        let to_highest = *codes.end() == Q::MAX;
-        let symmetric = self.params.zero_point() == Q::zeroed();
-        match self.params.reciprocal() {
+    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        let from_lowest = Q::MIN.into() == i32::from(self.grid.lo);
+        let to_highest = Q::MAX.into() == i32::from(self.grid.hi);
+        let symmetric = self.grid.zero_point == 0;
+        match self.grid.reciprocal {
             Some(r) if symmetric && to_highest => {
                 self.map::<S, _, false, true, false>(s, Product::new(s, r));
             }
@@ -91,7 +81,7 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
             }
             Some(r) => self.map::<S, _, true, true, true>(s, Product::new(s, r)),
             None => {
-                let quotient = Divided::new(s, self.params.scale());
+                let quotient = Divided::new(s, self.grid.scale);
                 self.map::<S, _, true, true, true>(s, quotient);
             }
         }
@@ -102,19 +92,18 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 impl<Q: Byte> Quantize<'_, Q> {
     #[inline(always)]
     fn map<S: Simd, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
-        self,
+        &mut self,
         s: S,
         quotient: D,
     ) where
         D: Quotient<S>,
     {
-        let codes = self.params.codes();
         let mut kernel = Kernel::<S, Q, D, SHIFT, FLOOR, CEIL> {
             quotient,
-            limit: s.splat_f32(quotient_limit(self.params.scale())),
-            zero_point: s.splat_i16(self.params.zero_point().to_i32() as i16),
-            lo: codes.start().splat(s),
-            hi: codes.end().splat(s),
+            limit: s.splat_f32(quotient_limit(self.grid.scale)),
+            zero_point: s.splat_i16(self.grid.zero_point),
+            lo: s.splat_u8(self.grid.lo as u8),
+            hi: s.splat_u8(self.grid.hi as u8),
             watch: s.unwatched(),
             code: PhantomData,
         };
@@ -166,6 +155,8 @@ where
 {
     type In = Floats;
     type Out = Codes<Q>;
+
+    const WATCHES: bool = true;
 
     #[inline(always)]
     fn input(&self) -> Floats {

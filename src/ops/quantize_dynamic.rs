@@ -49,8 +49,11 @@ impl Tier {
     ) -> Result<QuantParams<Q>, Error> {
         same_length(x.len(), out.len())?;
         let params = scheme.params(self.min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
-        for (x, out) in x.chunks(CHUNK).zip(out.chunks_mut(CHUNK)).rev() {
-            self.quantize(x, params, out)?;
+        let mut end = x.len();
+        while end > 0 {
+            let start = (end - 1) / CHUNK * CHUNK;
+            self.quantize(&x[start..end], params, &mut out[start..end])?;
+            end = start;
         }
         Ok(params)
     }

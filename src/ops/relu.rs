@@ -49,12 +49,12 @@ struct Relu<'a, Q> {
 impl<Q: Byte> Operation for Relu<'_, Q> {
     type Output = ();
 
-    fn scalar(self) {
+    fn scalar(&mut self) {
         reference::relu(self.codes, self.zero_point);
     }
 
     #[inline(always)]
-    fn simd<S: Simd>(self, s: S) {
+    fn simd<S: Simd>(&mut self, s: S) {
         let mut kernel = Kernel::<Q, S> {
             zero_point: self.zero_point.splat(s),
             codes: Codes::NEW,

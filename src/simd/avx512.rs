@@ -193,6 +193,11 @@ impl Simd for Avx512 {
         self.f._mm512_maskz_mov_ps(number, a)
     }
 
+    #[inline(always)]
+    fn any_nan(self, a: __m512) -> bool {
+        self.f._mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a) != 0
+    }
+
     // Where an operand is NaN, these two instructions give the second.
 
     #[inline(always)]

@@ -14,7 +14,7 @@ impl Simd for Emulated {
     type I32 = [i32; 4];
     type I16 = [i16; 8];
     type U8 = [u8; 16];
-    type Watch = bool;
+    type Watch = [[f32; 4]; 2];
 
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
         f.call()
@@ -74,6 +74,10 @@ impl Simd for Emulated {
 
     fn zero_where_nan(self, a: [f32; 4], like: [f32; 4]) -> [f32; 4] {
         from_fn(|i| if like[i].is_nan() { 0.0 } else { a[i] })
+    }
+
+    fn any_nan(self, a: [f32; 4]) -> bool {
+        a.iter().any(|a| a.is_nan())
     }
 
     fn min(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
@@ -145,16 +149,16 @@ impl Simd for Emulated {
         from_fn(|i| if i < 8 { a[i] } else { b[i - 8] }.clamp(-128, 127) as u8)
     }
 
-    fn unwatched(self) -> bool {
-        false
+    fn unwatched(self) -> [[f32; 4]; 2] {
+        self.finite()
     }
 
-    fn watch(self, so_far: bool, a: [[f32; 4]; 4], _: [[i16; 8]; 2]) -> bool {
-        so_far || a.as_flattened().iter().any(|a| !a.is_finite())
+    fn watch(self, so_far: [[f32; 4]; 2], a: [[f32; 4]; 4], _: [[i16; 8]; 2]) -> [[f32; 4]; 2] {
+        self.watch_finite(so_far, a)
     }
 
-    fn alarmed(self, watch: bool) -> bool {
-        watch
+    fn alarmed(self, watch: [[f32; 4]; 2]) -> bool {
+        !self.all_finite(watch)
     }
 
     fn splat_i32(self, a: i32) -> [i32; 4] {

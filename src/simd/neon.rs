@@ -1,7 +1,7 @@
 //! NEON, which every aarch64 CPU has: vectors of 128 bits.
 #![allow(unsafe_code, reason = "making the token without std")]
 
-use super::{Simd, array, put};
+use super::{Simd, array, put, words};
 use core::arch::aarch64::*;
 use pulp::NullaryFnOnce;
 
@@ -19,7 +19,6 @@ impl Simd for Neon {
     type I32 = int32x4_t;
     type I16 = int16x8_t;
     type U8 = uint8x16_t;
-    /// Sums of products of quotients: not finite if one of these was not.
     type Watch = [float32x4_t; 2];
 
     #[inline(always)]
@@ -56,9 +55,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn load_u8_partial(self, from: &[u8]) -> uint8x16_t {
-        let mut buffer = [0; 16];
-        buffer[..from.len()].copy_from_slice(from);
-        self.load_u8(&buffer)
+        bytemuck::must_cast(words::<2>(from))
     }
 
     #[inline(always)]
@@ -102,6 +99,11 @@ impl Simd for Neon {
     fn zero_where_nan(self, a: float32x4_t, like: float32x4_t) -> float32x4_t {
         let number = self.neon.vceqq_f32(like, like);
         self.neon.vbslq_f32(number, a, self.splat_f32(0.0))
+    }
+
+    #[inline(always)]
+    fn any_nan(self, a: float32x4_t) -> bool {
+        self.neon.vmaxvq_f32(a).is_nan()
     }
 
     // `fminnm` would ignore quiet NaN, but a signalling one makes it forget the accumulator.
@@ -183,7 +185,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn unwatched(self) -> [float32x4_t; 2] {
-        [self.splat_f32(0.0); 2]
+        self.finite()
     }
 
     /// `round` saturates, so infinities of the right sign do no harm; but the quotient of an
@@ -191,18 +193,16 @@ impl Simd for Neon {
     #[inline(always)]
     fn watch(
         self,
-        [so_far, so_far_too]: [float32x4_t; 2],
-        [a, b, c, d]: [float32x4_t; 4],
+        so_far: [float32x4_t; 2],
+        a: [float32x4_t; 4],
         _: [int16x8_t; 2],
     ) -> [float32x4_t; 2] {
-        [self.fma(a, b, so_far), self.fma(c, d, so_far_too)]
+        self.watch_finite(so_far, a)
     }
 
     #[inline(always)]
-    fn alarmed(self, [a, b]: [float32x4_t; 2]) -> bool {
-        // Neither + nor · makes a finite number of one that is not.
-        let none = self.fma(a, self.splat_f32(0.0), self.mul(b, self.splat_f32(0.0)));
-        self.neon.vmaxvq_f32(none).is_nan()
+    fn alarmed(self, watch: [float32x4_t; 2]) -> bool {
+        !self.all_finite(watch)
     }
 
     #[inline(always)]

@@ -1,0 +1,137 @@
+//! Reading and writing safetensors files.
+
+use crate::quality::{Examined, Quantized};
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, View};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use zeropoint::{Code, QuantParams};
+
+/// A tensor as it is in the file.
+pub(crate) struct Tensor<'a> {
+    pub(crate) name: String,
+    view: TensorView<'a>,
+}
+
+impl Tensor<'_> {
+    pub(crate) fn dtype(&self) -> Dtype {
+        self.view.dtype()
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.view.shape()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.view.data()
+    }
+
+    /// The values, if they are of a type that is quantized here.
+    pub(crate) fn to_f32(&self) -> Option<Vec<f32>> {
+        let bytes = self.bytes();
+        match self.dtype() {
+            Dtype::F32 => Some(convert(bytes, f32::from_le_bytes)),
+            Dtype::F16 => Some(convert(bytes, |x| f16::from_le_bytes(x).to_f32())),
+            Dtype::BF16 => Some(convert(bytes, |x| bf16::from_le_bytes(x).to_f32())),
+            _ => None,
+        }
+    }
+}
+
+fn convert<const SIZE: usize>(bytes: &[u8], value: impl Fn([u8; SIZE]) -> f32) -> Vec<f32> {
+    let (elements, _) = bytes.as_chunks();
+    elements.iter().map(|&element| value(element)).collect()
+}
+
+/// The tensors of a file, in the order of their data.
+pub(crate) fn tensors(file: &[u8]) -> Result<Vec<Tensor<'_>>, SafeTensorError> {
+    let mut tensors: Vec<_> = SafeTensors::deserialize(file)?
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| Tensor { name, view })
+        .collect();
+    // By name where one of two tensors is empty, so that the order is always the same.
+    tensors.sort_by(|a, b| {
+        let (a_data, b_data) = (a.bytes().as_ptr(), b.bytes().as_ptr());
+        a_data.cmp(&b_data).then_with(|| a.name.cmp(&b.name))
+    });
+    Ok(tensors)
+}
+
+/// Writes the codes of each tensor under its name, with `NAME.scale` and `NAME.zero_point`;
+/// returns how many tensors that were.
+pub(crate) fn save(path: &Path, examined: &[Examined<'_>]) -> Result<usize, Box<dyn Error>> {
+    let mut written = 0;
+    let mut entries = BTreeMap::new();
+    for Examined { tensor, codes, .. } in examined {
+        for quantized in codes {
+            let added = match quantized {
+                Quantized::U8(params, codes) => entries_for(tensor, Dtype::U8, *params, codes),
+                Quantized::I8(params, codes) => entries_for(tensor, Dtype::I8, *params, codes),
+            };
+            for (name, entry) in added {
+                if entries.contains_key(&name) {
+                    return Err(format!("two tensors would be named {name}").into());
+                }
+                entries.insert(name, entry);
+            }
+            written += 1;
+        }
+    }
+    fs::write(path, safetensors::serialize(entries, None)?)?;
+    Ok(written)
+}
+
+/// What the file gets for one tensor.
+fn entries_for<'a, Q: Code>(
+    tensor: &'a Tensor<'_>,
+    dtype: Dtype,
+    params: QuantParams<Q>,
+    codes: &'a [Q],
+) -> [(String, Entry<'a>); 3] {
+    let entry = |dtype, shape, data| Entry { dtype, shape, data };
+    let name = &tensor.name;
+    let scale = params.scale().to_le_bytes().to_vec();
+    let zero_point = bytemuck::bytes_of(&params.zero_point()).to_vec();
+    [
+        (
+            name.clone(),
+            entry(dtype, tensor.shape(), bytemuck::cast_slice(codes).into()),
+        ),
+        (
+            format!("{name}.scale"),
+            entry(Dtype::F32, &[1], scale.into()),
+        ),
+        (
+            format!("{name}.zero_point"),
+            entry(dtype, &[1], zero_point.into()),
+        ),
+    ]
+}
+
+struct Entry<'a> {
+    dtype: Dtype,
+    shape: &'a [usize],
+    data: Cow<'a, [u8]>,
+}
+
+impl View for Entry<'_> {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.data)
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.len()
+    }
+}

@@ -1,0 +1,155 @@
+//! What 8 bits make of the tensors of a model: their scales and zero points, the codes that go to
+//! waste, the noise, and the speed.
+//!
+//! ```text
+//! cargo run --release --example quantize_model                        # a sample that is built in
+//! cargo run --release --example quantize_model -- model.safetensors   # F32, F16 and BF16 tensors
+//! cargo run --release --example quantize_model -- --scheme symmetric-i8 --out i8.safetensors
+//! cargo run --release --example quantize_model -- --help
+//! ```
+//!
+//! `quality.rs` is where `zeropoint` is at work; the rest reads, prints and writes.
+
+mod file;
+mod findings;
+mod quality;
+mod table;
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use file::Tensor;
+use indicatif::{ProgressBar, ProgressStyle};
+use quality::{Examined, NamedScheme, SCHEMES};
+use std::error::Error;
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use table::one_line;
+use zeropoint::Tier;
+
+const SAMPLE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/examples/data/minilm-sample.safetensors"
+);
+
+/// Quantize the tensors of a model to 8 bits, and show what that does to them.
+#[derive(Parser)]
+#[command(name = "quantize_model")]
+struct Options {
+    /// The model, a .safetensors file [default: a few tensors of all-MiniLM-L6-v2]
+    model: Option<PathBuf>,
+
+    /// How to choose scales and zero points
+    #[arg(long, value_name = "NAME", default_value = "all", value_parser = scheme_names())]
+    scheme: String,
+
+    /// Write the codes to FILE, with the scale and zero point of each tensor; needs one scheme
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// The instruction set to run on, one of those that this CPU has
+    #[arg(long, value_name = "NAME", default_value_t = Tier::best())]
+    tier: Tier,
+}
+
+fn scheme_names() -> PossibleValuesParser {
+    let names = SCHEMES.iter().map(|(name, _)| *name);
+    names.chain(["all"]).into()
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If this fails too, there is nobody to tell.
+            let _ = writeln!(io::stderr(), "error: {}", one_line(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let schemes: Vec<_> = SCHEMES
+        .into_iter()
+        .filter(|&(name, _)| options.scheme == "all" || options.scheme == name)
+        .collect();
+    if options.out.is_some() && schemes.len() != 1 {
+        return Err("--out writes one scheme: choose it with --scheme".into());
+    }
+
+    let path = options.model.as_deref().unwrap_or(Path::new(SAMPLE));
+    let bytes = fs::read(path).map_err(|error| about(path, error))?;
+    let tensors = file::tensors(&bytes)
+        .map_err(|error| about(path, format!("not a valid safetensors file: {error}")))?;
+    let examined = examine(&tensors, &schemes, options)?;
+
+    print(|out| {
+        table::print(out, options.tier, &examined)?;
+        if options.model.is_none() {
+            findings::print(out, options.tier, &tensors)?;
+        }
+        Ok(())
+    })?;
+
+    if let Some(path) = &options.out {
+        let written = file::save(path, &examined).map_err(|error| about(path, error))?;
+        print(|out| {
+            let path = one_line(&path.to_string_lossy());
+            writeln!(
+                out,
+                "\n{path}: {written} of {} tensors written",
+                tensors.len()
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// `error`, with the file that it is about.
+fn about(path: &Path, error: impl Into<Box<dyn Error>>) -> String {
+    format!("{}: {}", path.display(), error.into())
+}
+
+fn examine<'a>(
+    tensors: &'a [Tensor<'a>],
+    schemes: &[NamedScheme],
+    options: &Options,
+) -> Result<Vec<Examined<'a>>, Box<dyn Error>> {
+    let progress = progress_bar(tensors)?;
+    let mut all = Vec::new();
+    for tensor in tensors {
+        progress.set_message(one_line(&tensor.name));
+        let mut examined = Examined::new(tensor, schemes, options.tier);
+        if options.out.is_none() {
+            examined.codes.clear();
+        }
+        all.push(examined);
+        progress.inc(tensor.bytes().len() as u64);
+    }
+    progress.finish_and_clear();
+    Ok(all)
+}
+
+/// A bar on standard error, if that is a terminal and the work is long.
+fn progress_bar(tensors: &[Tensor<'_>]) -> Result<ProgressBar, Box<dyn Error>> {
+    const LONG: u64 = 16 << 20;
+    let sizes = tensors.iter().map(|tensor| tensor.bytes().len() as u64);
+    let bytes = sizes.sum();
+    if bytes <= LONG {
+        return Ok(ProgressBar::hidden());
+    }
+    let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes} {wide_msg}")?;
+    Ok(ProgressBar::new(bytes).with_style(style))
+}
+
+/// Prints to standard output. That its reader has seen enough, as `head` has, is not an error.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Box<dyn Error>> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}").into())
+        }
+        _ => Ok(()),
+    }
+}
