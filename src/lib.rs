@@ -1,4 +1,63 @@
-//! SIMD kernels for integer tensor quantization.
+//! SIMD kernels for integer tensor quantization: find the range of a tensor, choose a scale and a
+//! zero point, quantize it to 8-bit codes, and back.
+//!
+//! ```
+//! use zeropoint::{QuantParams, dequantize, min_max, quantize};
+//!
+//! let x = [0.0, 2.0, -3.0, -2.5, 1.34, 0.5];
+//!
+//! let range = min_max(&x).expect("x has elements");
+//! let params = QuantParams::<u8>::affine(range)?;
+//!
+//! let mut codes = [0; 6];
+//! quantize(&x, params, &mut codes)?;
+//! assert_eq!(codes, [153, 255, 0, 26, 221, 179]);
+//!
+//! let mut y = [0.0; 6];
+//! dequantize(&codes, params, &mut y)?;
+//! assert_eq!(y[0], 0.0); // 0.0 is exact, always
+//! # Ok::<(), zeropoint::Error>(())
+//! ```
+//!
+//! The free functions run on the fastest instruction set that the CPU has, found once. A [`Tier`]
+//! is one to choose: it has the same operations as methods. [`mod@reference`] is the specification,
+//! in plain loops.
+//!
+//! # The contract
+//!
+//! Every operation gives the same bits on every tier, for every length, alignment and position of
+//! an element in the slice. Arithmetic is in f32, each operation rounded once; `rne` rounds half
+//! to even; `[lo, hi]` are the codes in use, and `lo <= z <= hi`.
+//!
+//! | operation | definition |
+//! |---|---|
+//! | [`min_max()`] | NaN are ignored, ±∞ are ordinary values, a zero is reported as +0.0; `None` if nothing is left |
+//! | [`Scheme::affine`] | the range is extended to include 0; `s = (max − min) / (hi − lo)`, `z = clamp(rne(lo − min / s), lo, hi)`: ONNX `DynamicQuantizeLinear`, bit for bit |
+//! | [`Scheme::symmetric`] | `z = 0`; `i8`: codes −127..=127, `s = max(|min|, |max|) / 127`; `u8`: `min >= 0`, `s = max / 255` |
+//! | [`QuantParams::new`] | a scale that is finite and at least [`MIN_SCALE`], and no code that overflows |
+//! | [`quantize()`] | `clamp(rne(x / s) + z, lo, hi)`, by the true quotient; NaN gives `z`, ±∞ saturate |
+//! | [`dequantize()`] | `(q − z) · s`, the difference exact |
+//! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
+//! | [`quantize_dynamic()`] | range, parameters and codes in one call |
+//! | [`relu()`] | `max(q, z)` on codes |
+//!
+//! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
+//! numbers; no public function panics, on any input.
+//!
+//! # Without `std`
+//!
+//! Without the default feature `std` the crate is `no_std`, and there is no detection: the tiers
+//! are those that the compiler was told to assume (`-C target-feature=+avx2,+fma`, for instance).
+//!
+//! # In debug builds
+//!
+//! Kernels without optimisation are some hundred times slower. They are all compiled in this
+//! crate, so these two lines in your `Cargo.toml` keep debug builds fast:
+//!
+//! ```toml
+//! [profile.dev.package.zeropoint]
+//! opt-level = 3
+//! ```
 #![cfg_attr(not(feature = "std"), no_std)]
 
 #[cfg(feature = "std")]
