@@ -40,10 +40,8 @@ pub(crate) trait Store {
     type Item: Pod;
     type Quad<S: Simd>: Copy;
 
-    /// `to` has `STEP` elements.
-    fn store<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
-    /// `to` has `STEP` elements; past the caches, if it is aligned.
-    fn stream<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
+    /// `to` has `STEP` elements. `IS_BIG`: past the caches, if it is aligned.
+    fn store<S: Simd, const IS_BIG: bool>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
     /// `to` has at most as many.
     fn store_partial<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
 }
@@ -62,7 +60,7 @@ pub(crate) struct Floats;
 #[derive(Clone, Copy)]
 pub(crate) struct Codes<Q>(PhantomData<Q>);
 
-/// A quad of codes less a zero point: four vectors of i32. `AFFINE`: the zero point is not 0.
+/// A quad of codes less a zero point: four vectors of f32. `AFFINE`: the zero point is not 0.
 #[derive(Clone, Copy)]
 pub(crate) struct Offsets<Q, const AFFINE: bool> {
     pub(crate) zero_point: Q,
@@ -98,21 +96,32 @@ impl Load for Floats {
     }
 }
 
+impl Floats {
+    /// Stores the vector `i` of a quad.
+    #[inline(always)]
+    pub(crate) fn store_vector<S: Simd, const IS_BIG: bool>(
+        s: S,
+        a: S::F32,
+        to: &mut [f32],
+        i: usize,
+    ) {
+        let to = &mut to[i * S::LANES..][..S::LANES];
+        if IS_BIG {
+            s.stream_f32(a, to);
+        } else {
+            s.store_f32(a, to);
+        }
+    }
+}
+
 impl Store for Floats {
     type Item = f32;
     type Quad<S: Simd> = [S::F32; 4];
 
     #[inline(always)]
-    fn store<S: Simd>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
+    fn store<S: Simd, const IS_BIG: bool>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
         for i in 0..4 {
-            s.store_f32(quad[i], &mut to[i * S::LANES..][..S::LANES]);
-        }
-    }
-
-    #[inline(always)]
-    fn stream<S: Simd>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
-        for i in 0..4 {
-            s.stream_f32(quad[i], &mut to[i * S::LANES..][..S::LANES]);
+            Self::store_vector::<S, IS_BIG>(s, quad[i], to, i);
         }
     }
 
@@ -147,13 +156,12 @@ impl<Q: Byte> Store for Codes<Q> {
     type Quad<S: Simd> = S::U8;
 
     #[inline(always)]
-    fn store<S: Simd>(s: S, quad: S::U8, to: &mut [Q]) {
-        s.store_u8(quad, bytemuck::must_cast_slice_mut(to));
-    }
-
-    #[inline(always)]
-    fn stream<S: Simd>(s: S, quad: S::U8, to: &mut [Q]) {
-        s.stream_u8(quad, bytemuck::must_cast_slice_mut(to));
+    fn store<S: Simd, const IS_BIG: bool>(s: S, quad: S::U8, to: &mut [Q]) {
+        if IS_BIG {
+            s.stream_u8(quad, bytemuck::must_cast_slice_mut(to));
+        } else {
+            s.store_u8(quad, bytemuck::must_cast_slice_mut(to));
+        }
     }
 
     #[inline(always)]
@@ -162,22 +170,29 @@ impl<Q: Byte> Store for Codes<Q> {
     }
 }
 
+impl<Q: Byte, const AFFINE: bool> Offsets<Q, AFFINE> {
+    /// The vector `i` of the quad.
+    #[inline(always)]
+    pub(crate) fn load_vector<S: Simd>(self, s: S, from: &[Q], i: usize) -> S::F32 {
+        Q::offsets::<S, AFFINE>(s, bytemuck::must_cast_slice(from), i, self.zero_point)
+    }
+}
+
 impl<Q: Byte, const AFFINE: bool> Load for Offsets<Q, AFFINE> {
     type Item = Q;
-    type Quad<S: Simd> = [S::I32; 4];
+    type Quad<S: Simd> = [S::F32; 4];
 
     #[inline(always)]
-    fn load<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
-        let from = bytemuck::must_cast_slice(from);
-        if AFFINE {
-            Q::widen_sub(s, from, self.zero_point)
-        } else {
-            Q::widen(s, from)
+    fn load<S: Simd>(self, s: S, from: &[Q]) -> [S::F32; 4] {
+        let mut quad = [s.splat_f32(0.0); 4];
+        for i in 0..4 {
+            quad[i] = self.load_vector(s, from, i);
         }
+        quad
     }
 
     #[inline(always)]
-    fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
+    fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> [S::F32; 4] {
         let mut buffer = [Q::zeroed(); MAX_STEP];
         let codes = s.load_u8_partial(bytemuck::must_cast_slice(from));
         s.store_u8(codes, bytemuck::must_cast_slice_mut(&mut buffer[..S::STEP]));
@@ -207,6 +222,14 @@ pub(crate) trait Map<S: Simd> {
     #[inline(always)]
     fn careful_step(&mut self, s: S, x: Quad<Self::In, S>) -> <Self::Out as Store>::Quad<S> {
         self.step(s, x)
+    }
+
+    /// A step from memory to memory. `IS_BIG`: past the caches.
+    #[inline(always)]
+    fn pass<const IS_BIG: bool>(&mut self, s: S, x: &[In<Self, S>], out: &mut [Out<Self, S>]) {
+        let quad = self.input().load(s, x);
+        let result = self.step(s, quad);
+        Self::Out::store::<S, IS_BIG>(s, result, out);
     }
 }
 
@@ -277,31 +300,25 @@ fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
 fn run<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
     s: S,
     kernel: &mut M,
-    x: &[In<M, S>],
-    out: &mut [Out<M, S>],
+    mut x: &[In<M, S>],
+    mut out: &mut [Out<M, S>],
 ) {
-    let out = &mut out[..x.len()];
-    for i in 0..x.len() / S::STEP {
-        let (x, out) = (
-            &x[i * S::STEP..][..S::STEP],
-            &mut out[i * S::STEP..][..S::STEP],
-        );
+    while x.len() >= S::STEP && out.len() >= S::STEP {
+        let (now, later) = x.split_at(S::STEP);
+        let (out_now, out_later) = out.split_at_mut(S::STEP);
         if IS_BIG {
-            for i in 0..size_of_val(x) / LINE {
-                s.prefetch(x.as_ptr().cast::<u8>().wrapping_add(AHEAD + i * LINE));
+            for i in 0..size_of_val(now) / LINE {
+                s.prefetch(now.as_ptr().cast::<u8>().wrapping_add(AHEAD + i * LINE));
             }
         }
-        let quad = kernel.input().load(s, x);
-        let result = if CAREFUL {
-            kernel.careful_step(s, quad)
+        if CAREFUL {
+            let quad = kernel.input().load(s, now);
+            let result = kernel.careful_step(s, quad);
+            M::Out::store::<S, IS_BIG>(s, result, out_now);
         } else {
-            kernel.step(s, quad)
-        };
-        if IS_BIG {
-            M::Out::stream(s, result, out);
-        } else {
-            M::Out::store(s, result, out);
+            kernel.pass::<IS_BIG>(s, now, out_now);
         }
+        (x, out) = (later, out_later);
     }
 }
 
@@ -320,13 +337,15 @@ where
     // Loaded first: a load that overlaps a store waits for it.
     let last = data.len() - S::STEP;
     let last_quad = input.load(s, &data[last..][..S::STEP]);
-    for i in 0..data.len() / S::STEP {
-        let data = &mut data[i * S::STEP..][..S::STEP];
-        let quad = input.load(s, data);
-        L::store(s, kernel.step(s, quad), data);
+    let mut rest = &mut *data;
+    while rest.len() >= S::STEP {
+        let (now, later) = rest.split_at_mut(S::STEP);
+        let quad = input.load(s, now);
+        L::store::<S, false>(s, kernel.step(s, quad), now);
+        rest = later;
     }
     let last_quad = kernel.step(s, last_quad);
-    L::store(s, last_quad, &mut data[last..][..S::STEP]);
+    L::store::<S, false>(s, last_quad, &mut data[last..][..S::STEP]);
 }
 
 /// A kernel that makes one result of many f32. Taking an element twice must change nothing.
@@ -340,10 +359,13 @@ pub(crate) fn reduce<S: Simd, R: Reduce<S>>(s: S, kernel: &mut R, x: &[f32]) {
     if x.len() < S::STEP {
         return kernel.step(s, Floats.load_partial(s, x));
     }
-    for i in 0..x.len() / S::STEP {
-        kernel.step(s, Floats.load(s, &x[i * S::STEP..][..S::STEP]));
+    let mut rest = x;
+    while rest.len() >= S::STEP {
+        let (now, later) = rest.split_at(S::STEP);
+        kernel.step(s, Floats.load(s, now));
+        rest = later;
     }
-    if !x.len().is_multiple_of(S::STEP) {
+    if !rest.is_empty() {
         kernel.step(s, Floats.load(s, &x[x.len() - S::STEP..][..S::STEP]));
     }
 }

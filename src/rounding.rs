@@ -16,13 +16,13 @@ pub(crate) fn rne(x: f32) -> i32 {
 ///
 /// ```text
 /// hi = RN(1 / s),  lo = RN((1 − hi · s) / s)
-/// x / s ≈ fma(x, hi, fma(x, lo, TINY))
+/// x / s ≈ fma(x, hi, fma(x, lo, TINY))    or    fma(x, hi, x · lo)
 /// ```
 ///
 /// This quotient differs from `RN(x / s)` for a few `x` in 10⁹, but never where it matters: both
 /// round to the same integer. That depends on the mantissas of `s` and `x` only, not on their
-/// exponents, and `tests/exhaustive.rs` proves it for all 2²³ mantissas of `s`, by way of the
-/// floats around each of the points n + ½ · s at which the integer changes.
+/// exponents, and a test below proves it for all 2²³ mantissas of `s`, by way of the floats around
+/// each of the points (n + ½) · s at which the integer changes.
 ///
 /// `TINY` keeps the inner term a normal number. Without it a tiny `x` (the tail of a softmax)
 /// makes it subnormal, which costs over a hundred cycles on many CPUs. It is far below half an
@@ -57,6 +57,53 @@ impl Reciprocal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// How many of the five floats around each of the points `thresholds · scale` have another
+    /// integer than by division, on either side of zero, by either form of the quotient.
+    #[inline(always)]
+    fn mistakes(scale: f32, thresholds: &[f32; 512]) -> u32 {
+        let Reciprocal { hi, lo } = Reciprocal::of(scale).unwrap();
+        let mut mistakes = 0;
+        for ulps in -2..=2 {
+            for threshold in thresholds {
+                let near = (threshold * scale).to_bits().wrapping_add_signed(ulps);
+                let x = f32::from_bits(near);
+                let expected = (x / scale).round_ties_even();
+                let by_product = x.mul_add(hi, x * lo).round_ties_even();
+                let with_tiny = x
+                    .mul_add(hi, x.mul_add(lo, Reciprocal::TINY))
+                    .round_ties_even();
+                mistakes += u32::from(by_product != expected) + u32::from(with_tiny != expected);
+            }
+        }
+        mistakes
+    }
+
+    #[test]
+    #[ignore = "takes ten seconds, where the CPU has FMA"]
+    fn the_quotient_is_exact_for_every_mantissa() {
+        // Beyond ±255 every quotient saturates.
+        let mut thresholds = [0.0; 512];
+        for n in 0..256 {
+            thresholds[2 * n] = n as f32 + 0.5;
+            thresholds[2 * n + 1] = -thresholds[2 * n];
+        }
+        let next = AtomicU32::new(0);
+        let prove = || {
+            pulp::Arch::new().dispatch(|| {
+                while let mantissa @ 0..0x80_0000 = next.fetch_add(1, Ordering::Relaxed) {
+                    let scale = f32::from_bits(0x3f80_0000 | mantissa);
+                    assert_eq!(mistakes(scale, &thresholds), 0, "{scale:e}");
+                }
+            });
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(prove);
+            }
+        });
+    }
 
     #[test]
     fn rne_takes_ties_to_even_and_saturates() {

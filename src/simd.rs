@@ -19,7 +19,7 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 #[cfg(test)]
 pub(crate) mod emulated;
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) mod neon;
 
 /// One instruction set.
@@ -99,6 +99,8 @@ pub(crate) trait Simd: Copy {
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a · b + c`, rounded once.
     fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// `a · b`; or `a · b + TINY`, rounded once, where subnormal results are slow.
+    fn mul_tiny(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `min(max(a, lo), hi)`; for a NaN: it, `lo` or `hi`.
     fn clamp(self, a: Self::F32, lo: Self::F32, hi: Self::F32) -> Self::F32;
     /// `a`, but +0 where `like` is NaN.
@@ -177,13 +179,9 @@ pub(crate) trait Simd: Copy {
     // Integers.
 
     /// `a`.
-    fn splat_i32(self, a: i32) -> Self::I32;
-    /// `a`.
     fn splat_i16(self, a: i16) -> Self::I16;
     /// `a`.
     fn splat_u8(self, a: u8) -> Self::U8;
-    /// `a − b`, modulo 2³².
-    fn sub_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// `a + b`, saturated to 16 bits.
     fn add_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
     /// `max(a, b)` of unsigned bytes.
@@ -194,32 +192,12 @@ pub(crate) trait Simd: Copy {
     fn max_i8(self, a: Self::U8, b: Self::U8) -> Self::U8;
     /// `min(a, b)` of signed bytes.
     fn min_i8(self, a: Self::U8, b: Self::U8) -> Self::U8;
-    /// `from`, which has `4 · LANES` unsigned elements, as 32-bit numbers.
-    fn widen_u8(self, from: &[u8]) -> [Self::I32; 4];
-    /// `from`, which has `4 · LANES` signed elements, as 32-bit numbers.
-    fn widen_i8(self, from: &[u8]) -> [Self::I32; 4];
-
-    /// `from − zero_point`, of unsigned elements.
-    #[inline(always)]
-    fn widen_sub_u8(self, from: &[u8], zero_point: u8) -> [Self::I32; 4] {
-        let zero_point = self.splat_i32(zero_point.into());
-        let mut a = self.widen_u8(from);
-        for i in 0..4 {
-            a[i] = self.sub_i32(a[i], zero_point);
-        }
-        a
-    }
-
-    /// `from − zero_point`, of signed elements.
-    #[inline(always)]
-    fn widen_sub_i8(self, from: &[u8], zero_point: i8) -> [Self::I32; 4] {
-        let zero_point = self.splat_i32(zero_point.into());
-        let mut a = self.widen_i8(from);
-        for i in 0..4 {
-            a[i] = self.sub_i32(a[i], zero_point);
-        }
-        a
-    }
+    /// `from − zero_point` as f32, of the quad's vector `i`; `from` has `4 · LANES` unsigned elements.
+    /// `AFFINE`: the zero point is not 0.
+    fn offsets_u8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: u8) -> Self::F32;
+    /// `from − zero_point` as f32, of the quad's vector `i`; `from` has `4 · LANES` signed elements.
+    /// `AFFINE`: the zero point is not 0.
+    fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> Self::F32;
 }
 
 /// The elements of `from`, of which there are `N`.
@@ -270,12 +248,43 @@ fn words<const N: usize>(from: &[u8]) -> [u64; N] {
     words
 }
 
+/// The first elements of `words` to `to`, which has at most `8 · N`.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+fn put_words<const N: usize>(words: [u64; N], to: &mut [u8]) {
+    let len = to.len();
+    for i in 0..N {
+        if len >= 8 * i + 8 {
+            put(words[i].to_le_bytes(), &mut to[8 * i..]);
+        } else if len > 8 * i {
+            // The last elements, that make no whole word.
+            let mut rest = words[i];
+            let mut at = 8 * i;
+            if len & 4 > 0 {
+                put((rest as u32).to_le_bytes(), &mut to[at..]);
+                (rest, at) = (rest >> 32, at + 4);
+            }
+            if len & 2 > 0 {
+                put((rest as u16).to_le_bytes(), &mut to[at..]);
+                (rest, at) = (rest >> 16, at + 2);
+            }
+            if len & 1 > 0 {
+                to[at] = rest as u8;
+            }
+        }
+    }
+}
+
 /// A type of codes as the kernels see it: which of the primitives are its own.
 pub(crate) trait Byte: crate::Code {
     fn splat<S: Simd>(self, s: S) -> S::U8;
     fn narrow<S: Simd>(s: S, a: S::I16, b: S::I16) -> S::U8;
-    fn widen<S: Simd>(s: S, from: &[u8]) -> [S::I32; 4];
-    fn widen_sub<S: Simd>(s: S, from: &[u8], zero_point: Self) -> [S::I32; 4];
+    fn offsets<S: Simd, const AFFINE: bool>(
+        s: S,
+        from: &[u8],
+        i: usize,
+        zero_point: Self,
+    ) -> S::F32;
     fn larger<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8;
     fn smaller<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8;
 }
@@ -292,13 +301,13 @@ impl Byte for u8 {
     }
 
     #[inline(always)]
-    fn widen<S: Simd>(s: S, from: &[u8]) -> [S::I32; 4] {
-        s.widen_u8(from)
-    }
-
-    #[inline(always)]
-    fn widen_sub<S: Simd>(s: S, from: &[u8], zero_point: Self) -> [S::I32; 4] {
-        s.widen_sub_u8(from, zero_point)
+    fn offsets<S: Simd, const AFFINE: bool>(
+        s: S,
+        from: &[u8],
+        i: usize,
+        zero_point: Self,
+    ) -> S::F32 {
+        s.offsets_u8::<AFFINE>(from, i, zero_point)
     }
 
     #[inline(always)]
@@ -324,13 +333,13 @@ impl Byte for i8 {
     }
 
     #[inline(always)]
-    fn widen<S: Simd>(s: S, from: &[u8]) -> [S::I32; 4] {
-        s.widen_i8(from)
-    }
-
-    #[inline(always)]
-    fn widen_sub<S: Simd>(s: S, from: &[u8], zero_point: Self) -> [S::I32; 4] {
-        s.widen_sub_i8(from, zero_point)
+    fn offsets<S: Simd, const AFFINE: bool>(
+        s: S,
+        from: &[u8],
+        i: usize,
+        zero_point: Self,
+    ) -> S::F32 {
+        s.offsets_i8::<AFFINE>(from, i, zero_point)
     }
 
     #[inline(always)]

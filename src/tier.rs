@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::simd::Simd;
 #[cfg(test)]
 use crate::simd::emulated::Emulated;
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 use crate::simd::neon::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{avx2::Avx2, avx512::Avx512};
@@ -38,7 +38,7 @@ enum Kind {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     Neon(Neon),
     #[cfg(test)]
     Emulated(Emulated),
@@ -77,7 +77,7 @@ impl Tier {
             Avx2::detect().map(Kind::Avx2),
             #[cfg(target_arch = "x86_64")]
             Avx512::detect().map(Kind::Avx512),
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Neon::detect().map(Kind::Neon),
         ];
         kinds.into_iter().flatten().map(Self)
@@ -130,7 +130,7 @@ impl Tier {
             Kind::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(_) => "avx512",
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Kind::Neon(_) => "neon",
             #[cfg(test)]
             Kind::Emulated(_) => "emulated",
@@ -146,7 +146,7 @@ impl Tier {
             Kind::Avx2(simd) => frame(simd, &mut operation),
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(simd) => frame(simd, &mut operation),
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Kind::Neon(simd) => frame(simd, &mut operation),
             #[cfg(test)]
             Kind::Emulated(simd) => frame(simd, &mut operation),

@@ -1,6 +1,6 @@
 //! `y = (q − z) · s`
 
-use crate::drive::{Floats, Map, Offsets, map};
+use crate::drive::{Floats, Load, Map, Offsets, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -112,11 +112,19 @@ impl<S: Simd, Q: Byte, const AFFINE: bool> Map<S> for Kernel<S, Q, AFFINE> {
     }
 
     #[inline(always)]
-    fn step(&mut self, s: S, offsets: [S::I32; 4]) -> [S::F32; 4] {
-        let mut y = [self.scale; 4];
+    fn step(&mut self, s: S, mut offsets: [S::F32; 4]) -> [S::F32; 4] {
         for i in 0..4 {
-            y[i] = s.mul(s.to_f32(offsets[i]), self.scale);
+            offsets[i] = s.mul(offsets[i], self.scale);
         }
-        y
+        offsets
+    }
+
+    /// Stores each vector when it is done: all of them at the end would come in bursts.
+    #[inline(always)]
+    fn pass<const IS_BIG: bool>(&mut self, s: S, codes: &[Q], out: &mut [f32]) {
+        let offsets = self.input().load(s, codes);
+        for i in 0..4 {
+            Floats::store_vector::<S, IS_BIG>(s, s.mul(offsets[i], self.scale), out, i);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
 
-use super::quotient::{Divided, Product, Quotient, quotient_limit};
+use super::quotient::{Divided, Product, Quotient};
 use crate::drive::{Floats, Map, map};
 use crate::element::Code;
 use crate::error::{Error, same_length};
@@ -91,8 +91,7 @@ impl FakeQuantize<'_> {
         } = *self.grid;
         let mut kernel = Kernel {
             quotient,
-            limit: s.splat_f32(quotient_limit(scale)),
-            scale: s.splat_f32(scale),
+            scale,
             lo: s.splat_f32((lo - zero_point).into()),
             hi: s.splat_f32((hi - zero_point).into()),
             finite: s.finite(),
@@ -103,8 +102,7 @@ impl FakeQuantize<'_> {
 
 struct Kernel<S: Simd, D> {
     quotient: D,
-    limit: S::F32,
-    scale: S::F32,
+    scale: f32,
     lo: S::F32,
     hi: S::F32,
     finite: [S::F32; 2],
@@ -117,7 +115,7 @@ impl<S: Simd, D> Kernel<S, D> {
     fn values(&self, s: S, mut quotients: [S::F32; 4]) -> [S::F32; 4] {
         for i in 0..4 {
             let offset = s.round(s.clamp(quotients[i], self.lo, self.hi));
-            quotients[i] = s.mul(s.to_f32(offset), self.scale);
+            quotients[i] = s.mul(s.to_f32(offset), s.splat_f32(self.scale));
         }
         quotients
     }
@@ -153,7 +151,7 @@ impl<S: Simd, D: Quotient<S>> Map<S> for Kernel<S, D> {
     #[inline(always)]
     fn careful_step(&mut self, s: S, mut x: [S::F32; 4]) -> [S::F32; 4] {
         for i in 0..4 {
-            x[i] = self.quotient.careful(s, x[i], self.limit);
+            x[i] = self.quotient.careful(s, x[i], self.scale);
         }
         self.values(s, x)
     }

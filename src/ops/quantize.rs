@@ -1,6 +1,6 @@
 //! `q = clamp(rne(x / s) + z, lo, hi)`
 
-use super::quotient::{Divided, Product, Quotient, quotient_limit};
+use super::quotient::{Divided, Product, Quotient};
 use crate::drive::{Codes, Floats, Map, map};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, same_length};
@@ -100,7 +100,7 @@ impl<Q: Byte> Quantize<'_, Q> {
     {
         let mut kernel = Kernel::<S, Q, D, SHIFT, FLOOR, CEIL> {
             quotient,
-            limit: s.splat_f32(quotient_limit(self.grid.scale)),
+            scale: self.grid.scale,
             zero_point: s.splat_i16(self.grid.zero_point),
             lo: s.splat_u8(self.grid.lo as u8),
             hi: s.splat_u8(self.grid.hi as u8),
@@ -115,7 +115,7 @@ impl<Q: Byte> Quantize<'_, Q> {
 /// those of the type.
 struct Kernel<S: Simd, Q, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
     quotient: D,
-    limit: S::F32,
+    scale: f32,
     zero_point: S::I16,
     lo: S::U8,
     hi: S::U8,
@@ -181,7 +181,7 @@ where
     #[inline(always)]
     fn careful_step(&mut self, s: S, mut x: [S::F32; 4]) -> S::U8 {
         for i in 0..4 {
-            x[i] = self.quotient.careful(s, x[i], self.limit);
+            x[i] = self.quotient.careful(s, x[i], self.scale);
         }
         self.codes(s, x)
     }

@@ -3,7 +3,7 @@
 use crate::rounding::Reciprocal;
 use crate::simd::Simd;
 
-/// The largest value that a careful quotient can have need of: beyond all codes.
+/// Beyond all codes: where a careful quotient saturates.
 const LIMIT: f32 = 1024.0;
 
 /// A way to find quotients by one scale.
@@ -12,19 +12,13 @@ pub(super) trait Quotient<S: Simd>: Copy {
     /// alarms a watch.
     fn of(self, s: S, x: S::F32) -> S::F32;
 
-    /// `x / s` saturated somewhere beyond all codes, and 0 for NaN; `limit` is
-    /// [`quotient_limit`] of the scale.
+    /// `x / s` saturated somewhere beyond all codes, and 0 for NaN; `scale` is that of `self`.
     #[inline(always)]
-    fn careful(self, s: S, x: S::F32, limit: S::F32) -> S::F32 {
-        let below = s.mul(limit, s.splat_f32(-1.0));
-        s.zero_where_nan(self.of(s, s.clamp(x, below, limit)), x)
+    fn careful(self, s: S, x: S::F32, scale: f32) -> S::F32 {
+        let limit = (scale * LIMIT).min(f32::MAX);
+        let clamped = s.clamp(x, s.splat_f32(-limit), s.splat_f32(limit));
+        s.zero_where_nan(self.of(s, clamped), x)
     }
-}
-
-/// The `x` from which on quotients may saturate.
-#[inline(always)]
-pub(super) fn quotient_limit(scale: f32) -> f32 {
-    (scale * LIMIT).min(f32::MAX)
 }
 
 /// By the reciprocal of the scale.
@@ -32,7 +26,6 @@ pub(super) fn quotient_limit(scale: f32) -> f32 {
 pub(super) struct Product<S: Simd> {
     hi: S::F32,
     lo: S::F32,
-    tiny: S::F32,
 }
 
 impl<S: Simd> Product<S> {
@@ -41,7 +34,6 @@ impl<S: Simd> Product<S> {
         Self {
             hi: s.splat_f32(reciprocal.hi),
             lo: s.splat_f32(reciprocal.lo),
-            tiny: s.splat_f32(Reciprocal::TINY),
         }
     }
 }
@@ -49,7 +41,7 @@ impl<S: Simd> Product<S> {
 impl<S: Simd> Quotient<S> for Product<S> {
     #[inline(always)]
     fn of(self, s: S, x: S::F32) -> S::F32 {
-        s.fma(x, self.hi, s.fma(x, self.lo, self.tiny))
+        s.fma(x, self.hi, s.mul_tiny(x, self.lo))
     }
 }
 

@@ -1,7 +1,8 @@
 //! AVX2 and FMA: vectors of 256 bits.
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
-use super::{Simd, array, put, words};
+use super::{Simd, array, put, put_words, words};
+use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
 
@@ -36,6 +37,19 @@ impl Avx2 {
             // SAFETY: the compiler assumes these instructions in the whole program.
             unsafe { Self::new_unchecked() }
         })
+    }
+
+    /// `a − zero_point` as f32.
+    #[inline(always)]
+    fn offset<const AFFINE: bool>(self, a: __m256i, zero_point: i32) -> __m256 {
+        if AFFINE {
+            self.to_f32(
+                self.avx2
+                    ._mm256_sub_epi32(a, self.avx._mm256_set1_epi32(zero_point)),
+            )
+        } else {
+            self.to_f32(a)
+        }
     }
 
     /// The lower half of `a` and its upper half.
@@ -121,7 +135,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn store_u8_partial(self, a: __m256i, to: &mut [u8]) {
-        to.copy_from_slice(&bytemuck::bytes_of(&a)[..to.len()]);
+        put_words::<4>(bytemuck::must_cast(a), to);
     }
 
     #[inline(always)]
@@ -175,6 +189,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         self.fma._mm256_fmadd_ps(a, b, c)
+    }
+
+    #[inline(always)]
+    fn mul_tiny(self, a: __m256, b: __m256) -> __m256 {
+        self.fma(a, b, self.splat_f32(Reciprocal::TINY))
     }
 
     #[inline(always)]
@@ -312,11 +331,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn splat_i32(self, a: i32) -> __m256i {
-        self.avx._mm256_set1_epi32(a)
-    }
-
-    #[inline(always)]
     fn splat_i16(self, a: i16) -> __m256i {
         self.avx._mm256_set1_epi16(a)
     }
@@ -324,11 +338,6 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn splat_u8(self, a: u8) -> __m256i {
         self.avx._mm256_set1_epi8(a as i8)
-    }
-
-    #[inline(always)]
-    fn sub_i32(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2._mm256_sub_epi32(a, b)
     }
 
     #[inline(always)]
@@ -357,24 +366,20 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn widen_u8(self, from: &[u8]) -> [__m256i; 4] {
-        let mut a = [self.splat_i32(0); 4];
-        for i in 0..4 {
-            let from = u64::from_le_bytes(array(&from[8 * i..]));
-            let from = bytemuck::must_cast([from, 0]);
-            a[i] = self.avx2._mm256_cvtepu8_epi32(from);
-        }
-        a
+    fn offsets_u8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: u8) -> __m256 {
+        let from = u64::from_le_bytes(array(&from[8 * i..]));
+        let wide = self
+            .avx2
+            ._mm256_cvtepu8_epi32(bytemuck::must_cast([from, 0]));
+        self.offset::<AFFINE>(wide, zero_point.into())
     }
 
     #[inline(always)]
-    fn widen_i8(self, from: &[u8]) -> [__m256i; 4] {
-        let mut a = [self.splat_i32(0); 4];
-        for i in 0..4 {
-            let from = u64::from_le_bytes(array(&from[8 * i..]));
-            let from = bytemuck::must_cast([from, 0]);
-            a[i] = self.avx2._mm256_cvtepi8_epi32(from);
-        }
-        a
+    fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> __m256 {
+        let from = u64::from_le_bytes(array(&from[8 * i..]));
+        let wide = self
+            .avx2
+            ._mm256_cvtepi8_epi32(bytemuck::must_cast([from, 0]));
+        self.offset::<AFFINE>(wide, zero_point.into())
     }
 }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
 use super::{Simd, array, put};
+use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
 
@@ -39,6 +40,19 @@ impl Avx512 {
             // SAFETY: the compiler assumes these instructions in the whole program.
             unsafe { Self::new_unchecked() }
         })
+    }
+
+    /// `a − zero_point` as f32.
+    #[inline(always)]
+    fn offset<const AFFINE: bool>(self, a: __m512i, zero_point: i32) -> __m512 {
+        if AFFINE {
+            self.to_f32(
+                self.f
+                    ._mm512_sub_epi32(a, self.f._mm512_set1_epi32(zero_point)),
+            )
+        } else {
+            self.to_f32(a)
+        }
     }
 }
 
@@ -183,6 +197,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn mul_tiny(self, a: __m512, b: __m512) -> __m512 {
+        self.fma(a, b, self.splat_f32(Reciprocal::TINY))
+    }
+
+    #[inline(always)]
     fn clamp(self, a: __m512, lo: __m512, hi: __m512) -> __m512 {
         self.f._mm512_min_ps(self.f._mm512_max_ps(a, lo), hi)
     }
@@ -306,11 +325,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn splat_i32(self, a: i32) -> __m512i {
-        self.f._mm512_set1_epi32(a)
-    }
-
-    #[inline(always)]
     fn splat_i16(self, a: i16) -> __m512i {
         self.f._mm512_set1_epi16(a)
     }
@@ -318,11 +332,6 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn splat_u8(self, a: u8) -> __m512i {
         self.f._mm512_set1_epi8(a as i8)
-    }
-
-    #[inline(always)]
-    fn sub_i32(self, a: __m512i, b: __m512i) -> __m512i {
-        self.f._mm512_sub_epi32(a, b)
     }
 
     #[inline(always)]
@@ -351,22 +360,14 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn widen_u8(self, from: &[u8]) -> [__m512i; 4] {
-        let mut a = [self.splat_i32(0); 4];
-        for i in 0..4 {
-            let from = array::<_, 16>(&from[16 * i..]);
-            a[i] = self.f._mm512_cvtepu8_epi32(bytemuck::must_cast(from));
-        }
-        a
+    fn offsets_u8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: u8) -> __m512 {
+        let from = bytemuck::must_cast(array::<_, 16>(&from[16 * i..]));
+        self.offset::<AFFINE>(self.f._mm512_cvtepu8_epi32(from), zero_point.into())
     }
 
     #[inline(always)]
-    fn widen_i8(self, from: &[u8]) -> [__m512i; 4] {
-        let mut a = [self.splat_i32(0); 4];
-        for i in 0..4 {
-            let from = array::<_, 16>(&from[16 * i..]);
-            a[i] = self.f._mm512_cvtepi8_epi32(bytemuck::must_cast(from));
-        }
-        a
+    fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> __m512 {
+        let from = bytemuck::must_cast(array::<_, 16>(&from[16 * i..]));
+        self.offset::<AFFINE>(self.f._mm512_cvtepi8_epi32(from), zero_point.into())
     }
 }

@@ -68,6 +68,10 @@ impl Simd for Emulated {
         from_fn(|i| a[i].mul_add(b[i], c[i]))
     }
 
+    fn mul_tiny(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        self.mul(a, b)
+    }
+
     fn clamp(self, a: [f32; 4], lo: [f32; 4], hi: [f32; 4]) -> [f32; 4] {
         from_fn(|i| a[i].clamp(lo[i], hi[i]))
     }
@@ -161,20 +165,12 @@ impl Simd for Emulated {
         !self.all_finite(watch)
     }
 
-    fn splat_i32(self, a: i32) -> [i32; 4] {
-        [a; 4]
-    }
-
     fn splat_i16(self, a: i16) -> [i16; 8] {
         [a; 8]
     }
 
     fn splat_u8(self, a: u8) -> [u8; 16] {
         [a; 16]
-    }
-
-    fn sub_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| a[i].wrapping_sub(b[i]))
     }
 
     fn add_i16(self, a: [i16; 8], b: [i16; 8]) -> [i16; 8] {
@@ -197,11 +193,11 @@ impl Simd for Emulated {
         from_fn(|i| (a[i] as i8).min(b[i] as i8) as u8)
     }
 
-    fn widen_u8(self, from: &[u8]) -> [[i32; 4]; 4] {
-        from_fn(|i| from_fn(|j| i32::from(from[4 * i + j])))
+    fn offsets_u8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: u8) -> [f32; 4] {
+        from_fn(|j| f32::from(from[4 * i + j]) - f32::from(zero_point))
     }
 
-    fn widen_i8(self, from: &[u8]) -> [[i32; 4]; 4] {
-        from_fn(|i| from_fn(|j| i32::from(from[4 * i + j] as i8)))
+    fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> [f32; 4] {
+        from_fn(|j| f32::from(from[4 * i + j] as i8) - f32::from(zero_point))
     }
 }

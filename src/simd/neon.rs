@@ -1,7 +1,7 @@
 //! NEON, which every aarch64 CPU has: vectors of 128 bits.
 #![allow(unsafe_code, reason = "making the token without std")]
 
-use super::{Simd, array, put, words};
+use super::{Simd, array, put, put_words, words};
 use core::arch::aarch64::*;
 use pulp::NullaryFnOnce;
 
@@ -48,9 +48,13 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn load_f32_partial(self, from: &[f32], fill: f32) -> float32x4_t {
-        let mut buffer = [fill; 4];
-        buffer[..from.len()].copy_from_slice(from);
-        self.load_f32(&buffer)
+        let mut lanes = [fill; 4];
+        for i in 0..4 {
+            if i < from.len() {
+                lanes[i] = from[i];
+            }
+        }
+        bytemuck::must_cast(lanes)
     }
 
     #[inline(always)]
@@ -60,14 +64,17 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn store_f32_partial(self, a: float32x4_t, to: &mut [f32]) {
-        let mut buffer = [0.0; 4];
-        self.store_f32(a, &mut buffer);
-        to.copy_from_slice(&buffer[..to.len()]);
+        let lanes: [f32; 4] = bytemuck::must_cast(a);
+        for i in 0..4 {
+            if i < to.len() {
+                to[i] = lanes[i];
+            }
+        }
     }
 
     #[inline(always)]
     fn store_u8_partial(self, a: uint8x16_t, to: &mut [u8]) {
-        to.copy_from_slice(&bytemuck::bytes_of(&a)[..to.len()]);
+        put_words::<2>(bytemuck::must_cast(a), to);
     }
 
     #[inline(always)]
@@ -88,6 +95,11 @@ impl Simd for Neon {
     #[inline(always)]
     fn fma(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
         self.neon.vfmaq_f32(c, a, b)
+    }
+
+    #[inline(always)]
+    fn mul_tiny(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.mul(a, b)
     }
 
     #[inline(always)]
@@ -206,11 +218,6 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn splat_i32(self, a: i32) -> int32x4_t {
-        self.neon.vdupq_n_s32(a)
-    }
-
-    #[inline(always)]
     fn splat_i16(self, a: i16) -> int16x8_t {
         self.neon.vdupq_n_s16(a)
     }
@@ -218,11 +225,6 @@ impl Simd for Neon {
     #[inline(always)]
     fn splat_u8(self, a: u8) -> uint8x16_t {
         self.neon.vdupq_n_u8(a)
-    }
-
-    #[inline(always)]
-    fn sub_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
-        self.neon.vsubq_s32(a, b)
     }
 
     #[inline(always)]
@@ -259,38 +261,16 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn widen_u8(self, from: &[u8]) -> [int32x4_t; 4] {
-        self.widen_sub_u8(from, 0)
+    fn offsets_u8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: u8) -> float32x4_t {
+        self.offsets(self.load_u8(from), i, zero_point)
     }
 
-    #[inline(always)]
-    fn widen_i8(self, from: &[u8]) -> [int32x4_t; 4] {
-        self.widen_sub_i8(from, 0)
-    }
-
-    // A widening subtraction costs no more than widening.
+    // With the top bit flipped, signed codes are 128 more, as unsigned ones.
 
     #[inline(always)]
-    fn widen_sub_u8(self, from: &[u8], zero_point: u8) -> [int32x4_t; 4] {
-        let (a, z) = (self.load_u8(from), self.splat_u8(zero_point));
-        let low = self
-            .neon
-            .vsubl_u8(self.neon.vget_low_u8(a), self.neon.vget_low_u8(z));
-        let high = self.neon.vsubl_high_u8(a, z);
-        self.widen_i16(
-            self.neon.vreinterpretq_s16_u16(low),
-            self.neon.vreinterpretq_s16_u16(high),
-        )
-    }
-
-    #[inline(always)]
-    fn widen_sub_i8(self, from: &[u8], zero_point: i8) -> [int32x4_t; 4] {
-        let a = self.neon.vreinterpretq_s8_u8(self.load_u8(from));
-        let z = self.neon.vdupq_n_s8(zero_point);
-        let low = self
-            .neon
-            .vsubl_s8(self.neon.vget_low_s8(a), self.neon.vget_low_s8(z));
-        self.widen_i16(low, self.neon.vsubl_high_s8(a, z))
+    fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> float32x4_t {
+        let codes = self.neon.veorq_u8(self.load_u8(from), self.splat_u8(0x80));
+        self.offsets(codes, i, zero_point as u8 ^ 0x80)
     }
 }
 
@@ -306,13 +286,23 @@ impl Neon {
         })
     }
 
+    /// `codes − zero_point` as f32, of the quad's vector `i`, without a conversion: a look-up makes
+    /// f32 of 2²³ + `codes`, by inserting each code in the bits of 2²³.
     #[inline(always)]
-    fn widen_i16(self, a: int16x8_t, b: int16x8_t) -> [int32x4_t; 4] {
-        [
-            self.neon.vmovl_s16(self.neon.vget_low_s16(a)),
-            self.neon.vmovl_high_s16(a),
-            self.neon.vmovl_s16(self.neon.vget_low_s16(b)),
-            self.neon.vmovl_high_s16(b),
-        ]
+    fn offsets(self, codes: uint8x16_t, i: usize, zero_point: u8) -> float32x4_t {
+        const BASE: f32 = (1 << 23) as f32;
+        // The bytes of BASE are 0, 0, 0, 0x4b.
+        const BYTES: [u8; 16] = [0x4b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let table = uint8x16x2_t(codes, bytemuck::must_cast(BYTES));
+        let mut order = [17; 16];
+        for lane in 0..4 {
+            order[4 * lane] = (4 * i + lane) as u8;
+            order[4 * lane + 3] = 16;
+        }
+        let based = self.neon.vqtbl2q_u8(table, bytemuck::must_cast(order));
+        self.neon.vsubq_f32(
+            self.neon.vreinterpretq_f32_u8(based),
+            self.splat_f32(BASE + f32::from(zero_point)),
+        )
     }
 }
