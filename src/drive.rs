@@ -11,9 +11,11 @@ use core::marker::PhantomData;
 /// Elements after which a kernel's watch is read, and a group with an alarm done again.
 const GROUP: usize = 256;
 
-/// Bytes of input and output from which on the caches are taken to be too small: stores go past
+/// Whether an input and output of so many bytes are too big for the caches: then stores go past
 /// them, and loads are asked for early.
-const BIG: usize = 64 << 20;
+pub(crate) const fn is_big(bytes: usize) -> bool {
+    bytes >= 64 << 20
+}
 
 /// How far ahead loads are asked for, in bytes.
 const AHEAD: usize = 4096;
@@ -240,9 +242,16 @@ type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
 /// Runs a kernel from `x` to `out`, which have the same length.
 ///
 /// The last step overlaps the one before it, instead of being shorter; only a slice of less than
-/// a step is loaded and stored in part.
+/// a step is loaded and stored in part. `is_big`: [`is_big`] of all that the operation reads and
+/// writes.
 #[inline(always)]
-pub(crate) fn map<S: Simd, M: Map<S>>(s: S, kernel: &mut M, x: &[In<M, S>], out: &mut [Out<M, S>]) {
+pub(crate) fn map<S: Simd, M: Map<S>>(
+    s: S,
+    kernel: &mut M,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+    is_big: bool,
+) {
     let out = &mut out[..x.len()];
     if x.len() < S::STEP {
         let quad = kernel.input().load_partial(s, x);
@@ -251,11 +260,11 @@ pub(crate) fn map<S: Simd, M: Map<S>>(s: S, kernel: &mut M, x: &[In<M, S>], out:
             result = kernel.careful_step(s, quad);
         }
         M::Out::store_partial(s, result, out);
-    } else if size_of_val(x) + size_of_val(out) < BIG {
-        groups::<S, M, false>(s, kernel, x, out);
-    } else {
+    } else if is_big {
         groups::<S, M, true>(s, kernel, x, out);
         s.fence();
+    } else {
+        groups::<S, M, false>(s, kernel, x, out);
     }
 }
 

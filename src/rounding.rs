@@ -35,6 +35,7 @@ pub(crate) struct Reciprocal {
 
 impl Reciprocal {
     /// 2⁻¹⁰⁰.
+    #[cfg(any(target_arch = "x86_64", test))]
     pub(crate) const TINY: f32 = f32::from_bits((127 - 100) << 23);
 
     /// The largest scale with an exact reciprocal, 2⁷⁸. `|1 − hi · s|` is 0 or at least 2⁻⁴⁸, so

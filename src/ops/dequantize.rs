@@ -1,6 +1,6 @@
 //! `y = (q − z) · s`
 
-use crate::drive::{Floats, Load, Map, Offsets, map};
+use crate::drive::{Floats, Load, Map, Offsets, is_big, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -91,7 +91,8 @@ impl<Q: Byte> Dequantize<'_, Q> {
             zero_point: Q::saturate(self.grid.zero_point.into()),
             scale: s.splat_f32(self.grid.scale),
         };
-        map(s, &mut kernel, self.codes, self.out);
+        let is_big = is_big(size_of_val(self.codes) + size_of_val(self.out));
+        map(s, &mut kernel, self.codes, self.out, is_big);
     }
 }
 

@@ -1,7 +1,7 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
 
 use super::quotient::{Divided, Product, Quotient};
-use crate::drive::{Floats, Map, map};
+use crate::drive::{Floats, Map, is_big, map};
 use crate::element::Code;
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -96,7 +96,8 @@ impl FakeQuantize<'_> {
             hi: s.splat_f32((hi - zero_point).into()),
             finite: s.finite(),
         };
-        map(s, &mut kernel, self.x, self.out);
+        let is_big = is_big(size_of_val(self.x) + size_of_val(self.out));
+        map(s, &mut kernel, self.x, self.out, is_big);
     }
 }
 

@@ -1,7 +1,7 @@
 //! `q = clamp(rne(x / s) + z, lo, hi)`
 
 use super::quotient::{Divided, Product, Quotient};
-use crate::drive::{Codes, Floats, Map, map};
+use crate::drive::{Codes, Floats, Map, is_big, map};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -43,14 +43,32 @@ impl Tier {
         out: &mut [Q],
     ) -> Result<(), Error> {
         same_length(x.len(), out.len())?;
-        compiled(self, x, params.grid(), Q::erase_mut(out))
+        let is_big = is_big(size_of_val(x) + size_of_val(out));
+        compiled(self, x, params.grid(), Q::erase_mut(out), is_big)
     }
 }
 
-fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: CodesMut<'_>) -> Result<(), Error> {
+/// `is_big`: that of the whole, where this is a part.
+pub(super) fn compiled(
+    tier: Tier,
+    x: &[f32],
+    grid: &Grid,
+    out: CodesMut<'_>,
+    is_big: bool,
+) -> Result<(), Error> {
     match out {
-        CodesMut::U8(out) => tier.run(Quantize { x, grid, out }),
-        CodesMut::I8(out) => tier.run(Quantize { x, grid, out }),
+        CodesMut::U8(out) => tier.run(Quantize {
+            x,
+            grid,
+            out,
+            is_big,
+        }),
+        CodesMut::I8(out) => tier.run(Quantize {
+            x,
+            grid,
+            out,
+            is_big,
+        }),
     }
 }
 
@@ -58,6 +76,7 @@ struct Quantize<'a, Q> {
     x: &'a [f32],
     grid: &'a Grid,
     out: &'a mut [Q],
+    is_big: bool,
 }
 
 impl<Q: Byte> Operation for Quantize<'_, Q> {
@@ -107,7 +126,7 @@ impl<Q: Byte> Quantize<'_, Q> {
             watch: s.unwatched(),
             code: PhantomData,
         };
-        map(s, &mut kernel, self.x, self.out);
+        map(s, &mut kernel, self.x, self.out, self.is_big);
     }
 }
 
