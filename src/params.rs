@@ -429,19 +429,6 @@ impl<Q: Code> QuantParams<Q> {
             code: PhantomData,
         }
     }
-
-    /// Parameters for `u8` by which the same values are representable: each code is shifted so that
-    /// the lowest of the type is 0.
-    #[inline(always)]
-    pub(crate) fn to_unsigned(self) -> QuantParams<u8> {
-        let lowest = Into::<i32>::into(Q::MIN) as i16;
-        QuantParams::of(Grid {
-            zero_point: self.grid.zero_point - lowest,
-            lo: self.grid.lo - lowest,
-            hi: self.grid.hi - lowest,
-            ..self.grid
-        })
-    }
 }
 
 impl<Q: Code> fmt::Debug for QuantParams<Q> {

@@ -2,7 +2,7 @@
 
 use super::quotient::{Divided, Product, Quotient};
 use crate::drive::{Floats, Map, is_big, map};
-use crate::element::Code;
+use crate::element::{Code, sealed::Codes};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
@@ -45,17 +45,25 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         same_length(x.len(), out.len())?;
-        compiled(self, x, params.to_unsigned().grid(), out)
+        compiled(self, x, params.grid(), Q::erase(&[]), out)
     }
 }
 
-fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: &mut [f32]) -> Result<(), Error> {
-    tier.run(FakeQuantize { x, grid, out })
+/// `code`: the type of the codes that there would be. Only the specification asks for it.
+fn compiled(
+    tier: Tier,
+    x: &[f32],
+    grid: &Grid,
+    code: Codes<'_>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    tier.run(FakeQuantize { x, grid, code, out })
 }
 
 struct FakeQuantize<'a> {
     x: &'a [f32],
     grid: &'a Grid,
+    code: Codes<'a>,
     out: &'a mut [f32],
 }
 
@@ -63,7 +71,14 @@ impl Operation for FakeQuantize<'_> {
     type Output = Result<(), Error>;
 
     fn scalar(&mut self) -> Result<(), Error> {
-        reference::fake_quantize(self.x, QuantParams::<u8>::of(*self.grid), self.out)
+        match self.code {
+            Codes::U8(_) => {
+                reference::fake_quantize(self.x, QuantParams::<u8>::of(*self.grid), self.out)
+            }
+            Codes::I8(_) => {
+                reference::fake_quantize(self.x, QuantParams::<i8>::of(*self.grid), self.out)
+            }
+        }
     }
 
     #[inline(always)]
