@@ -235,10 +235,11 @@ mod tests {
     #[test]
     fn a_cap_bounds_the_choice() {
         assert_eq!(Tier::best_up_to(Some("scalar")), Tier::SCALAR);
-        for tier in Tier::available().filter(|tier| tier.name() != "emulated") {
+        let real = || Tier::available().filter(|tier| tier.name() != "emulated");
+        for tier in real() {
             assert_eq!(Tier::best_up_to(Some(tier.name())), tier);
         }
-        let best = Tier::available().last().unwrap();
+        let best = real().last().unwrap();
         assert_eq!(Tier::best_up_to(None), best);
         assert_eq!(Tier::best_up_to(Tier::NAMES.last().copied()), best);
     }

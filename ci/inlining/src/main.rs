@@ -1,0 +1,30 @@
+//! Calls every public operation, so that the binary has the code of each on every tier.
+
+use std::hint::black_box;
+use zeropoint::{
+    Code, Error, QuantParams, Range, Scheme, Tier, dequantize, fake_quantize, min_max, quantize,
+    quantize_dynamic, relu,
+};
+
+fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
+    let x = black_box(vec![0.25; 1000]);
+    let mut codes = vec![zero; x.len()];
+    let mut values = vec![0.0; x.len()];
+
+    let params = QuantParams::<Q>::affine(min_max(&x).unwrap_or(Range::new(0.0, 1.0)))?;
+    quantize(&x, params, &mut codes)?;
+    relu(&mut codes, params.zero_point());
+    dequantize(&codes, params, &mut values)?;
+    fake_quantize(&x, params, &mut values)?;
+    black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
+
+    black_box((codes, values));
+    Ok(())
+}
+
+fn main() -> Result<(), Error> {
+    operations::<u8>(0)?;
+    operations::<i8>(0)?;
+    println!("all operations ran on {}", Tier::best());
+    Ok(())
+}

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# Shared by the scripts here, which source it. Everything is run from the root of the repository.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+
+# Where the scripts leave "CPU: tiers", a line for each CPU, for the summary of .ci/run.
+exercised=$target/ci-exercised
+
+# Emulated CPUs are some twenty times slower, so they get fewer random cases than the real one.
+emulated_proptest_cases=16
+
+fail() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+# install PACKAGE...: Debian packages, unless all are here.
+install() {
+    local package
+    for package; do
+        if ! dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep '^ii' >/dev/null; then
+            echo "Installing $*"
+            apt-get update -qq
+            # All of them, not only those that are missing: some must be of the same version.
+            DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@" >/dev/null
+            return
+        fi
+    done
+}
+
+# tiers_on CPU TIERS OPTION...: the test, by `cargo test OPTION...`, that tells which tiers there are.
+# They must be TIERS, no fewer and no more.
+tiers_on() {
+    local cpu=$1 tiers=$2 output found
+    shift 2
+    output=$(
+        ZEROPOINT_EXPECT=$tiers cargo test --quiet "$@" --test tiers tiers_of_this_cpu \
+            -- --exact --nocapture
+    ) || fail "$cpu: $output"
+    found=$(sed -n 's/^.*tiers: //p' <<<"$output")
+    [[ $found == "$tiers" ]] || fail "$cpu has the tiers '$found'; expected '$tiers'"
+    echo "$cpu: $found" | tee -a "$exercised"
+}
+
+# emulated_tests_on TARGET CPU TIERS OPTION...: on CPU, as qemu names it, by `cargo test OPTION...`,
+# all tests but those in the documentation, and which tiers there are.
+emulated_tests_on() {
+    local triple=$1 cpu=$2 tiers=$3
+    shift 3
+    # The limit, for each test program, is for one that hangs.
+    local runner="timeout --kill-after=10 600 qemu-${triple%%-*}-static -cpu $cpu"
+    local name=${cpu%%,*}
+    local options=(--config "target.$triple.runner='$runner'" "$@")
+    echo "--- on $name"
+    PROPTEST_CASES=$emulated_proptest_cases cargo test --tests "${options[@]}"
+    tiers_on "$name" "$tiers" "${options[@]}"
+}
