@@ -1,6 +1,7 @@
 //! The operations, one a file: the formula, the public functions, the kernel.
 
 mod dequantize;
+mod encode;
 mod fake_quantize;
 mod min_max;
 mod quantize;

@@ -1,5 +1,6 @@
 //! `q = clamp(rne(x / s) + z, lo, hi)`
 
+use super::encode::{Encode, Encoder, encode};
 use super::quotient::{Divided, Product, Quotient};
 use crate::drive::{Codes, Floats, Map, is_big, map};
 use crate::element::{Code, sealed::CodesMut};
@@ -8,7 +9,6 @@ use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
-use core::marker::PhantomData;
 
 /// Quantizes: `out[i] = clamp(rne(x[i] / s) + z, lo, hi)`.
 ///
@@ -88,82 +88,60 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        let from_lowest = Q::MIN.into() == i32::from(self.grid.lo);
-        let to_highest = Q::MAX.into() == i32::from(self.grid.hi);
-        let symmetric = self.grid.zero_point == 0;
-        match self.grid.reciprocal {
-            Some(r) if symmetric && to_highest => {
-                self.map::<S, _, false, true, false>(s, Product::new(s, r));
-            }
-            Some(r) if from_lowest && to_highest => {
-                self.map::<S, _, true, false, false>(s, Product::new(s, r));
-            }
-            Some(r) => self.map::<S, _, true, true, true>(s, Product::new(s, r)),
-            None => {
-                let quotient = Divided::new(s, self.grid.scale);
-                self.map::<S, _, true, true, true>(s, quotient);
-            }
+        let grid = self.grid;
+        match grid.reciprocal {
+            Some(r) => encode(s, grid, (&mut *self, Product::new(s, r))),
+            None => encode(s, grid, (&mut *self, Divided::new(s, grid.scale))),
         }
         Ok(())
     }
 }
 
-impl<Q: Byte> Quantize<'_, Q> {
+impl<S: Simd, Q: Byte, D: Quotient<S>> Encode<S, Q> for (&mut Quantize<'_, Q>, D) {
     #[inline(always)]
-    fn map<S: Simd, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
-        &mut self,
+    fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        self,
         s: S,
-        quotient: D,
-    ) where
-        D: Quotient<S>,
-    {
-        let mut kernel = Kernel::<S, Q, D, SHIFT, FLOOR, CEIL> {
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) {
+        let (
+            Quantize {
+                x,
+                grid,
+                out,
+                is_big,
+            },
             quotient,
-            scale: self.grid.scale,
-            zero_point: s.splat_i16(self.grid.zero_point),
-            lo: s.splat_u8(self.grid.lo as u8),
-            hi: s.splat_u8(self.grid.hi as u8),
+        ) = self;
+        let mut kernel = Kernel {
+            quotient,
+            scale: grid.scale,
+            encoder,
             watch: s.unwatched(),
-            code: PhantomData,
         };
-        map(s, &mut kernel, self.x, self.out, self.is_big);
+        map(s, &mut kernel, x, out, *is_big);
     }
 }
 
-/// `SHIFT`: the zero point is not 0. `FLOOR`, `CEIL`: the lowest and highest code in use are not
-/// those of the type.
 struct Kernel<S: Simd, Q, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
     quotient: D,
     scale: f32,
-    zero_point: S::I16,
-    lo: S::U8,
-    hi: S::U8,
+    encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     watch: S::Watch,
-    code: PhantomData<Q>,
 }
 
 impl<S: Simd, Q: Byte, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
     Kernel<S, Q, D, SHIFT, FLOOR, CEIL>
 {
-    /// `clamp(rne(quotients) + z, lo, hi)`.
     #[inline(always)]
     fn codes(&mut self, s: S, quotients: [S::F32; 4]) -> S::U8 {
         let [a, b, c, d] = quotients;
-        let mut low = s.narrow_i32(s.round(a), s.round(b));
-        let mut high = s.narrow_i32(s.round(c), s.round(d));
-        self.watch = s.watch(self.watch, quotients, [low, high]);
-        if SHIFT {
-            low = s.add_i16(low, self.zero_point);
-            high = s.add_i16(high, self.zero_point);
-        }
-        let mut codes = Q::narrow(s, low, high);
-        if FLOOR {
-            codes = Q::larger(s, codes, self.lo);
-        }
-        if CEIL {
-            codes = Q::smaller(s, codes, self.hi);
-        }
-        codes
+        let integers = [
+            s.narrow_i32(s.round(a), s.round(b)),
+            s.narrow_i32(s.round(c), s.round(d)),
+        ];
+        self.watch = s.watch(self.watch, quotients, integers);
+        self.encoder.codes(s, integers)
     }
 }
 
