@@ -14,7 +14,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::hint::black_box;
 use std::time::Duration;
-use zeropoint::{QuantParams, Scheme, Tier, min_max};
+use zeropoint::{Multiplier, QuantParams, Scheme, Tier, min_max};
 
 /// Short calls, L1, L2, L3, and beyond.
 const SIZES: [usize; 5] = [31, 4 << 10, 64 << 10, 1 << 20, 16 << 20];
@@ -22,6 +22,7 @@ const SIZES: [usize; 5] = [31, 4 << 10, 64 << 10, 1 << 20, 16 << 20];
 /// Elements, and room for results.
 struct Buffers {
     x: Vec<f32>,
+    accumulators: Vec<i32>,
     codes: Vec<u8>,
     signed: Vec<i8>,
     out: Vec<f32>,
@@ -32,6 +33,9 @@ impl Buffers {
         let mut rng = SmallRng::seed_from_u64(1);
         Self {
             x: (0..len).map(|_| rng.random_range(-1.0..3.0)).collect(),
+            accumulators: (0..len)
+                .map(|_| rng.random_range(-200_000..200_000))
+                .collect(),
             codes: (0..len).map(|_| rng.random()).collect(),
             signed: (0..len).map(|_| rng.random()).collect(),
             out: vec![0.0; len],
@@ -162,6 +166,16 @@ fn elementwise(criterion: &mut Criterion) {
     });
     operation(criterion, "quantize_dynamic", read_4_write_1, |tier, b| {
         tier.quantize_dynamic(&b.x, Scheme::affine(), &mut b.codes)
+            .expect(lengths);
+    });
+    let real = Multiplier::real(1e-3).expect("a positive number");
+    let fixed = Multiplier::fixed(1e-3).expect("a positive number");
+    operation(criterion, "requantize real", read_4_write_1, |tier, b| {
+        tier.requantize(&b.accumulators, real, affine, &mut b.codes)
+            .expect(lengths);
+    });
+    operation(criterion, "requantize fixed", read_4_write_1, |tier, b| {
+        tier.requantize(&b.accumulators, fixed, affine, &mut b.codes)
             .expect(lengths);
     });
     operation(criterion, "relu", touch, |tier, b| {

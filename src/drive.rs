@@ -58,6 +58,10 @@ fn lanes<S: Simd>(i: usize, len: usize) -> core::ops::Range<usize> {
 #[derive(Clone, Copy)]
 pub(crate) struct Floats;
 
+/// A quad of i32: four vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Ints;
+
 /// A quad of codes: one vector of bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Codes<Q>(PhantomData<Q>);
@@ -92,6 +96,31 @@ impl Load for Floats {
         for i in 0..4 {
             if i * S::LANES < from.len() {
                 quad[i] = s.load_f32_partial(&from[lanes::<S>(i, from.len())], fill);
+            }
+        }
+        quad
+    }
+}
+
+impl Load for Ints {
+    type Item = i32;
+    type Quad<S: Simd> = [S::I32; 4];
+
+    #[inline(always)]
+    fn load<S: Simd>(self, s: S, from: &[i32]) -> [S::I32; 4] {
+        let mut quad = [s.splat_i32(0); 4];
+        for i in 0..4 {
+            quad[i] = s.load_i32(&from[i * S::LANES..][..S::LANES]);
+        }
+        quad
+    }
+
+    #[inline(always)]
+    fn load_partial<S: Simd>(self, s: S, from: &[i32]) -> [S::I32; 4] {
+        let mut quad = [s.splat_i32(0); 4];
+        for i in 0..4 {
+            if i * S::LANES < from.len() {
+                quad[i] = s.load_i32_partial(&from[lanes::<S>(i, from.len())]);
             }
         }
         quad

@@ -57,6 +57,18 @@ pub enum Error {
         /// The highest code in use.
         hi: i32,
     },
+    /// The multiplier is NaN, infinite, negative, or too large for fixed point.
+    Multiplier {
+        /// The multiplier that was given.
+        multiplier: f64,
+    },
+    /// The fixed-point multiplier is negative, or its exponent is not in `−31..=30`.
+    FixedMultiplier {
+        /// The multiplier that was given, in units of 2⁻³¹.
+        multiplier: i32,
+        /// The exponent that was given.
+        exponent: i32,
+    },
     /// This is not the name of a tier.
     UnknownTier,
     /// The tier exists, but this CPU (or this build, without the feature `std`) does not have it.
@@ -103,6 +115,19 @@ impl fmt::Display for Error {
             Self::OneSided { bound, lo, hi } => write!(
                 f,
                 "a symmetric scheme with codes {lo}..={hi} has none on the side of {bound:e}"
+            ),
+            Self::Multiplier { multiplier } => write!(
+                f,
+                "multiplier {multiplier:e} is not a finite number of at least 0, and below 2^30 in \
+                 fixed point"
+            ),
+            Self::FixedMultiplier {
+                multiplier,
+                exponent,
+            } => write!(
+                f,
+                "fixed-point multiplier {multiplier} with exponent {exponent}: the multiplier must \
+                 be at least 0, the exponent in -31..=30"
             ),
             Self::UnknownTier => {
                 write!(

@@ -39,6 +39,7 @@
 //! | [`dequantize()`] | `(q − z) · s`, the difference exact |
 //! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
 //! | [`quantize_dynamic()`] | range, parameters and codes in one call |
+//! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
 //! | [`relu()`] | `max(q, z)` on codes |
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
@@ -73,6 +74,7 @@ mod elementwise;
 mod drive;
 mod element;
 mod error;
+mod multiplier;
 mod ops;
 mod params;
 pub mod reference;
@@ -82,6 +84,7 @@ mod tier;
 
 pub use element::Code;
 pub use error::Error;
-pub use ops::{dequantize, fake_quantize, min_max, quantize, quantize_dynamic, relu};
+pub use multiplier::Multiplier;
+pub use ops::{dequantize, fake_quantize, min_max, quantize, quantize_dynamic, relu, requantize};
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;

@@ -8,6 +8,7 @@ mod quantize;
 mod quantize_dynamic;
 mod quotient;
 mod relu;
+mod requantize;
 
 pub use dequantize::dequantize;
 pub use fake_quantize::fake_quantize;
@@ -15,3 +16,4 @@ pub use min_max::min_max;
 pub use quantize::quantize;
 pub use quantize_dynamic::quantize_dynamic;
 pub use relu::relu;
+pub use requantize::requantize;

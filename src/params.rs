@@ -404,15 +404,13 @@ impl<Q: Code> QuantParams<Q> {
     /// THE SPECIFICATION of quantization, for one value: `clamp(rne(x / s) + z, lo, hi)`, NaN to
     /// `z`.
     pub(crate) fn code(&self, x: f32) -> Q {
-        let Grid {
-            scale,
-            zero_point,
-            lo,
-            hi,
-            ..
-        } = self.grid;
-        let code = rne(x / scale) + i32::from(zero_point);
-        Q::saturate(code.clamp(lo.into(), hi.into()))
+        self.shifted(rne(x / self.grid.scale))
+    }
+
+    /// `clamp(offset + z, lo, hi)`; the offset is at most 2²².
+    pub(crate) fn shifted(&self, offset: i32) -> Q {
+        let code = offset + i32::from(self.grid.zero_point);
+        Q::saturate(code.clamp(self.grid.lo.into(), self.grid.hi.into()))
     }
 
     /// What the kernels need.

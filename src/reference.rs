@@ -4,6 +4,7 @@
 
 use crate::element::Code;
 use crate::error::{Error, same_length};
+use crate::multiplier::Multiplier;
 use crate::params::{QuantParams, Range, Scheme};
 
 /// The specification of [`min_max`](crate::min_max).
@@ -84,6 +85,23 @@ pub fn quantize_dynamic<Q: Code>(
     let params = scheme.params(min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
     quantize(x, params, out)?;
     Ok(params)
+}
+
+/// The specification of [`requantize`](crate::requantize).
+///
+/// # Errors
+/// As there.
+pub fn requantize<Q: Code>(
+    accumulators: &[i32],
+    multiplier: Multiplier,
+    params: QuantParams<Q>,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    same_length(accumulators.len(), out.len())?;
+    for (&accumulator, out) in accumulators.iter().zip(out) {
+        *out = params.shifted(multiplier.product(accumulator));
+    }
+    Ok(())
 }
 
 /// The specification of [`relu`](crate::relu).

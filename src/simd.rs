@@ -10,6 +10,7 @@
 //! Each method has its equation for one lane. Everything here and above, up to the frame
 //! ([`Simd::vectorize`]), is `#[inline(always)]`, and never a closure: a function that is not
 //! inlined into the frame loses the instruction set.
+use crate::multiplier::Fixed;
 use bytemuck::Pod;
 use pulp::NullaryFnOnce;
 
@@ -32,7 +33,7 @@ pub(crate) trait Simd: Copy {
     /// `LANES` f32.
     type F32: Pod;
     /// `LANES` i32.
-    type I32: Copy;
+    type I32: Pod;
     /// `2 · LANES` i16, in whatever order `narrow_i32` leaves them.
     type I16: Copy;
     /// `4 · LANES` codes of either type.
@@ -56,6 +57,12 @@ pub(crate) trait Simd: Copy {
 
     /// `from`, which has at most `4 · LANES` elements, then zeros.
     fn load_u8_partial(self, from: &[u8]) -> Self::U8;
+
+    /// `from`, which has `LANES` elements.
+    fn load_i32(self, from: &[i32]) -> Self::I32;
+
+    /// `from`, which has at most `LANES` elements, then zeros.
+    fn load_i32_partial(self, from: &[i32]) -> Self::I32;
 
     /// All of `a` to `to`, which has `LANES` elements.
     fn store_f32(self, a: Self::F32, to: &mut [f32]);
@@ -135,7 +142,7 @@ pub(crate) trait Simd: Copy {
 
     /// `rne(a)`, where that fits. `watch` remembers where it did not.
     fn round(self, a: Self::F32) -> Self::I32;
-    /// `a` as f32; it fits exactly.
+    /// `a` as f32, rounded half to even.
     fn to_f32(self, a: Self::I32) -> Self::F32;
     /// `a` and `b` saturated to 16 bits, in the order that `narrow_to_u8` and `narrow_to_i8`
     /// undo.
@@ -179,9 +186,15 @@ pub(crate) trait Simd: Copy {
     // Integers.
 
     /// `a`.
+    fn splat_i32(self, a: i32) -> Self::I32;
+    /// `a`.
     fn splat_i16(self, a: i16) -> Self::I16;
     /// `a`.
     fn splat_u8(self, a: u8) -> Self::U8;
+    /// `min(max(a, lo), hi)`.
+    fn clamp_i32(self, a: Self::I32, lo: Self::I32, hi: Self::I32) -> Self::I32;
+    /// `(a · multiplier + 2^(shift − 1)) >> shift` in 64 bits; the result fits 32.
+    fn mul_shift(self, a: Self::I32, by: Fixed) -> Self::I32;
     /// `a + b`, saturated to 16 bits.
     fn add_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
     /// `max(a, b)` of unsigned bytes.

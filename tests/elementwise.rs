@@ -7,7 +7,7 @@ mod common;
 
 use common::{Guarded, bits, code, tiers};
 use proptest::prelude::*;
-use zeropoint::{Code, QuantParams, Range, Scheme, Tier, reference};
+use zeropoint::{Code, Multiplier, QuantParams, Range, Scheme, Tier, reference};
 
 /// Longer than four of the longest quads and a group: 0..=257, and around multiples of 256.
 fn lengths() -> impl Iterator<Item = usize> {
@@ -114,6 +114,55 @@ fn check_dynamic<Q: Code>(tier: Tier, x: &[f32], scheme: Scheme<Q>) {
     assert_eq!(out, expected, "{tier}, {scheme:?}, {x:?}");
 }
 
+fn check_requantize<Q: Code>(
+    tier: Tier,
+    accumulators: &[i32],
+    multiplier: Multiplier,
+    params: QuantParams<Q>,
+    offsets: [usize; 2],
+) {
+    let mut expected = vec![Q::MIN; accumulators.len()];
+    reference::requantize(accumulators, multiplier, params, &mut expected).unwrap();
+    let accumulators = Guarded::of(accumulators, offsets[0], i32::MIN);
+    let mut out = Guarded::new(expected.len(), offsets[1], Q::MAX);
+    let input = accumulators.slice();
+    tier.requantize(input, multiplier, params, out.slice_mut())
+        .unwrap();
+    let context = || format!("{tier}, {multiplier:?}, {params:?}, offsets {offsets:?}");
+    assert_eq!(out.checked(), expected, "{}, {input:?}", context());
+}
+
+/// Multipliers that take each way through the requantize kernel, and the ends of their range.
+fn multipliers() -> Vec<Multiplier> {
+    let real = [0.0, 1e-40, 1e-9, 0.0123, 0.99, 0.5, 1.0, 1.5, 1e6, f32::MAX];
+    let fixed = [
+        0.0, 2e-10, 1e-9, 0.0123, 0.25, 0.5, 0.75, 0.99999, 1.0, 1.5, 3.7, 1e6, 1.07e9,
+    ];
+    let parts = [
+        (0, 0),
+        (1, -31),
+        (1, 30),
+        (i32::MAX, -31),
+        (i32::MAX, 0),
+        (i32::MAX, 30),
+    ];
+    let real = real.map(|m| Multiplier::real(m).unwrap());
+    let fixed = fixed.map(|m| Multiplier::fixed(m).unwrap());
+    let parts = parts.map(|(m, exponent)| Multiplier::from_fixed(m, exponent).unwrap());
+    [&real[..], &fixed, &parts].concat()
+}
+
+/// Accumulators of all sizes, ends included.
+fn accumulators(n: usize) -> Vec<i32> {
+    const ENDS: [i32; 6] = [i32::MIN, i32::MAX, i32::MIN + 1, 0, -1, 16_777_217];
+    (0..n)
+        .map(|i| match i % 13 {
+            5 => ENDS[i / 13 % ENDS.len()],
+            _ => (i as i32).wrapping_mul(-1_640_531_527) >> (i % 29),
+        })
+        .collect()
+}
+
 /// All of it, for one `x` and one set of parameters.
 fn check_all<Q: Code>(tier: Tier, x: &[f32], params: QuantParams<Q>, offsets: [usize; 2]) {
     let codes = check_quantize(tier, x, params, offsets);
@@ -145,6 +194,20 @@ fn every_length() {
             }
             for params in params_of_each_kind::<i8>() {
                 check_all(tier, &x, params, [0, 0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn requantize_every_length() {
+    for tier in tiers() {
+        for multiplier in multipliers() {
+            for n in lengths() {
+                let params = params_of_each_kind::<i8>()[n % 4];
+                check_requantize(tier, &accumulators(n), multiplier, params, [n % 5, n % 7]);
+                let params = params_of_each_kind::<u8>()[n % 4];
+                check_requantize(tier, &accumulators(n), multiplier, params, [n % 7, n % 5]);
             }
         }
     }
@@ -288,6 +351,15 @@ fn any_params<Q: Code>() -> impl Strategy<Value = QuantParams<Q>> {
     )
 }
 
+fn any_multiplier() -> impl Strategy<Value = Multiplier> {
+    prop_oneof![
+        (1e-6_f32..2.0).prop_map(|m| Multiplier::real(m).unwrap()),
+        (0_u32..0x7f80_0000).prop_map(|bits| Multiplier::real(f32::from_bits(bits)).unwrap()),
+        (1e-6..2.0).prop_map(|m| Multiplier::fixed(m).unwrap()),
+        (0..=i32::MAX, -31..=30).prop_map(|(m, e)| Multiplier::from_fixed(m, e).unwrap()),
+    ]
+}
+
 fn any_case<Q: Code>() -> impl Strategy<Value = (Vec<f32>, QuantParams<Q>, [usize; 2])> {
     any_params::<Q>().prop_flat_map(|params| {
         (
@@ -318,6 +390,20 @@ proptest! {
         let codes: Vec<i8> = codes.into_iter().map(code).collect();
         for tier in tiers() {
             check_dequantize(tier, &codes, params, [0, 0]);
+        }
+    }
+
+    #[test]
+    fn any_requantize(
+        small in any::<bool>(),
+        accumulators in proptest::collection::vec(any::<i32>(), 0..300),
+        multiplier in any_multiplier(),
+        params in any_params::<i8>(),
+    ) {
+        let shift = if small { 20 } else { 0 };
+        let accumulators: Vec<_> = accumulators.into_iter().map(|a| a >> shift).collect();
+        for tier in tiers() {
+            check_requantize(tier, &accumulators, multiplier, params, [0, 0]);
         }
     }
 

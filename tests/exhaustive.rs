@@ -5,7 +5,7 @@
 //! ```
 
 use std::time::Instant;
-use zeropoint::{QuantParams, Tier, reference};
+use zeropoint::{Multiplier, QuantParams, Tier, reference};
 
 /// Runs `check` on each of `parts` parts, on all cores.
 fn in_parallel(parts: u32, check: impl Fn(u32) + Sync) {
@@ -63,6 +63,37 @@ fn quantize_of_every_float() {
         let tiers: Vec<_> = Tier::available().skip(1).map(Tier::name).collect();
         println!(
             "{params:?}: 2^32 floats on {tiers:?} in {:.1?}",
+            start.elapsed()
+        );
+    }
+}
+
+/// All 2³² accumulators, on every tier, for multipliers of each kind.
+#[test]
+#[ignore = "takes minutes"]
+fn requantize_of_every_accumulator() {
+    const PART: u32 = 1 << 16;
+    let params = QuantParams::<i8>::new(1.0, -5).unwrap();
+    let multipliers = [
+        Multiplier::real(3.1e-8),
+        Multiplier::real(2.5),
+        Multiplier::fixed(3.1e-8),
+        Multiplier::fixed(0.999_999),
+        Multiplier::fixed(2.5),
+    ];
+    for multiplier in multipliers.map(Result::unwrap) {
+        let start = Instant::now();
+        in_parallel(1 << 16, |part| {
+            let x: Vec<_> = (0..PART).map(|i| (part * PART + i) as i32).collect();
+            let (mut expected, mut codes) = (vec![0; x.len()], vec![0; x.len()]);
+            reference::requantize(&x, multiplier, params, &mut expected).unwrap();
+            for tier in Tier::available().skip(1) {
+                tier.requantize(&x, multiplier, params, &mut codes).unwrap();
+                assert!(codes == expected, "{tier}: {multiplier:?}, part {part}");
+            }
+        });
+        println!(
+            "{multiplier:?}: 2^32 accumulators in {:.1?}",
             start.elapsed()
         );
     }

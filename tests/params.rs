@@ -222,6 +222,9 @@ fn lengths_that_differ() {
     );
     let error = zeropoint::fake_quantize(&x, params, &mut y).unwrap_err();
     assert_eq!(error.to_string(), text);
+    let one = zeropoint::Multiplier::real(1.0).unwrap();
+    let error = zeropoint::requantize(&[0; 7], one, params, &mut codes).unwrap_err();
+    assert_eq!(error.to_string(), text);
     let error = zeropoint::quantize_dynamic(&x, Scheme::affine(), &mut codes).unwrap_err();
     assert_eq!(error.to_string(), text);
     assert_eq!(codes, [1; 8]);

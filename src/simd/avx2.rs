@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
 use super::{Simd, array, put, put_words, words};
+use crate::multiplier::Fixed;
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -85,6 +86,20 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn load_u8(self, from: &[u8]) -> __m256i {
         bytemuck::must_cast(array::<_, 32>(from))
+    }
+
+    #[inline(always)]
+    fn load_i32(self, from: &[i32]) -> __m256i {
+        bytemuck::must_cast(array::<_, 8>(from))
+    }
+
+    #[inline(always)]
+    fn load_i32_partial(self, from: &[i32]) -> __m256i {
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
+        unsafe {
+            self.avx2
+                ._mm256_maskload_epi32(from.as_ptr(), lowest_8(from.len()))
+        }
     }
 
     #[inline(always)]
@@ -328,6 +343,42 @@ impl Simd for Avx2 {
             .avx2
             ._mm256_cmpeq_epi16(watch, self.splat_i16(i16::MIN));
         self.avx2._mm256_movemask_epi8(lowest) != 0
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, a: i32) -> __m256i {
+        self.avx._mm256_set1_epi32(a)
+    }
+
+    #[inline(always)]
+    fn clamp_i32(self, a: __m256i, lo: __m256i, hi: __m256i) -> __m256i {
+        self.avx2
+            ._mm256_min_epi32(self.avx2._mm256_max_epi32(a, lo), hi)
+    }
+
+    /// The products of even and odd lanes, in 64 bits each. There is no arithmetic shift of those:
+    /// 2⁶³ is added before the logical one, and what has become of it subtracted after.
+    #[inline(always)]
+    fn mul_shift(self, a: __m256i, by: Fixed) -> __m256i {
+        let multiplier = self.splat_i32(by.multiplier);
+        let half = self
+            .avx
+            ._mm256_set1_epi64x((1 << (by.shift - 1)) | i64::MIN);
+        let shift = self.avx._mm256_set1_epi64x(by.shift.into());
+        let excess = self.splat_i32((1_u64 << (63 - by.shift)) as i32);
+        let even = self.avx2._mm256_mul_epi32(a, multiplier);
+        let odd = self
+            .avx2
+            ._mm256_mul_epi32(self.avx2._mm256_srli_epi64::<32>(a), multiplier);
+        let even = self
+            .avx2
+            ._mm256_srlv_epi64(self.avx2._mm256_add_epi64(even, half), shift);
+        let odd = self
+            .avx2
+            ._mm256_srlv_epi64(self.avx2._mm256_add_epi64(odd, half), shift);
+        let odd = self.avx2._mm256_shuffle_epi32::<0b10_10_00_00>(odd);
+        let both = self.avx2._mm256_blend_epi32::<0b1010_1010>(even, odd);
+        self.avx2._mm256_sub_epi32(both, excess)
     }
 
     #[inline(always)]

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
 use super::{Simd, array, put};
+use crate::multiplier::Fixed;
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -94,6 +95,20 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn load_u8(self, from: &[u8]) -> __m512i {
         bytemuck::must_cast(array::<_, 64>(from))
+    }
+
+    #[inline(always)]
+    fn load_i32(self, from: &[i32]) -> __m512i {
+        bytemuck::must_cast(array::<_, 16>(from))
+    }
+
+    #[inline(always)]
+    fn load_i32_partial(self, from: &[i32]) -> __m512i {
+        // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
+        unsafe {
+            self.f
+                ._mm512_maskz_loadu_epi32(lowest_16(from.len()), from.as_ptr())
+        }
     }
 
     #[inline(always)]
@@ -322,6 +337,36 @@ impl Simd for Avx512 {
         self.bw
             ._mm512_cmpeq_epi16_mask(watch, self.splat_i16(i16::MIN))
             != 0
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, a: i32) -> __m512i {
+        self.f._mm512_set1_epi32(a)
+    }
+
+    #[inline(always)]
+    fn clamp_i32(self, a: __m512i, lo: __m512i, hi: __m512i) -> __m512i {
+        self.f._mm512_min_epi32(self.f._mm512_max_epi32(a, lo), hi)
+    }
+
+    /// The products of even and odd lanes, in 64 bits each.
+    #[inline(always)]
+    fn mul_shift(self, a: __m512i, by: Fixed) -> __m512i {
+        let multiplier = self.splat_i32(by.multiplier);
+        let half = self.f._mm512_set1_epi64(1 << (by.shift - 1));
+        let shift = self.f._mm512_set1_epi64(by.shift.into());
+        let even = self.f._mm512_mul_epi32(a, multiplier);
+        let odd = self
+            .f
+            ._mm512_mul_epi32(self.f._mm512_srli_epi64::<32>(a), multiplier);
+        let even = self
+            .f
+            ._mm512_srav_epi64(self.f._mm512_add_epi64(even, half), shift);
+        let odd = self
+            .f
+            ._mm512_srav_epi64(self.f._mm512_add_epi64(odd, half), shift);
+        self.f
+            ._mm512_mask_shuffle_epi32::<0b10_10_00_00>(even, 0xaaaa, odd)
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Plain arrays in the shape of NEON: runs the kernels' logic on any machine.
 
 use super::{Simd, array, put};
+use crate::multiplier::Fixed;
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
 
@@ -26,6 +27,14 @@ impl Simd for Emulated {
 
     fn load_u8(self, from: &[u8]) -> [u8; 16] {
         array(from)
+    }
+
+    fn load_i32(self, from: &[i32]) -> [i32; 4] {
+        array(from)
+    }
+
+    fn load_i32_partial(self, from: &[i32]) -> [i32; 4] {
+        from_fn(|i| from.get(i).copied().unwrap_or(0))
     }
 
     fn store_f32(self, a: [f32; 4], to: &mut [f32]) {
@@ -163,6 +172,22 @@ impl Simd for Emulated {
 
     fn alarmed(self, watch: [[f32; 4]; 2]) -> bool {
         !self.all_finite(watch)
+    }
+
+    fn splat_i32(self, a: i32) -> [i32; 4] {
+        [a; 4]
+    }
+
+    fn clamp_i32(self, a: [i32; 4], lo: [i32; 4], hi: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].clamp(lo[i], hi[i]))
+    }
+
+    fn mul_shift(self, a: [i32; 4], by: Fixed) -> [i32; 4] {
+        let half = 1 << (by.shift - 1);
+        from_fn(|i| {
+            let product = i64::from(a[i]) * i64::from(by.multiplier);
+            i32::try_from((product + half) >> by.shift).unwrap()
+        })
     }
 
     fn splat_i16(self, a: i16) -> [i16; 8] {

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "making the token without std")]
 
 use super::{Simd, array, put, put_words, words};
+use crate::multiplier::Fixed;
 use core::arch::aarch64::*;
 use pulp::NullaryFnOnce;
 
@@ -34,6 +35,22 @@ impl Simd for Neon {
     #[inline(always)]
     fn load_u8(self, from: &[u8]) -> uint8x16_t {
         bytemuck::must_cast(array::<_, 16>(from))
+    }
+
+    #[inline(always)]
+    fn load_i32(self, from: &[i32]) -> int32x4_t {
+        bytemuck::must_cast(array::<_, 4>(from))
+    }
+
+    #[inline(always)]
+    fn load_i32_partial(self, from: &[i32]) -> int32x4_t {
+        let mut lanes = [0; 4];
+        for i in 0..4 {
+            if i < from.len() {
+                lanes[i] = from[i];
+            }
+        }
+        bytemuck::must_cast(lanes)
     }
 
     #[inline(always)]
@@ -215,6 +232,31 @@ impl Simd for Neon {
     #[inline(always)]
     fn alarmed(self, watch: [float32x4_t; 2]) -> bool {
         !self.all_finite(watch)
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, a: i32) -> int32x4_t {
+        self.neon.vdupq_n_s32(a)
+    }
+
+    #[inline(always)]
+    fn clamp_i32(self, a: int32x4_t, lo: int32x4_t, hi: int32x4_t) -> int32x4_t {
+        self.neon.vminq_s32(self.neon.vmaxq_s32(a, lo), hi)
+    }
+
+    #[inline(always)]
+    fn mul_shift(self, a: int32x4_t, by: Fixed) -> int32x4_t {
+        let multiplier = self.splat_i32(by.multiplier);
+        // A rounding shift to the left, by a negative number.
+        let shift = self.neon.vdupq_n_s64(-i64::from(by.shift));
+        let low = self.neon.vmull_s32(
+            self.neon.vget_low_s32(a),
+            self.neon.vget_low_s32(multiplier),
+        );
+        let high = self.neon.vmull_high_s32(a, multiplier);
+        let low = self.neon.vmovn_s64(self.neon.vrshlq_s64(low, shift));
+        self.neon
+            .vmovn_high_s64(low, self.neon.vrshlq_s64(high, shift))
     }
 
     #[inline(always)]

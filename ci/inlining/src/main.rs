@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 use zeropoint::{
-    Code, Error, QuantParams, Range, Scheme, Tier, dequantize, fake_quantize, min_max, quantize,
-    quantize_dynamic, relu,
+    Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, dequantize, fake_quantize, min_max,
+    quantize, quantize_dynamic, relu, requantize,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
@@ -16,6 +16,10 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     relu(&mut codes, params.zero_point());
     dequantize(&codes, params, &mut values)?;
     fake_quantize(&x, params, &mut values)?;
+    let accumulators = black_box(vec![1000; x.len()]);
+    for multiplier in [Multiplier::real(0.1)?, Multiplier::fixed(0.1)?] {
+        requantize(&accumulators, multiplier, params, &mut codes)?;
+    }
     black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
 
     black_box((codes, values));

@@ -1,0 +1,168 @@
+//! What accumulators are multiplied by to become codes.
+
+use crate::error::Error;
+use crate::rounding::rne;
+
+/// The factor by which requantization multiplies: as a real number, or in fixed point.
+///
+/// For a product of codes with scales `sa` and `sb`, and an output of scale `s`, it is
+/// `sa · sb / s`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Multiplier(pub(crate) Factor);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Factor {
+    Real(f32),
+    Fixed(Fixed),
+}
+
+/// `multiplier · 2^−shift`, with `0 <= multiplier` and `1 <= shift <= 62`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fixed {
+    pub(crate) multiplier: i32,
+    pub(crate) shift: u32,
+}
+
+impl Multiplier {
+    /// A real multiplier: an accumulator is multiplied in f32, and rounded half to even.
+    ///
+    /// # Errors
+    /// [`Error::Multiplier`] unless it is finite and not negative.
+    ///
+    /// ```
+    /// # use zeropoint::{Multiplier, QuantParams, requantize};
+    /// let output = QuantParams::<i8>::new(0.1, -5)?;
+    /// let mut codes = [0; 4];
+    /// requantize(&[250, 150, -1000, 100_000], Multiplier::real(0.01)?, output, &mut codes)?;
+    /// assert_eq!(codes, [-3, -3, -15, 127]); // 2.5 → 2, 1.5 → 2
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub const fn real(multiplier: f32) -> Result<Self, Error> {
+        if multiplier >= 0.0 && multiplier.is_finite() {
+            Ok(Self(Factor::Real(multiplier)))
+        } else {
+            Err(Error::Multiplier {
+                multiplier: multiplier as f64,
+            })
+        }
+    }
+
+    /// The fixed-point multiplier nearest to a real one: a fraction in `[½, 1)`, rounded half away
+    /// from zero to 31 bits, and a power of two. This is `QuantizeMultiplier` of TensorFlow Lite.
+    ///
+    /// Below 2⁻³², where a 32-bit accumulator can't become another integer than 0, it is 0.
+    ///
+    /// # Errors
+    /// [`Error::Multiplier`] unless it is not negative, and (rounded) below 2³⁰.
+    ///
+    /// ```
+    /// # use zeropoint::{Multiplier, QuantParams, requantize};
+    /// let output = QuantParams::<i8>::new(0.1, -5)?;
+    /// let mut codes = [0; 4];
+    /// requantize(&[10, 6, -10, 1_000_000], Multiplier::fixed(0.25)?, output, &mut codes)?;
+    /// assert_eq!(codes, [-2, -3, -7, 127]); // halves go up: 2.5 → 3, 1.5 → 2, −2.5 → −2
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn fixed(multiplier: f64) -> Result<Self, Error> {
+        const BITS: u32 = 52;
+        if multiplier.is_nan() || multiplier < 0.0 || multiplier.is_infinite() {
+            return Err(Error::Multiplier { multiplier });
+        }
+        // multiplier = fraction · 2^exponent, with the fraction in [½, 1).
+        let exponent = (multiplier.to_bits() >> BITS) as i32 - 1022;
+        let mantissa = multiplier.to_bits() & ((1 << BITS) - 1) | 1 << BITS;
+        // Of its 53 bits the multiplier has 31: half of the last one added, 22 cut off.
+        let rounded = (mantissa + (1 << 21)) >> 22;
+        // Rounding up to 2³¹ makes it a half of the next power of two.
+        let (rounded, exponent) = match rounded >> 31 {
+            0 => (rounded as i32, exponent),
+            _ => (1 << 30, exponent + 1),
+        };
+        match exponent {
+            ..-31 => Self::from_fixed(0, 0),
+            -31..=30 => Self::from_fixed(rounded, exponent),
+            31.. => Err(Error::Multiplier { multiplier }),
+        }
+    }
+
+    /// A multiplier that is in fixed point already: `multiplier / 2³¹ · 2^exponent`, as TensorFlow
+    /// Lite has it (where the exponent is called shift, and positive to the left).
+    ///
+    /// # Errors
+    /// [`Error::FixedMultiplier`] unless `multiplier >= 0` and `−31 <= exponent <= 30`.
+    pub const fn from_fixed(multiplier: i32, exponent: i32) -> Result<Self, Error> {
+        if multiplier >= 0 && exponent >= -31 && exponent <= 30 {
+            let shift = (31 - exponent) as u32;
+            Ok(Self(Factor::Fixed(Fixed { multiplier, shift })))
+        } else {
+            Err(Error::FixedMultiplier {
+                multiplier,
+                exponent,
+            })
+        }
+    }
+
+    /// THE SPECIFICATION of requantization, for one accumulator, before the zero point: the product
+    /// as an integer, saturated beyond all codes.
+    pub(crate) fn product(self, accumulator: i32) -> i32 {
+        match self.0 {
+            Factor::Real(multiplier) => rne(accumulator as f32 * multiplier),
+            Factor::Fixed(Fixed { multiplier, shift }) => {
+                let product = i64::from(accumulator) * i64::from(multiplier);
+                let rounded = (product + (1 << (shift - 1))) >> shift;
+                rounded.clamp(-65_536, 65_536) as i32
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(multiplier: f64) -> (i32, i32) {
+        match Multiplier::fixed(multiplier).unwrap().0 {
+            Factor::Fixed(Fixed { multiplier, shift }) => (multiplier, 31 - shift as i32),
+            Factor::Real(_) => unreachable!("fixed"),
+        }
+    }
+
+    #[test]
+    fn fixed_is_a_fraction_and_a_power_of_two() {
+        assert_eq!(parts(0.5), (1 << 30, 0));
+        assert_eq!(parts(1.0), (1 << 30, 1));
+        assert_eq!(parts(0.75), (3 << 29, 0));
+        assert_eq!(parts(0.1), (1_717_986_918, -3));
+        assert_eq!(parts(3.0 * f64::from(1 << 28)), (3 << 29, 30));
+        // Rounded half away from zero: the last bit and a half, and less.
+        assert_eq!(parts((1.0 + 2_f64.powi(-31)) / 2.0), ((1 << 30) + 1, 0));
+        assert_eq!(parts((1.0 + 2_f64.powi(-32)) / 2.0), (1 << 30, 0));
+        // Rounded up to the next power of two.
+        assert_eq!(parts(1.0 - 2_f64.powi(-33)), (1 << 30, 1));
+        // Too small for any accumulator.
+        assert_eq!(parts(0.0), (0, 0));
+        assert_eq!(parts(2_f64.powi(-32)), (1 << 30, -31));
+        assert_eq!(parts(2_f64.powi(-33)), (0, 0));
+        assert_eq!(parts(1e-310), (0, 0));
+    }
+
+    #[test]
+    fn multipliers_that_are_none() {
+        for multiplier in [-1.0, f64::NAN, f64::INFINITY, f64::from(1 << 30)] {
+            let error = Multiplier::fixed(multiplier).unwrap_err();
+            assert!(matches!(error, Error::Multiplier { .. }), "{error:?}");
+        }
+        for multiplier in [-1.0, f32::NAN, f32::INFINITY] {
+            let error = Multiplier::real(multiplier).unwrap_err();
+            assert!(matches!(error, Error::Multiplier { .. }), "{error:?}");
+        }
+        for (multiplier, exponent) in [(-1, 0), (1, 31), (1, -32), (i32::MIN, i32::MIN)] {
+            let error = Multiplier::from_fixed(multiplier, exponent).unwrap_err();
+            let expected = Error::FixedMultiplier {
+                multiplier,
+                exponent,
+            };
+            assert_eq!(error, expected);
+        }
+    }
+}
