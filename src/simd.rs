@@ -128,11 +128,17 @@ pub(crate) trait Simd: Copy {
     // `quick_holds` says so afterwards.
 
     /// As `min`, under `quick_holds`.
-    fn quick_min(self, x: Self::F32, so_far: Self::F32) -> Self::F32;
+    #[inline(always)]
+    fn quick_min(self, x: Self::F32, so_far: Self::F32) -> Self::F32 {
+        self.min(x, so_far)
+    }
     /// As `max`, under `quick_holds`.
     fn quick_max(self, x: Self::F32, so_far: Self::F32) -> Self::F32;
     /// As `reduce_min`, under `quick_holds`.
-    fn quick_reduce_min(self, a: Self::F32) -> f32;
+    #[inline(always)]
+    fn quick_reduce_min(self, a: Self::F32) -> f32 {
+        self.reduce_min(a)
+    }
     /// As `reduce_max`, under `quick_holds`.
     fn quick_reduce_max(self, a: Self::F32) -> f32;
     /// Whether these results of the quick forms are what the others would have given.

@@ -263,11 +263,6 @@ impl Simd for Avx2 {
     // NaN are above infinity.
 
     #[inline(always)]
-    fn quick_min(self, x: __m256, so_far: __m256) -> __m256 {
-        self.min(x, so_far)
-    }
-
-    #[inline(always)]
     fn quick_max(self, x: __m256, so_far: __m256) -> __m256 {
         let (x, so_far) = (
             self.avx._mm256_castps_si256(x),
@@ -275,11 +270,6 @@ impl Simd for Avx2 {
         );
         self.avx
             ._mm256_castsi256_ps(self.avx2._mm256_max_epi32(x, so_far))
-    }
-
-    #[inline(always)]
-    fn quick_reduce_min(self, a: __m256) -> f32 {
-        self.reduce_min(a)
     }
 
     #[inline(always)]

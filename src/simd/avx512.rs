@@ -259,11 +259,6 @@ impl Simd for Avx512 {
     // NaN are above infinity.
 
     #[inline(always)]
-    fn quick_min(self, x: __m512, so_far: __m512) -> __m512 {
-        self.min(x, so_far)
-    }
-
-    #[inline(always)]
     fn quick_max(self, x: __m512, so_far: __m512) -> __m512 {
         let (x, so_far) = (
             self.f._mm512_castps_si512(x),
@@ -271,11 +266,6 @@ impl Simd for Avx512 {
         );
         self.f
             ._mm512_castsi512_ps(self.f._mm512_max_epi32(x, so_far))
-    }
-
-    #[inline(always)]
-    fn quick_reduce_min(self, a: __m512) -> f32 {
-        self.reduce_min(a)
     }
 
     #[inline(always)]
