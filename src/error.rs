@@ -57,6 +57,20 @@ pub enum Error {
         /// The highest code in use.
         hi: i32,
     },
+    /// There are no codes in the range: its first is above its last.
+    NoCodes {
+        /// The first code that was given.
+        lo: i32,
+        /// The last code that was given.
+        hi: i32,
+    },
+    /// Input and output are not as large as the shape says.
+    Shape {
+        /// Elements of the input.
+        input: usize,
+        /// Elements of the output.
+        output: usize,
+    },
     /// The multiplier is NaN, infinite, negative, or too large for fixed point.
     Multiplier {
         /// The multiplier that was given.
@@ -115,6 +129,11 @@ impl fmt::Display for Error {
             Self::OneSided { bound, lo, hi } => write!(
                 f,
                 "a symmetric scheme with codes {lo}..={hi} has none on the side of {bound:e}"
+            ),
+            Self::NoCodes { lo, hi } => write!(f, "there are no codes from {lo} to {hi}"),
+            Self::Shape { input, output } => write!(
+                f,
+                "input has {input} elements and output {output}: not as many of the shape in both"
             ),
             Self::Multiplier { multiplier } => write!(
                 f,

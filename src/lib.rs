@@ -40,7 +40,8 @@
 //! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
 //! | [`quantize_dynamic()`] | range, parameters and codes in one call |
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
-//! | [`relu()`] | `max(q, z)` on codes |
+//! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
+//! | [`pad()`] | a border of zero points around images of codes |
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
 //! numbers; no public function panics, on any input.
@@ -85,6 +86,9 @@ mod tier;
 pub use element::Code;
 pub use error::Error;
 pub use multiplier::Multiplier;
-pub use ops::{dequantize, fake_quantize, min_max, quantize, quantize_dynamic, relu, requantize};
+pub use ops::{
+    Border, clamp, dequantize, fake_quantize, min_max, pad, quantize, quantize_dynamic, relu,
+    requantize,
+};
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;

@@ -6,6 +6,7 @@ use crate::element::Code;
 use crate::error::{Error, same_length};
 use crate::multiplier::Multiplier;
 use crate::params::{QuantParams, Range, Scheme};
+use core::ops::RangeInclusive;
 
 /// The specification of [`min_max`](crate::min_max).
 #[must_use]
@@ -104,9 +105,28 @@ pub fn requantize<Q: Code>(
     Ok(())
 }
 
+/// The specification of [`clamp`](crate::clamp).
+///
+/// # Errors
+/// As there.
+pub fn clamp<Q: Code>(codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), Error> {
+    let (lo, hi) = bounds.into_inner();
+    if lo > hi {
+        let (lo, hi) = (lo.into(), hi.into());
+        return Err(Error::NoCodes { lo, hi });
+    }
+    bounded(codes, lo, hi);
+    Ok(())
+}
+
 /// The specification of [`relu`](crate::relu).
 pub fn relu<Q: Code>(codes: &mut [Q], zero_point: Q) {
+    bounded(codes, zero_point, Q::MAX);
+}
+
+/// `min(max(codes, lo), hi)`.
+pub(crate) fn bounded<Q: Code>(codes: &mut [Q], lo: Q, hi: Q) {
     for code in codes {
-        *code = (*code).max(zero_point);
+        *code = (*code).max(lo).min(hi);
     }
 }

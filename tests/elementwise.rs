@@ -104,6 +104,11 @@ fn check_relu<Q: Code>(tier: Tier, codes: &[Q], zero_point: Q, offset: usize) {
         expected,
         "{tier}, {zero_point}, offset {offset}"
     );
+    // Another clamp of the same codes, with bounds on both sides.
+    let bounds = Q::MIN.max(code(200))..=zero_point.max(code(200));
+    reference::clamp(&mut expected, bounds.clone()).unwrap();
+    tier.clamp(codes.slice_mut(), bounds).unwrap();
+    assert_eq!(codes.checked(), expected, "{tier}, offset {offset}");
 }
 
 fn check_dynamic<Q: Code>(tier: Tier, x: &[f32], scheme: Scheme<Q>) {

@@ -244,3 +244,12 @@ fn used_and_wasted_codes() {
     assert!(params.wasted_codes(Range::new(1.0, 0.0)).is_err());
     assert!(params.used_codes(Range::new(f32::NAN, 0.0)).is_err());
 }
+
+#[test]
+fn clamps_to_nothing() {
+    let mut codes = [1_u8, 2];
+    #[expect(clippy::reversed_empty_ranges)]
+    let error = zeropoint::clamp(&mut codes, 9..=3).unwrap_err();
+    assert_eq!(error.to_string(), "there are no codes from 9 to 3");
+    assert_eq!(codes, [1, 2]);
+}

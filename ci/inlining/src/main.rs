@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 use zeropoint::{
-    Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, dequantize, fake_quantize, min_max,
-    quantize, quantize_dynamic, relu, requantize,
+    Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, dequantize, fake_quantize,
+    min_max, quantize, quantize_dynamic, relu, requantize,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
@@ -14,6 +14,7 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     let params = QuantParams::<Q>::affine(min_max(&x).unwrap_or(Range::new(0.0, 1.0)))?;
     quantize(&x, params, &mut codes)?;
     relu(&mut codes, params.zero_point());
+    clamp(&mut codes, params.codes())?;
     dequantize(&codes, params, &mut values)?;
     fake_quantize(&x, params, &mut values)?;
     let accumulators = black_box(vec![1000; x.len()]);
