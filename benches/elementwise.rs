@@ -26,6 +26,7 @@ struct Buffers {
     codes: Vec<u8>,
     signed: Vec<i8>,
     out: Vec<f32>,
+    params: Vec<QuantParams<u8>>,
 }
 
 impl Buffers {
@@ -39,6 +40,7 @@ impl Buffers {
             codes: (0..len).map(|_| rng.random()).collect(),
             signed: (0..len).map(|_| rng.random()).collect(),
             out: vec![0.0; len],
+            params: vec![QuantParams::default(); len.div_ceil(1024)],
         }
     }
 }
@@ -168,6 +170,18 @@ fn elementwise(criterion: &mut Criterion) {
         tier.quantize_dynamic(&b.x, Scheme::affine(), &mut b.codes)
             .expect(lengths);
     });
+    operation(
+        criterion,
+        "quantize_dynamic_rows of up to 1024",
+        read_4_write_1,
+        |tier, b| {
+            let row = b.x.len().min(1024);
+            let rows = b.x.len() / row;
+            let (x, codes) = (&b.x[..rows * row], &mut b.codes[..rows * row]);
+            tier.quantize_dynamic_rows(x, row, Scheme::affine(), &mut b.params[..rows], codes)
+                .expect("as many rows");
+        },
+    );
     let real = Multiplier::real(1e-3).expect("a positive number");
     let fixed = Multiplier::fixed(1e-3).expect("a positive number");
     operation(criterion, "requantize real", read_4_write_1, |tier, b| {

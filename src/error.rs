@@ -71,6 +71,15 @@ pub enum Error {
         /// Elements of the output.
         output: usize,
     },
+    /// There are not as many elements as that many rows have.
+    Rows {
+        /// Elements that were given.
+        elements: usize,
+        /// Rows that there should be.
+        rows: usize,
+        /// Elements that a row should have.
+        row: usize,
+    },
     /// The multiplier is NaN, infinite, negative, or too large for fixed point.
     Multiplier {
         /// The multiplier that was given.
@@ -135,6 +144,11 @@ impl fmt::Display for Error {
                 f,
                 "input has {input} elements and output {output}: not as many of the shape in both"
             ),
+            Self::Rows {
+                elements,
+                rows,
+                row,
+            } => write!(f, "{elements} elements are not {rows} rows of {row}"),
             Self::Multiplier { multiplier } => write!(
                 f,
                 "multiplier {multiplier:e} is not a finite number of at least 0, and below 2^30 in \
@@ -171,5 +185,18 @@ pub(crate) fn same_length(input: usize, output: usize) -> Result<(), Error> {
         Ok(())
     } else {
         Err(Error::Length { input, output })
+    }
+}
+
+/// `Ok` if so many rows of that length have so many elements.
+pub(crate) fn row_shape(elements: usize, rows: usize, row: usize) -> Result<(), Error> {
+    if rows.checked_mul(row) == Some(elements) {
+        Ok(())
+    } else {
+        Err(Error::Rows {
+            elements,
+            rows,
+            row,
+        })
     }
 }

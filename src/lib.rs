@@ -38,7 +38,7 @@
 //! | [`quantize()`] | `clamp(rne(x / s) + z, lo, hi)`, by the true quotient; NaN gives `z`, ±∞ saturate |
 //! | [`dequantize()`] | `(q − z) · s`, the difference exact |
 //! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
-//! | [`quantize_dynamic()`] | range, parameters and codes in one call |
+//! | [`quantize_dynamic()`], [`quantize_dynamic_rows()`] | range, parameters and codes in one call, of a tensor or of each row |
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
@@ -87,8 +87,8 @@ pub use element::Code;
 pub use error::Error;
 pub use multiplier::Multiplier;
 pub use ops::{
-    Border, clamp, dequantize, fake_quantize, min_max, pad, quantize, quantize_dynamic, relu,
-    requantize,
+    Border, clamp, dequantize, fake_quantize, min_max, pad, quantize, quantize_dynamic,
+    quantize_dynamic_rows, relu, requantize,
 };
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;

@@ -8,6 +8,7 @@ mod min_max;
 mod pad;
 mod quantize;
 mod quantize_dynamic;
+mod quantize_dynamic_rows;
 mod quotient;
 mod requantize;
 
@@ -18,4 +19,5 @@ pub use min_max::min_max;
 pub use pad::{Border, pad};
 pub use quantize::quantize;
 pub use quantize_dynamic::quantize_dynamic;
+pub use quantize_dynamic_rows::quantize_dynamic_rows;
 pub use requantize::requantize;

@@ -147,49 +147,45 @@ impl<Q: Code> Scheme<Q> {
     /// [`Error::Range`] if the range is not finite or inverted; [`Error::OneSided`] if a symmetric
     /// scheme has no codes for one of its sides.
     pub fn params(self, range: Range) -> Result<QuantParams<Q>, Error> {
-        let Range { min, max } = range.finite()?;
-        let (lo, hi) = (self.lo.into(), self.hi.into());
-        // + 0.0 makes a −0.0 positive.
-        let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
-        // 1 for the range [0, 0]; for one so small that its scale is 0, the smallest.
-        let usable = |scale: f32| {
-            if min == max {
-                1.0
-            } else {
-                scale.max(MIN_SCALE)
-            }
-        };
-        let (mut scale, zero_point) = match self.kind {
-            Kind::Affine => {
-                let steps = (hi - lo) as f32;
-                let span = max - min;
-                let scale = if span.is_finite() {
-                    span / steps
-                } else {
-                    (max / 2.0 - min / 2.0) / steps * 2.0
-                };
-                let scale = usable(scale);
-                let zero_point = rne(lo as f32 - min / scale).clamp(lo, hi);
-                (scale, zero_point)
-            }
-            Kind::Symmetric => {
-                let side = |bound: f32, code: i32| match (bound == 0.0, code) {
-                    (true, _) => Ok(0.0),
-                    (false, 0) => Err(Error::OneSided { bound, lo, hi }),
-                    (false, code) => Ok(bound / code as f32),
-                };
-                (usable(side(min, lo)?.max(side(max, hi)?)), 0)
-            }
-        };
-        let distance = farthest(lo, hi, zero_point) as f32;
-        if !(scale * distance).is_finite() {
-            scale = f32::MAX / distance;
-            if !(scale * distance).is_finite() {
-                scale = scale.next_down();
-            }
-        }
-        QuantParams::checked(scale, zero_point, lo, hi)
+        choose(self.kind, self.lo.into(), self.hi.into(), range).map(QuantParams::of)
     }
+}
+
+/// [`Scheme::params`], compiled in this crate.
+fn choose(kind: Kind, lo: i32, hi: i32, range: Range) -> Result<Grid, Error> {
+    let Range { min, max } = range.finite()?;
+    // + 0.0 makes a −0.0 positive.
+    let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
+    let mut scale = match kind {
+        Kind::Affine => (max - min) / (hi - lo) as f32,
+        Kind::Symmetric => {
+            let side = |bound: f32, code: i32| match (bound == 0.0, code) {
+                (true, _) => Ok(0.0),
+                (false, 0) => Err(Error::OneSided { bound, lo, hi }),
+                (false, code) => Ok(bound / code as f32),
+            };
+            side(min, lo)?.max(side(max, hi)?)
+        }
+    };
+    if min == max {
+        scale = 1.0;
+    } else if scale < MIN_SCALE {
+        scale = MIN_SCALE;
+    } else if scale == f32::INFINITY {
+        scale = (max / 2.0 - min / 2.0) / (hi - lo) as f32 * 2.0;
+    }
+    let zero_point = match kind {
+        Kind::Affine => rne(lo as f32 - min / scale).clamp(lo, hi),
+        Kind::Symmetric => 0,
+    };
+    let distance = farthest(lo, hi, zero_point) as f32;
+    if !(scale * distance).is_finite() {
+        scale = f32::MAX / distance;
+        if !(scale * distance).is_finite() {
+            scale = scale.next_down();
+        }
+    }
+    Ok(Grid::new(scale, zero_point, lo, hi))
 }
 
 /// The ends of a range of codes, of whatever type, as numbers.
@@ -226,6 +222,19 @@ pub(crate) struct Grid {
     pub(crate) zero_point: i16,
     pub(crate) lo: i16,
     pub(crate) hi: i16,
+}
+
+impl Grid {
+    /// Of a scale that is usable and codes of 8 bits.
+    fn new(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Self {
+        Self {
+            scale,
+            reciprocal: Reciprocal::of(scale),
+            zero_point: zero_point as i16,
+            lo: lo as i16,
+            hi: hi as i16,
+        }
+    }
 }
 
 impl<Q: Code> QuantParams<Q> {
@@ -329,13 +338,7 @@ impl<Q: Code> QuantParams<Q> {
         } else if !(scale * distance as f32).is_finite() {
             Err(Error::Overflow { scale, distance })
         } else {
-            Ok(Self::of(Grid {
-                scale,
-                reciprocal: Reciprocal::of(scale),
-                zero_point: zero_point as i16,
-                lo: lo as i16,
-                hi: hi as i16,
-            }))
+            Ok(Self::of(Grid::new(scale, zero_point, lo, hi)))
         }
     }
 
@@ -426,6 +429,13 @@ impl<Q: Code> QuantParams<Q> {
             grid,
             code: PhantomData,
         }
+    }
+}
+
+/// The scale 1 and the zero point 0, with all codes of the type in use.
+impl<Q: Code> Default for QuantParams<Q> {
+    fn default() -> Self {
+        Self::of(Grid::new(1.0, 0, Q::MIN.into(), Q::MAX.into()))
     }
 }
 

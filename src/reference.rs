@@ -3,7 +3,7 @@
 //! Every tier gives exactly these results. The tier `scalar` runs these very functions.
 
 use crate::element::Code;
-use crate::error::{Error, same_length};
+use crate::error::{Error, row_shape, same_length};
 use crate::multiplier::Multiplier;
 use crate::params::{QuantParams, Range, Scheme};
 use core::ops::RangeInclusive;
@@ -86,6 +86,26 @@ pub fn quantize_dynamic<Q: Code>(
     let params = scheme.params(min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
     quantize(x, params, out)?;
     Ok(params)
+}
+
+/// The specification of [`quantize_dynamic_rows`](crate::quantize_dynamic_rows).
+///
+/// # Errors
+/// As there.
+pub fn quantize_dynamic_rows<Q: Code>(
+    x: &[f32],
+    row: usize,
+    scheme: Scheme<Q>,
+    params: &mut [QuantParams<Q>],
+    out: &mut [Q],
+) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    row_shape(x.len(), params.len(), row)?;
+    for (r, params) in params.iter_mut().enumerate() {
+        let of_row = r * row..(r + 1) * row;
+        *params = quantize_dynamic(&x[of_row.clone()], scheme, &mut out[of_row])?;
+    }
+    Ok(())
 }
 
 /// The specification of [`requantize`](crate::requantize).

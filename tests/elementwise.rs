@@ -7,7 +7,7 @@ mod common;
 
 use common::{Guarded, bits, code, tiers};
 use proptest::prelude::*;
-use zeropoint::{Code, Multiplier, QuantParams, Range, Scheme, Tier, reference};
+use zeropoint::{Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, reference};
 
 /// Longer than four of the longest quads and a group: 0..=257, and around multiples of 256.
 fn lengths() -> impl Iterator<Item = usize> {
@@ -441,6 +441,56 @@ proptest! {
             check_dynamic(tier, &x, Scheme::<u8>::symmetric());
             check_dynamic(tier, &x, Scheme::<u8>::affine().with_codes(3..=18).unwrap());
         }
+    }
+}
+
+#[test]
+fn dynamic_rows() {
+    fn check<Q: Code>(tier: Tier, rows: usize, row: usize, scheme: Scheme<Q>) {
+        // Each row of another magnitude; some are empty, some have NaN only.
+        let x: Vec<_> = (0..rows * row)
+            .map(|i| match i / row {
+                3 => f32::NAN,
+                r => ((i * 7919 % 1001) as f32 - 400.0) * 1.7_f32.powi(r as i32),
+            })
+            .collect();
+        let (mut params, mut out) = (vec![QuantParams::default(); rows], vec![Q::MIN; x.len()]);
+        let (mut expected_params, mut expected) = (params.clone(), out.clone());
+        reference::quantize_dynamic_rows(&x, row, scheme, &mut expected_params, &mut expected)
+            .unwrap();
+        tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut out)
+            .unwrap();
+        assert_eq!(params, expected_params, "{tier}, {rows} rows of {row}");
+        assert_eq!(out, expected, "{tier}, {rows} rows of {row}");
+    }
+    for tier in tiers() {
+        for (rows, row) in [
+            (0, 0),
+            (0, 5),
+            (5, 0),
+            (1, 1),
+            (6, 1),
+            (9, 63),
+            (5, 65),
+            (4, 3000),
+        ] {
+            check(tier, rows, row, Scheme::<u8>::affine());
+            check(tier, rows, row, Scheme::<i8>::affine());
+            check(tier, rows, row, Scheme::<i8>::symmetric());
+        }
+        // An infinity in the third row: the first two are done, the others untouched.
+        let mut x = [1.0; 12];
+        x[7] = f32::INFINITY;
+        let (mut params, mut out) = ([QuantParams::default(); 4], [7; 12]);
+        let scheme = Scheme::<u8>::affine();
+        let error = tier
+            .quantize_dynamic_rows(&x, 3, scheme, &mut params, &mut out)
+            .unwrap_err();
+        assert!(matches!(error, Error::Range { .. }), "{error}");
+        assert_eq!(out, [255, 255, 255, 255, 255, 255, 7, 7, 7, 7, 7, 7]);
+        let error = tier.quantize_dynamic_rows(&x, 5, scheme, &mut params, &mut out);
+        let text = "12 elements are not 4 rows of 5";
+        assert_eq!(error.unwrap_err().to_string(), text);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use zeropoint::{
     Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, dequantize, fake_quantize,
-    min_max, quantize, quantize_dynamic, relu, requantize,
+    min_max, quantize, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
@@ -17,6 +17,8 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     clamp(&mut codes, params.codes())?;
     dequantize(&codes, params, &mut values)?;
     fake_quantize(&x, params, &mut values)?;
+    let mut row_params = vec![params; 10];
+    quantize_dynamic_rows(&x, 100, Scheme::affine(), &mut row_params, &mut codes)?;
     let accumulators = black_box(vec![1000; x.len()]);
     for multiplier in [Multiplier::real(0.1)?, Multiplier::fixed(0.1)?] {
         requantize(&accumulators, multiplier, params, &mut codes)?;
