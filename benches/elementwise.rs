@@ -192,6 +192,10 @@ fn elementwise(criterion: &mut Criterion) {
         tier.requantize(&b.accumulators, fixed, affine, &mut b.codes)
             .expect(lengths);
     });
+    operation(criterion, "rescale u8 to i8", touch, |tier, b| {
+        tier.rescale(&b.codes, affine, symmetric, &mut b.signed)
+            .expect(lengths);
+    });
     operation(criterion, "relu", touch, |tier, b| {
         tier.relu(&mut b.codes, 100);
     });

@@ -40,6 +40,7 @@
 //! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
 //! | [`quantize_dynamic()`], [`quantize_dynamic_rows()`] | range, parameters and codes in one call, of a tensor or of each row |
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
+//! | [`rescale()`] | codes to codes of other parameters: `quantize(dequantize(q))` |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
 //!
@@ -88,7 +89,7 @@ pub use error::Error;
 pub use multiplier::Multiplier;
 pub use ops::{
     Border, clamp, dequantize, fake_quantize, min_max, pad, quantize, quantize_dynamic,
-    quantize_dynamic_rows, relu, requantize,
+    quantize_dynamic_rows, relu, requantize, rescale,
 };
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;

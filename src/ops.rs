@@ -11,6 +11,7 @@ mod quantize_dynamic;
 mod quantize_dynamic_rows;
 mod quotient;
 mod requantize;
+mod rescale;
 
 pub use clamp::{clamp, relu};
 pub use dequantize::dequantize;
@@ -21,3 +22,4 @@ pub use quantize::quantize;
 pub use quantize_dynamic::quantize_dynamic;
 pub use quantize_dynamic_rows::quantize_dynamic_rows;
 pub use requantize::requantize;
+pub use rescale::rescale;

@@ -125,6 +125,25 @@ pub fn requantize<Q: Code>(
     Ok(())
 }
 
+/// The specification of [`rescale`](crate::rescale).
+///
+/// # Errors
+/// As there.
+pub fn rescale<A: Code, B: Code>(
+    codes: &[A],
+    from: QuantParams<A>,
+    to: QuantParams<B>,
+    out: &mut [B],
+) -> Result<(), Error> {
+    same_length(codes.len(), out.len())?;
+    for (&code, out) in codes.iter().zip(out) {
+        let mut value = [0.0];
+        dequantize(&[code], from, &mut value)?;
+        quantize(&value, to, core::slice::from_mut(out))?;
+    }
+    Ok(())
+}
+
 /// The specification of [`clamp`](crate::clamp).
 ///
 /// # Errors

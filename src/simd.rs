@@ -12,12 +12,15 @@
 //! inlined into the frame loses the instruction set.
 use crate::multiplier::Fixed;
 use bytemuck::Pod;
+use core::convert::Infallible;
 use pulp::NullaryFnOnce;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512vbmi;
 #[cfg(test)]
 pub(crate) mod emulated;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
@@ -40,9 +43,14 @@ pub(crate) trait Simd: Copy {
     type U8: Pod;
     /// What [`Simd::watch`] remembers.
     type Watch: Copy;
+    /// What [`Simd::lookup`] gives.
+    type Lookup: Lookup<Self>;
 
     /// Runs `f` compiled for this instruction set: the frame.
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
+
+    /// What looks up bytes in tables, if this CPU has it.
+    fn lookup(self) -> Option<Self::Lookup>;
 
     // Memory.
 
@@ -217,6 +225,35 @@ pub(crate) trait Simd: Copy {
     /// `from − zero_point` as f32, of the quad's vector `i`; `from` has `4 · LANES` signed elements.
     /// `AFFINE`: the zero point is not 0.
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> Self::F32;
+}
+
+/// Look-ups of bytes in tables of 256: instructions that not all CPUs of a tier may have.
+pub(crate) trait Lookup<S: Simd>: Copy {
+    type Table: Copy;
+
+    /// Runs `f` compiled for these instructions too.
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
+    /// `bytes`.
+    fn table(self, bytes: &[u8; 256]) -> Self::Table;
+    /// `table[i]`, of each byte.
+    fn look_up(self, table: Self::Table, i: S::U8) -> S::U8;
+}
+
+/// There are none.
+impl<S: Simd> Lookup<S> for Infallible {
+    type Table = Self;
+
+    fn vectorize<F: NullaryFnOnce>(self, _: F) -> F::Output {
+        match self {}
+    }
+
+    fn table(self, _: &[u8; 256]) -> Self {
+        self
+    }
+
+    fn look_up(self, _: Self, _: S::U8) -> S::U8 {
+        match self {}
+    }
 }
 
 /// The elements of `from`, of which there are `N`.

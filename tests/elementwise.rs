@@ -137,6 +137,23 @@ fn check_requantize<Q: Code>(
     assert_eq!(out.checked(), expected, "{}, {input:?}", context());
 }
 
+fn check_rescale<A: Code, B: Code>(
+    tier: Tier,
+    codes: &[A],
+    from: QuantParams<A>,
+    to: QuantParams<B>,
+    offsets: [usize; 2],
+) {
+    let mut expected = vec![B::MIN; codes.len()];
+    reference::rescale(codes, from, to, &mut expected).unwrap();
+    let codes = Guarded::of(codes, offsets[0], A::MAX);
+    let mut out = Guarded::new(expected.len(), offsets[1], B::MAX);
+    tier.rescale(codes.slice(), from, to, out.slice_mut())
+        .unwrap();
+    let context = || format!("{tier}, {from:?} to {to:?}, offsets {offsets:?}");
+    assert_eq!(out.checked(), expected, "{}", context());
+}
+
 /// Multipliers that take each way through the requantize kernel, and the ends of their range.
 fn multipliers() -> Vec<Multiplier> {
     let real = [0.0, 1e-40, 1e-9, 0.0123, 0.99, 0.5, 1.0, 1.5, 1e6, f32::MAX];
@@ -215,6 +232,25 @@ fn requantize_every_length() {
                 check_requantize(tier, &accumulators(n), multiplier, params, [n % 7, n % 5]);
             }
         }
+    }
+}
+
+#[test]
+fn rescale_every_length() {
+    fn check<A: Code, B: Code>(tier: Tier) {
+        for n in lengths().chain([1023, 1024, 1025, 1100, 2048, 5000]) {
+            let codes: Vec<A> = (0..n).map(|i| code((i * 31) as u8)).collect();
+            let from = params_of_each_kind()[n % 4];
+            for to in params_of_each_kind() {
+                check_rescale::<A, B>(tier, &codes, from, to, [n % 5, n % 7]);
+            }
+        }
+    }
+    for tier in tiers() {
+        check::<u8, u8>(tier);
+        check::<u8, i8>(tier);
+        check::<i8, u8>(tier);
+        check::<i8, i8>(tier);
     }
 }
 
@@ -421,6 +457,25 @@ proptest! {
         let accumulators: Vec<_> = accumulators.into_iter().map(|a| a >> shift).collect();
         for tier in tiers() {
             check_requantize(tier, &accumulators, multiplier, params, [0, 0]);
+        }
+    }
+
+    #[test]
+    fn any_rescale(
+        from in any_params::<u8>(),
+        to in any_params::<i8>(),
+        back in any_params::<u8>(),
+        ratio in 0.001_f32..100.0,
+    ) {
+        let codes: Vec<u8> = (0..1280).map(|i| code(i as u8)).collect();
+        let signed: Vec<i8> = codes.iter().map(|&q| code(q)).collect();
+        let near = QuantParams::new(from.scale().min(1e30) * ratio, to.zero_point());
+        for tier in tiers() {
+            for n in [codes.len(), 256] {
+                check_rescale(tier, &codes[..n], from, to, [0, 0]);
+                check_rescale(tier, &signed[..n], to, back, [0, 0]);
+                check_rescale(tier, &codes[..n], from, near.unwrap_or(to), [0, 0]);
+            }
         }
     }
 

@@ -222,6 +222,8 @@ fn lengths_that_differ() {
     );
     let error = zeropoint::fake_quantize(&x, params, &mut y).unwrap_err();
     assert_eq!(error.to_string(), text);
+    let error = zeropoint::rescale(&codes[..7], params, params, &mut [0; 8]).unwrap_err();
+    assert_eq!(error.to_string(), text);
     let one = zeropoint::Multiplier::real(1.0).unwrap();
     let error = zeropoint::requantize(&[0; 7], one, params, &mut codes).unwrap_err();
     assert_eq!(error.to_string(), text);

@@ -19,7 +19,7 @@ impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
     Encoder<S, Q, SHIFT, FLOOR, CEIL>
 {
     #[inline(always)]
-    fn new(s: S, grid: &Grid) -> Self {
+    pub(super) fn new(s: S, grid: &Grid) -> Self {
         Self {
             zero_point: s.splat_i16(grid.zero_point),
             lo: s.splat_u8(grid.lo as u8),

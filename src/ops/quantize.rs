@@ -123,11 +123,11 @@ impl<S: Simd, Q: Byte, D: Quotient<S>> Encode<S, Q> for (&mut Quantize<'_, Q>, D
     }
 }
 
-struct Kernel<S: Simd, Q, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
-    quotient: D,
-    scale: f32,
-    encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
-    watch: S::Watch,
+pub(super) struct Kernel<S: Simd, Q, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
+    pub(super) quotient: D,
+    pub(super) scale: f32,
+    pub(super) encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    pub(super) watch: S::Watch,
 }
 
 impl<S: Simd, Q: Byte, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>

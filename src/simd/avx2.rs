@@ -5,6 +5,7 @@ use super::{Simd, array, put, put_words, words};
 use crate::multiplier::Fixed;
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
+use core::convert::Infallible;
 use pulp::NullaryFnOnce;
 
 pulp::simd_type! {
@@ -72,10 +73,16 @@ impl Simd for Avx2 {
     type U8 = __m256i;
     /// The lowest of the narrowed quotients, lane by lane.
     type Watch = __m256i;
+    type Lookup = Infallible;
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
         self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn lookup(self) -> Option<Infallible> {
+        None
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! AVX-512 F, BW, CD, DQ and VL: vectors of 512 bits.
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
+use super::avx512vbmi::Avx512Vbmi;
 use super::{Simd, array, put};
 use crate::multiplier::Fixed;
 use crate::rounding::Reciprocal;
@@ -81,10 +82,16 @@ impl Simd for Avx512 {
     type U8 = __m512i;
     /// The lowest of the narrowed quotients, lane by lane.
     type Watch = __m512i;
+    type Lookup = Avx512Vbmi;
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
         self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn lookup(self) -> Option<Avx512Vbmi> {
+        Avx512Vbmi::detect()
     }
 
     #[inline(always)]

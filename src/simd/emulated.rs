@@ -1,6 +1,6 @@
 //! Plain arrays in the shape of NEON: runs the kernels' logic on any machine.
 
-use super::{Simd, array, put};
+use super::{Lookup, Simd, array, put};
 use crate::multiplier::Fixed;
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
@@ -16,9 +16,14 @@ impl Simd for Emulated {
     type I16 = [i16; 8];
     type U8 = [u8; 16];
     type Watch = [[f32; 4]; 2];
+    type Lookup = Self;
 
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
         f.call()
+    }
+
+    fn lookup(self) -> Option<Self> {
+        Some(self)
     }
 
     fn load_f32(self, from: &[f32]) -> [f32; 4] {
@@ -224,5 +229,21 @@ impl Simd for Emulated {
 
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> [f32; 4] {
         from_fn(|j| f32::from(from[4 * i + j] as i8) - f32::from(zero_point))
+    }
+}
+
+impl Lookup<Self> for Emulated {
+    type Table = [u8; 256];
+
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        f.call()
+    }
+
+    fn table(self, bytes: &[u8; 256]) -> [u8; 256] {
+        *bytes
+    }
+
+    fn look_up(self, table: [u8; 256], i: [u8; 16]) -> [u8; 16] {
+        i.map(|i| table[usize::from(i)])
     }
 }

@@ -1,7 +1,7 @@
 //! NEON, which every aarch64 CPU has: vectors of 128 bits.
 #![allow(unsafe_code, reason = "making the token without std")]
 
-use super::{Simd, array, put, put_words, words};
+use super::{Lookup, Simd, array, put, put_words, words};
 use crate::multiplier::Fixed;
 use core::arch::aarch64::*;
 use pulp::NullaryFnOnce;
@@ -21,10 +21,16 @@ impl Simd for Neon {
     type I16 = int16x8_t;
     type U8 = uint8x16_t;
     type Watch = [float32x4_t; 2];
+    type Lookup = Self;
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
         self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn lookup(self) -> Option<Self> {
+        Some(self)
     }
 
     #[inline(always)]
@@ -313,6 +319,39 @@ impl Simd for Neon {
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> float32x4_t {
         let codes = self.neon.veorq_u8(self.load_u8(from), self.splat_u8(0x80));
         self.offsets(codes, i, zero_point as u8 ^ 0x80)
+    }
+}
+
+impl Lookup<Self> for Neon {
+    type Table = [uint8x16x4_t; 4];
+
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn table(self, bytes: &[u8; 256]) -> [uint8x16x4_t; 4] {
+        let parts: [[uint8x16_t; 4]; 4] = bytemuck::must_cast(*bytes);
+        let [a, b, c, d] = parts;
+        [
+            uint8x16x4_t(a[0], a[1], a[2], a[3]),
+            uint8x16x4_t(b[0], b[1], b[2], b[3]),
+            uint8x16x4_t(c[0], c[1], c[2], c[3]),
+            uint8x16x4_t(d[0], d[1], d[2], d[3]),
+        ]
+    }
+
+    /// An index that is not in a part of the table leaves what the others found.
+    #[inline(always)]
+    fn look_up(self, [a, b, c, d]: [uint8x16x4_t; 4], i: uint8x16_t) -> uint8x16_t {
+        let found = self.neon.vqtbl4q_u8(a, i);
+        let i = self.neon.veorq_u8(i, self.splat_u8(0x40));
+        let found = self.neon.vqtbx4q_u8(found, b, i);
+        let i = self.neon.veorq_u8(i, self.splat_u8(0xc0));
+        let found = self.neon.vqtbx4q_u8(found, c, i);
+        let i = self.neon.veorq_u8(i, self.splat_u8(0x40));
+        self.neon.vqtbx4q_u8(found, d, i)
     }
 }
 

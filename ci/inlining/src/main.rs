@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use zeropoint::{
     Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, dequantize, fake_quantize,
-    min_max, quantize, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
+    min_max, quantize, quantize_dynamic, quantize_dynamic_rows, relu, requantize, rescale,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
@@ -15,6 +15,13 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     quantize(&x, params, &mut codes)?;
     relu(&mut codes, params.zero_point());
     clamp(&mut codes, params.codes())?;
+    let mut rescaled = vec![0_u8; x.len() + 100];
+    rescale(
+        &[&codes[..], &codes[..100]].concat(),
+        params,
+        QuantParams::new(0.3, 7)?,
+        &mut rescaled,
+    )?;
     dequantize(&codes, params, &mut values)?;
     fake_quantize(&x, params, &mut values)?;
     let mut row_params = vec![params; 10];
@@ -25,7 +32,7 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     }
     black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
 
-    black_box((codes, values));
+    black_box((codes, values, rescaled));
     Ok(())
 }
 

@@ -1,0 +1,277 @@
+//! `p = quantize(dequantize(q))`, from one scale and zero point to another
+
+use super::encode::Encoder;
+use super::quantize;
+use super::quotient::{Divided, Product, Quotient};
+use crate::drive::{Codes, Map, Offsets, is_big, map};
+use crate::element::{Code, sealed};
+use crate::error::{Error, same_length};
+use crate::params::{Grid, QuantParams};
+use crate::reference;
+use crate::simd::{Byte, Lookup, Simd};
+use crate::tier::{Operation, Tier};
+use core::marker::PhantomData;
+use pulp::NullaryFnOnce;
+
+/// Rescales: turns codes with the parameters `from` into codes with the parameters `to`, which
+/// may be of the other type.
+///
+/// The result is [`quantize`](crate::quantize()) of [`dequantize`](crate::dequantize()), bit for
+/// bit, without the values between.
+///
+/// # Errors
+/// [`Error::Length`] if `codes` and `out` differ in length.
+///
+/// ```
+/// # use zeropoint::{QuantParams, rescale};
+/// let from = QuantParams::<u8>::new(0.5, 10)?;
+/// let to = QuantParams::<i8>::new(1.0, -3)?;
+/// let mut out = [0; 4];
+/// rescale(&[10, 12, 13, 255], from, to, &mut out)?;
+/// assert_eq!(out, [-3, -2, -1, 119]); // 0.0, 1.0, 1.5 → 2.0, 122.5 → 122.0
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn rescale<A: Code, B: Code>(
+    codes: &[A],
+    from: QuantParams<A>,
+    to: QuantParams<B>,
+    out: &mut [B],
+) -> Result<(), Error> {
+    Tier::best().rescale(codes, from, to, out)
+}
+
+impl Tier {
+    /// [`rescale`](crate::rescale()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rescale<A: Code, B: Code>(
+        self,
+        codes: &[A],
+        from: QuantParams<A>,
+        to: QuantParams<B>,
+        out: &mut [B],
+    ) -> Result<(), Error> {
+        same_length(codes.len(), out.len())?;
+        compiled(
+            self,
+            A::erase(codes),
+            from.grid(),
+            to.grid(),
+            B::erase_mut(out),
+        )
+    }
+}
+
+fn compiled(
+    tier: Tier,
+    codes: sealed::Codes<'_>,
+    from: &Grid,
+    to: &Grid,
+    out: sealed::CodesMut<'_>,
+) -> Result<(), Error> {
+    use sealed::{Codes, CodesMut};
+    match (codes, out) {
+        (Codes::U8(codes), CodesMut::U8(out)) => tier.run(Rescale {
+            codes,
+            from,
+            to,
+            out,
+        }),
+        (Codes::U8(codes), CodesMut::I8(out)) => tier.run(Rescale {
+            codes,
+            from,
+            to,
+            out,
+        }),
+        (Codes::I8(codes), CodesMut::U8(out)) => tier.run(Rescale {
+            codes,
+            from,
+            to,
+            out,
+        }),
+        (Codes::I8(codes), CodesMut::I8(out)) => tier.run(Rescale {
+            codes,
+            from,
+            to,
+            out,
+        }),
+    }
+}
+
+struct Rescale<'a, A, B> {
+    codes: &'a [A],
+    from: &'a Grid,
+    to: &'a Grid,
+    out: &'a mut [B],
+}
+
+/// Codes from which on a table of all 256 is made, to be looked up.
+const MANY: usize = 1024;
+
+/// Every byte.
+const ALL: [u8; 256] = {
+    let mut all = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        all[i] = i as u8;
+        i += 1;
+    }
+    all
+};
+
+impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
+    type Output = Result<(), Error>;
+
+    fn scalar(&mut self) -> Result<(), Error> {
+        let (from, to) = (QuantParams::of(*self.from), QuantParams::of(*self.to));
+        reference::rescale(self.codes, from, to, self.out)
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        match s.lookup() {
+            Some(lookup) if self.codes.len() >= MANY => {
+                let all: &[A] = bytemuck::must_cast_slice(&ALL);
+                let mut table = [0_u8; 256];
+                let entries: &mut [B] = bytemuck::must_cast_slice_mut(&mut table);
+                compute(s, all, self.from, self.to, entries);
+                lookup.vectorize(Frame {
+                    s,
+                    lookup,
+                    table: &table,
+                    codes: self.codes,
+                    out: self.out,
+                });
+            }
+            _ => compute(s, self.codes, self.from, self.to, self.out),
+        }
+        Ok(())
+    }
+}
+
+/// By way of the values.
+#[inline(always)]
+fn compute<S: Simd, A: Byte, B: Byte>(s: S, codes: &[A], from: &Grid, to: &Grid, out: &mut [B]) {
+    match to.reciprocal {
+        Some(r) => compute_by(s, codes, from, to, Product::new(s, r), out),
+        None => compute_by(s, codes, from, to, Divided::new(s, to.scale), out),
+    }
+}
+
+#[inline(always)]
+fn compute_by<S: Simd, A: Byte, B: Byte>(
+    s: S,
+    codes: &[A],
+    from: &Grid,
+    to: &Grid,
+    quotient: impl Quotient<S>,
+    out: &mut [B],
+) {
+    let mut kernel = Compute {
+        offsets: Offsets::<A, true> {
+            zero_point: A::saturate(from.zero_point.into()),
+        },
+        scale: s.splat_f32(from.scale),
+        quantize: quantize::Kernel {
+            quotient,
+            scale: to.scale,
+            encoder: Encoder::<S, B, true, true, true>::new(s, to),
+            watch: s.unwatched(),
+        },
+    };
+    let is_big = is_big(size_of_val(codes) + size_of_val(out));
+    map(s, &mut kernel, codes, out, is_big);
+}
+
+struct Compute<S: Simd, A, B, D> {
+    offsets: Offsets<A, true>,
+    scale: S::F32,
+    quantize: quantize::Kernel<S, B, D, true, true, true>,
+}
+
+impl<S: Simd, A: Byte, B: Byte, D> Compute<S, A, B, D> {
+    #[inline(always)]
+    fn values(&self, s: S, mut offsets: [S::F32; 4]) -> [S::F32; 4] {
+        for i in 0..4 {
+            offsets[i] = s.mul(offsets[i], self.scale);
+        }
+        offsets
+    }
+}
+
+impl<S: Simd, A: Byte, B: Byte, D: Quotient<S>> Map<S> for Compute<S, A, B, D> {
+    type In = Offsets<A, true>;
+    type Out = Codes<B>;
+
+    const WATCHES: bool = true;
+
+    #[inline(always)]
+    fn input(&self) -> Offsets<A, true> {
+        self.offsets
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, offsets: [S::F32; 4]) -> S::U8 {
+        let values = self.values(s, offsets);
+        self.quantize.step(s, values)
+    }
+
+    #[inline(always)]
+    fn alarmed(&mut self, s: S) -> bool {
+        self.quantize.alarmed(s)
+    }
+
+    #[inline(always)]
+    fn careful_step(&mut self, s: S, offsets: [S::F32; 4]) -> S::U8 {
+        let values = self.values(s, offsets);
+        self.quantize.careful_step(s, values)
+    }
+}
+
+/// By look-up in a table of all codes.
+struct Frame<'a, S, L, A, B> {
+    s: S,
+    lookup: L,
+    table: &'a [u8; 256],
+    codes: &'a [A],
+    out: &'a mut [B],
+}
+
+impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> NullaryFnOnce for Frame<'_, S, L, A, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let mut kernel = LookUp {
+            lookup: self.lookup,
+            table: self.lookup.table(self.table),
+            input: Codes::<A>::NEW,
+            output: PhantomData::<B>,
+        };
+        let is_big = is_big(size_of_val(self.codes) + size_of_val(self.out));
+        map(self.s, &mut kernel, self.codes, self.out, is_big);
+    }
+}
+
+struct LookUp<L, T, A, B> {
+    lookup: L,
+    table: T,
+    input: Codes<A>,
+    output: PhantomData<B>,
+}
+
+impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> Map<S> for LookUp<L, L::Table, A, B> {
+    type In = Codes<A>;
+    type Out = Codes<B>;
+
+    #[inline(always)]
+    fn input(&self) -> Codes<A> {
+        self.input
+    }
+
+    #[inline(always)]
+    fn step(&mut self, _: S, codes: S::U8) -> S::U8 {
+        self.lookup.look_up(self.table, codes)
+    }
+}
