@@ -12,7 +12,6 @@
 //! inlined into the frame loses the instruction set.
 use crate::multiplier::Fixed;
 use bytemuck::Pod;
-use core::convert::Infallible;
 use pulp::NullaryFnOnce;
 
 #[cfg(target_arch = "x86_64")]
@@ -227,33 +226,40 @@ pub(crate) trait Simd: Copy {
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> Self::F32;
 }
 
+/// Every byte: the indices of a table.
+pub(crate) const BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        bytes[i] = i as u8;
+        i += 1;
+    }
+    bytes
+};
+
 /// Look-ups of bytes in tables of 256: instructions that not all CPUs of a tier may have.
 pub(crate) trait Lookup<S: Simd>: Copy {
     type Table: Copy;
 
     /// Runs `f` compiled for these instructions too.
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
-    /// `bytes`.
-    fn table(self, bytes: &[u8; 256]) -> Self::Table;
+    /// `bytes`, which are about those of `line`; `None` if it can't be had.
+    fn table(self, bytes: &[u8; 256], line: Line) -> Option<Self::Table>;
     /// `table[i]`, of each byte.
     fn look_up(self, table: Self::Table, i: S::U8) -> S::U8;
 }
 
-/// There are none.
-impl<S: Simd> Lookup<S> for Infallible {
-    type Table = Self;
-
-    fn vectorize<F: NullaryFnOnce>(self, _: F) -> F::Output {
-        match self {}
-    }
-
-    fn table(self, _: &[u8; 256]) -> Self {
-        self
-    }
-
-    fn look_up(self, _: Self, _: S::U8) -> S::U8 {
-        match self {}
-    }
+/// `i ↦ rne((i − from) · ratio) + to`, saturated: what the entries of a table should be, but for
+/// rounding and narrower bounds.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    pub(crate) ratio: f32,
+    pub(crate) from: i16,
+    pub(crate) to: i16,
+    /// What makes the index an unsigned number, if it is not one: 0x80 or 0.
+    pub(crate) flip_from: u8,
+    /// What makes the entry an unsigned number.
+    pub(crate) flip_to: u8,
 }
 
 /// The elements of `from`, of which there are `N`.

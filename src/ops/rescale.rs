@@ -8,7 +8,7 @@ use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
-use crate::simd::{Byte, Lookup, Simd};
+use crate::simd::{BYTES, Byte, Line, Lookup, Simd};
 use crate::tier::{Operation, Tier};
 use core::marker::PhantomData;
 use pulp::NullaryFnOnce;
@@ -109,17 +109,6 @@ struct Rescale<'a, A, B> {
 /// Codes from which on a table of all 256 is made, to be looked up.
 const MANY: usize = 1024;
 
-/// Every byte.
-const ALL: [u8; 256] = {
-    let mut all = [0; 256];
-    let mut i = 0;
-    while i < 256 {
-        all[i] = i as u8;
-        i += 1;
-    }
-    all
-};
-
 impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
     type Output = Result<(), Error>;
 
@@ -130,22 +119,36 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        match s.lookup() {
-            Some(lookup) if self.codes.len() >= MANY => {
-                let all: &[A] = bytemuck::must_cast_slice(&ALL);
-                let mut table = [0_u8; 256];
-                let entries: &mut [B] = bytemuck::must_cast_slice_mut(&mut table);
-                compute(s, all, self.from, self.to, entries);
+        let Self {
+            codes, from, to, ..
+        } = *self;
+        let flip = |signed: bool| if signed { 0x80 } else { 0 };
+        let line = Line {
+            ratio: from.scale / to.scale,
+            from: from.zero_point,
+            to: to.zero_point,
+            flip_from: flip(A::MIN.into() < 0),
+            flip_to: flip(B::MIN.into() < 0),
+        };
+        if let Some(lookup) = s.lookup()
+            && codes.len() >= MANY
+        {
+            let mut bytes = [0; 256];
+            let entries: &mut [B] = bytemuck::must_cast_slice_mut(&mut bytes);
+            compute::<S, A, B>(s, bytemuck::must_cast_slice(&BYTES), from, to, entries);
+            if let Some(table) = lookup.table(&bytes, line) {
+                let out = &mut *self.out;
                 lookup.vectorize(Frame {
                     s,
                     lookup,
                     table: &table,
-                    codes: self.codes,
-                    out: self.out,
+                    codes,
+                    out,
                 });
+                return Ok(());
             }
-            _ => compute(s, self.codes, self.from, self.to, self.out),
         }
+        compute(s, codes, from, to, self.out);
         Ok(())
     }
 }
@@ -230,10 +233,10 @@ impl<S: Simd, A: Byte, B: Byte, D: Quotient<S>> Map<S> for Compute<S, A, B, D> {
 }
 
 /// By look-up in a table of all codes.
-struct Frame<'a, S, L, A, B> {
+struct Frame<'a, S: Simd, L: Lookup<S>, A, B> {
     s: S,
     lookup: L,
-    table: &'a [u8; 256],
+    table: &'a L::Table,
     codes: &'a [A],
     out: &'a mut [B],
 }
@@ -245,7 +248,7 @@ impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> NullaryFnOnce for Frame<'_, S, L, 
     fn call(self) {
         let mut kernel = LookUp {
             lookup: self.lookup,
-            table: self.lookup.table(self.table),
+            table: *self.table,
             input: Codes::<A>::NEW,
             output: PhantomData::<B>,
         };

@@ -1,11 +1,10 @@
 //! AVX2 and FMA: vectors of 256 bits.
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
-use super::{Simd, array, put, put_words, words};
+use super::{BYTES, Line, Lookup, Simd, array, put, put_words, words};
 use crate::multiplier::Fixed;
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
-use core::convert::Infallible;
 use pulp::NullaryFnOnce;
 
 pulp::simd_type! {
@@ -73,7 +72,7 @@ impl Simd for Avx2 {
     type U8 = __m256i;
     /// The lowest of the narrowed quotients, lane by lane.
     type Watch = __m256i;
-    type Lookup = Infallible;
+    type Lookup = Self;
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
@@ -81,8 +80,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn lookup(self) -> Option<Infallible> {
-        None
+    fn lookup(self) -> Option<Self> {
+        Some(self)
     }
 
     #[inline(always)]
@@ -429,5 +428,119 @@ impl Simd for Avx2 {
             .avx2
             ._mm256_cvtepi8_epi32(bytemuck::must_cast([from, 0]));
         self.offset::<AFFINE>(wide, zero_point.into())
+    }
+}
+
+/// A table as what it nearly is, a line in 16-bit fixed point, and the few entries that are off it.
+#[derive(Clone, Copy)]
+pub(crate) struct NearLine {
+    flip_from: __m256i,
+    flip_to: __m256i,
+    from: __m256i,
+    to: __m256i,
+    slope: __m256i,
+    shift: u64,
+    lowest: __m256i,
+    highest: __m256i,
+    /// Indices, and what is to be added there; so many of them.
+    corrections: [[__m256i; 2]; CORRECTIONS],
+    found: usize,
+}
+
+/// Entries of a table that may be off its line.
+const CORRECTIONS: usize = 4;
+
+impl NearLine {
+    /// The entries of the line, within the bounds of the table.
+    #[inline(always)]
+    fn entries(&self, s: Avx2, i: __m256i) -> __m256i {
+        let i = s.avx2._mm256_xor_si256(i, self.flip_from);
+        let zero = s.avx._mm256_setzero_si256();
+        let low = self.entries_16(s, s.avx2._mm256_unpacklo_epi8(i, zero));
+        let high = self.entries_16(s, s.avx2._mm256_unpackhi_epi8(i, zero));
+        let entries = s.max_u8(s.avx2._mm256_packus_epi16(low, high), self.lowest);
+        let entries = s.min_u8(entries, self.highest);
+        s.avx2._mm256_xor_si256(entries, self.flip_to)
+    }
+
+    /// `(((i − from) << shift) · slope + 2¹⁴) >> 15) + to`.
+    #[inline(always)]
+    fn entries_16(&self, s: Avx2, i: __m256i) -> __m256i {
+        let mut offset = s.avx2._mm256_sub_epi16(i, self.from);
+        if self.shift > 0 {
+            let shift = bytemuck::must_cast([self.shift, 0]);
+            offset = s.avx2._mm256_sll_epi16(offset, shift);
+        }
+        s.add_i16(s.avx2._mm256_mulhrs_epi16(offset, self.slope), self.to)
+    }
+}
+
+impl Lookup<Self> for Avx2 {
+    type Table = NearLine;
+
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn table(self, bytes: &[u8; 256], line: Line) -> Option<NearLine> {
+        // The ratio as slope · 2^shift / 2¹⁵. An offset has nine bits, so there are six to spare.
+        let mut shift = 0;
+        let mut slope = line.ratio * 32768.0;
+        while slope >= 32767.0 {
+            if shift == 6 {
+                return None;
+            }
+            slope /= 2.0;
+            shift += 1;
+        }
+        let end = |i: u8| self.splat_u8(bytes[usize::from(i)] ^ line.flip_to);
+        let mut near = NearLine {
+            flip_from: self.splat_u8(line.flip_from),
+            flip_to: self.splat_u8(line.flip_to),
+            from: self.splat_i16(line.from + i16::from(line.flip_from)),
+            to: self.splat_i16(line.to + i16::from(line.flip_to)),
+            slope: self.splat_i16((slope + 0.5) as i16),
+            shift,
+            lowest: end(line.flip_from),
+            highest: end(!line.flip_from),
+            corrections: [[self.splat_u8(0); 2]; CORRECTIONS],
+            found: 0,
+        };
+        let (indices, expected): ([__m256i; 8], [__m256i; 8]) =
+            (bytemuck::must_cast(BYTES), bytemuck::must_cast(*bytes));
+        for part in 0..8 {
+            let entries = near.entries(self, indices[part]);
+            let same = self.avx2._mm256_cmpeq_epi8(entries, expected[part]);
+            let mut off = !self.avx2._mm256_movemask_epi8(same) as u32;
+            let entries: [u8; 32] = bytemuck::must_cast(entries);
+            while off != 0 {
+                if near.found == CORRECTIONS {
+                    return None;
+                }
+                let lane = off.trailing_zeros() as usize;
+                let i = 32 * part + lane;
+                let difference = bytes[i].wrapping_sub(entries[lane]);
+                near.corrections[near.found] = [self.splat_u8(i as u8), self.splat_u8(difference)];
+                near.found += 1;
+                off &= off - 1;
+            }
+        }
+        Some(near)
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: NearLine, i: __m256i) -> __m256i {
+        let mut entries = table.entries(self, i);
+        for c in 0..CORRECTIONS {
+            if c < table.found {
+                let [index, difference] = table.corrections[c];
+                let here = self.avx2._mm256_cmpeq_epi8(i, index);
+                let difference = self.avx2._mm256_and_si256(here, difference);
+                entries = self.avx2._mm256_add_epi8(entries, difference);
+            }
+        }
+        entries
     }
 }

@@ -1,8 +1,8 @@
 //! Look-ups by AVX-512 VBMI, which not every CPU of the tier `avx512` has.
 #![allow(unsafe_code, reason = "an intrinsic that pulp has no method for")]
 
-use super::Lookup;
 use super::avx512::Avx512;
+use super::{Line, Lookup};
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
 
@@ -50,8 +50,8 @@ impl Lookup<Avx512> for Avx512Vbmi {
     }
 
     #[inline(always)]
-    fn table(self, bytes: &[u8; 256]) -> [[__m512i; 2]; 2] {
-        bytemuck::must_cast(*bytes)
+    fn table(self, bytes: &[u8; 256], _: Line) -> Option<Self::Table> {
+        Some(bytemuck::must_cast(*bytes))
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Plain arrays in the shape of NEON: runs the kernels' logic on any machine.
 
-use super::{Lookup, Simd, array, put};
+use super::{Line, Lookup, Simd, array, put};
 use crate::multiplier::Fixed;
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
@@ -239,8 +239,8 @@ impl Lookup<Self> for Emulated {
         f.call()
     }
 
-    fn table(self, bytes: &[u8; 256]) -> [u8; 256] {
-        *bytes
+    fn table(self, bytes: &[u8; 256], _: Line) -> Option<[u8; 256]> {
+        Some(*bytes)
     }
 
     fn look_up(self, table: [u8; 256], i: [u8; 16]) -> [u8; 16] {

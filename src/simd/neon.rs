@@ -1,7 +1,7 @@
 //! NEON, which every aarch64 CPU has: vectors of 128 bits.
 #![allow(unsafe_code, reason = "making the token without std")]
 
-use super::{Lookup, Simd, array, put, put_words, words};
+use super::{Line, Lookup, Simd, array, put, put_words, words};
 use crate::multiplier::Fixed;
 use core::arch::aarch64::*;
 use pulp::NullaryFnOnce;
@@ -331,15 +331,15 @@ impl Lookup<Self> for Neon {
     }
 
     #[inline(always)]
-    fn table(self, bytes: &[u8; 256]) -> [uint8x16x4_t; 4] {
+    fn table(self, bytes: &[u8; 256], _: Line) -> Option<Self::Table> {
         let parts: [[uint8x16_t; 4]; 4] = bytemuck::must_cast(*bytes);
         let [a, b, c, d] = parts;
-        [
+        Some([
             uint8x16x4_t(a[0], a[1], a[2], a[3]),
             uint8x16x4_t(b[0], b[1], b[2], b[3]),
             uint8x16x4_t(c[0], c[1], c[2], c[3]),
             uint8x16x4_t(d[0], d[1], d[2], d[3]),
-        ]
+        ])
     }
 
     /// An index that is not in a part of the table leaves what the others found.
