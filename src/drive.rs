@@ -313,7 +313,7 @@ fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
     // enough for the second to begin where the output is aligned.
     let aligned = out.as_ptr().align_offset(LINE);
     let mut next = steps * S::STEP;
-    if aligned > 0 && x.len() >= GROUP {
+    if (1..LINE).contains(&aligned) && x.len() >= GROUP {
         (steps, next) = (aligned.div_ceil(S::STEP), aligned);
     }
     loop {
