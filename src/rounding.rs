@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "takes ten seconds, where the CPU has FMA"]
+    #[ignore = "takes seconds where the CPU has FMA, hours where it has not"]
     fn the_quotient_is_exact_for_every_mantissa() {
         // Beyond ±255 every quotient saturates.
         let mut thresholds = [0.0; 512];

@@ -10,6 +10,7 @@
 //! Each method has its equation for one lane. Everything here and above, up to the frame
 //! ([`Simd::vectorize`]), is `#[inline(always)]`, and never a closure: a function that is not
 //! inlined into the frame loses the instruction set.
+
 use crate::multiplier::Fixed;
 use bytemuck::Pod;
 use pulp::NullaryFnOnce;
@@ -276,7 +277,10 @@ fn put<T, const N: usize>(a: [T; N], to: &mut [T]) {
 
 /// `from`, which has at most `8 · N` elements, then zeros, by way of registers: no load from memory
 /// waits for shorter stores to it.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little")
+))]
 #[inline(always)]
 fn words<const N: usize>(from: &[u8]) -> [u64; N] {
     let len = from.len();
@@ -311,7 +315,10 @@ fn words<const N: usize>(from: &[u8]) -> [u64; N] {
 }
 
 /// The first elements of `words` to `to`, which has at most `8 · N`.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little")
+))]
 #[inline(always)]
 fn put_words<const N: usize>(words: [u64; N], to: &mut [u8]) {
     let len = to.len();

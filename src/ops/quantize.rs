@@ -123,6 +123,7 @@ impl<S: Simd, Q: Byte, D: Quotient<S>> Encode<S, Q> for (&mut Quantize<'_, Q>, D
     }
 }
 
+/// Also the last part of a rescale.
 pub(super) struct Kernel<S: Simd, Q, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
     pub(super) quotient: D,
     pub(super) scale: f32,

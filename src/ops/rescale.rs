@@ -122,13 +122,13 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
         let Self {
             codes, from, to, ..
         } = *self;
-        let flip = |signed: bool| if signed { 0x80 } else { 0 };
         let line = Line {
             ratio: from.scale / to.scale,
             from: from.zero_point,
             to: to.zero_point,
-            flip_from: flip(A::MIN.into() < 0),
-            flip_to: flip(B::MIN.into() < 0),
+            // The lowest code as a byte: 0x80 of a signed type, 0 of an unsigned one.
+            flip_from: bytemuck::must_cast(A::MIN),
+            flip_to: bytemuck::must_cast(B::MIN),
         };
         if let Some(lookup) = s.lookup()
             && codes.len() >= MANY

@@ -463,7 +463,7 @@ impl NearLine {
         s.avx2._mm256_xor_si256(entries, self.flip_to)
     }
 
-    /// `(((i − from) << shift) · slope + 2¹⁴) >> 15) + to`.
+    /// `((((i − from) << shift) · slope + 2¹⁴) >> 15) + to`.
     #[inline(always)]
     fn entries_16(&self, s: Avx2, i: __m256i) -> __m256i {
         let mut offset = s.avx2._mm256_sub_epi16(i, self.from);
@@ -495,7 +495,8 @@ impl Lookup<Self> for Avx2 {
             slope /= 2.0;
             shift += 1;
         }
-        let end = |i: u8| self.splat_u8(bytes[usize::from(i)] ^ line.flip_to);
+        let lowest = bytes[usize::from(line.flip_from)] ^ line.flip_to;
+        let highest = bytes[usize::from(!line.flip_from)] ^ line.flip_to;
         let mut near = NearLine {
             flip_from: self.splat_u8(line.flip_from),
             flip_to: self.splat_u8(line.flip_to),
@@ -503,8 +504,8 @@ impl Lookup<Self> for Avx2 {
             to: self.splat_i16(line.to + i16::from(line.flip_to)),
             slope: self.splat_i16((slope + 0.5) as i16),
             shift,
-            lowest: end(line.flip_from),
-            highest: end(!line.flip_from),
+            lowest: self.splat_u8(lowest),
+            highest: self.splat_u8(highest),
             corrections: [[self.splat_u8(0); 2]; CORRECTIONS],
             found: 0,
         };
