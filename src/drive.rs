@@ -239,9 +239,13 @@ pub(crate) trait Map<S: Simd> {
     /// Whether `alarmed` can be true.
     const WATCHES: bool = false;
 
+    /// Whether a quad may begin anywhere, and not only at multiples of its length.
+    const ANYWHERE: bool = true;
+
     fn input(&self) -> Self::In;
 
-    fn step(&mut self, s: S, x: Quad<Self::In, S>) -> <Self::Out as Store>::Quad<S>;
+    /// `at`: where the quad begins in the slices that the kernel runs over.
+    fn step(&mut self, s: S, x: Quad<Self::In, S>, at: usize) -> <Self::Out as Store>::Quad<S>;
 
     /// Whether a step since the last call may have given a wrong result.
     #[inline(always)]
@@ -251,15 +255,26 @@ pub(crate) trait Map<S: Simd> {
 
     /// As `step`, without alarm: right for every input, and slower.
     #[inline(always)]
-    fn careful_step(&mut self, s: S, x: Quad<Self::In, S>) -> <Self::Out as Store>::Quad<S> {
-        self.step(s, x)
+    fn careful_step(
+        &mut self,
+        s: S,
+        x: Quad<Self::In, S>,
+        at: usize,
+    ) -> <Self::Out as Store>::Quad<S> {
+        self.step(s, x, at)
     }
 
     /// A step from memory to memory. `IS_BIG`: past the caches.
     #[inline(always)]
-    fn pass<const IS_BIG: bool>(&mut self, s: S, x: &[In<Self, S>], out: &mut [Out<Self, S>]) {
+    fn pass<const IS_BIG: bool>(
+        &mut self,
+        s: S,
+        x: &[In<Self, S>],
+        out: &mut [Out<Self, S>],
+        at: usize,
+    ) {
         let quad = self.input().load(s, x);
-        let result = self.step(s, quad);
+        let result = self.step(s, quad, at);
         Self::Out::store::<S, IS_BIG>(s, result, out);
     }
 }
@@ -270,9 +285,7 @@ type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
 
 /// Runs a kernel from `x` to `out`, which have the same length.
 ///
-/// The last step overlaps the one before it, instead of being shorter; only a slice of less than
-/// a step is loaded and stored in part. `is_big`: [`is_big`] of all that the operation reads and
-/// writes.
+/// `is_big`: [`is_big`] of all that the operation reads and writes.
 #[inline(always)]
 pub(crate) fn map<S: Simd, M: Map<S>>(
     s: S,
@@ -281,20 +294,49 @@ pub(crate) fn map<S: Simd, M: Map<S>>(
     out: &mut [Out<M, S>],
     is_big: bool,
 ) {
+    map_part(s, kernel, x, out, is_big);
+    if is_big {
+        s.fence();
+    }
+}
+
+/// As `map`, of an operation that runs it on several parts and fences once.
+///
+/// The last step overlaps the one before it, instead of being shorter; only a slice of less than
+/// a step is loaded and stored in part (or the rest of one, if quads may not begin anywhere).
+#[inline(always)]
+pub(crate) fn map_part<S: Simd, M: Map<S>>(
+    s: S,
+    kernel: &mut M,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+    is_big: bool,
+) {
     let out = &mut out[..x.len()];
     if x.len() < S::STEP {
-        let quad = kernel.input().load_partial(s, x);
-        let mut result = kernel.step(s, quad);
-        if kernel.alarmed(s) {
-            result = kernel.careful_step(s, quad);
-        }
-        M::Out::store_partial(s, result, out);
+        partial(s, kernel, x, out, 0);
     } else if is_big {
         groups::<S, M, true>(s, kernel, x, out);
-        s.fence();
     } else {
         groups::<S, M, false>(s, kernel, x, out);
     }
+}
+
+/// At most a step, loaded and stored in part.
+#[inline(always)]
+fn partial<S: Simd, M: Map<S>>(
+    s: S,
+    kernel: &mut M,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+    at: usize,
+) {
+    let quad = kernel.input().load_partial(s, x);
+    let mut result = kernel.step(s, quad, at);
+    if kernel.alarmed(s) {
+        result = kernel.careful_step(s, quad, at);
+    }
+    M::Out::store_partial(s, result, out);
 }
 
 /// Group after group, at least a step.
@@ -313,33 +355,38 @@ fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
     // enough for the second to begin where the output is aligned.
     let aligned = out.as_ptr().align_offset(LINE);
     let mut next = steps * S::STEP;
-    if (1..LINE).contains(&aligned) && x.len() >= GROUP {
+    if M::ANYWHERE && (1..LINE).contains(&aligned) && x.len() >= GROUP {
         (steps, next) = (aligned.div_ceil(S::STEP), aligned);
     }
     loop {
         let len = steps * S::STEP;
         let (x_group, out_group) = (&x[start..][..len], &mut out[start..][..len]);
-        run::<S, M, IS_BIG, false>(s, kernel, x_group, out_group);
+        run::<S, M, IS_BIG, false>(s, kernel, x_group, out_group, start);
         if kernel.alarmed(s) {
-            run::<S, M, IS_BIG, true>(s, kernel, x_group, out_group);
+            run::<S, M, IS_BIG, true>(s, kernel, x_group, out_group, start);
         }
         if start == last || next == x.len() {
             break;
         }
         // What is left may be less than a step: then the last one reaches back.
+        if !M::ANYWHERE && next > last {
+            partial(s, kernel, &x[next..], &mut out[next..], next);
+            break;
+        }
         start = next.min(last);
         steps = (x.len() - start).min(longest) / S::STEP;
         next = start + steps * S::STEP;
     }
 }
 
-/// Whole steps.
+/// Whole steps, from `at` on.
 #[inline(always)]
 fn run<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
     s: S,
     kernel: &mut M,
     mut x: &[In<M, S>],
     mut out: &mut [Out<M, S>],
+    mut at: usize,
 ) {
     while x.len() >= S::STEP && out.len() >= S::STEP {
         let (now, later) = x.split_at(S::STEP);
@@ -351,12 +398,12 @@ fn run<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
         }
         if CAREFUL {
             let quad = kernel.input().load(s, now);
-            let result = kernel.careful_step(s, quad);
+            let result = kernel.careful_step(s, quad, at);
             M::Out::store::<S, IS_BIG>(s, result, out_now);
         } else {
-            kernel.pass::<IS_BIG>(s, now, out_now);
+            kernel.pass::<IS_BIG>(s, now, out_now, at);
         }
-        (x, out) = (later, out_later);
+        (x, out, at) = (later, out_later, at + S::STEP);
     }
 }
 
@@ -370,19 +417,20 @@ where
     let input = kernel.input();
     if data.len() < S::STEP {
         let quad = input.load_partial(s, data);
-        return L::store_partial(s, kernel.step(s, quad), data);
+        return L::store_partial(s, kernel.step(s, quad, 0), data);
     }
     // Loaded first: a load that overlaps a store waits for it.
     let last = data.len() - S::STEP;
     let last_quad = input.load(s, &data[last..][..S::STEP]);
     let mut rest = &mut *data;
+    let mut at = 0;
     while rest.len() >= S::STEP {
         let (now, later) = rest.split_at_mut(S::STEP);
         let quad = input.load(s, now);
-        L::store::<S, false>(s, kernel.step(s, quad), now);
-        rest = later;
+        L::store::<S, false>(s, kernel.step(s, quad, at), now);
+        (rest, at) = (later, at + S::STEP);
     }
-    let last_quad = kernel.step(s, last_quad);
+    let last_quad = kernel.step(s, last_quad, last);
     L::store::<S, false>(s, last_quad, &mut data[last..][..S::STEP]);
 }
 

@@ -24,6 +24,8 @@ impl Code for i8 {
 }
 
 pub(crate) mod sealed {
+    use crate::params::QuantParams;
+
     /// Codes to write to, with their type as a value.
     ///
     /// A generic public function is compiled in the caller's crate, by the caller's settings. It
@@ -42,6 +44,13 @@ pub(crate) mod sealed {
         I8(&'a [i8]),
     }
 
+    /// Parameters, with the type of their codes as a value; see [`CodesMut`].
+    #[derive(Clone, Copy, Debug)]
+    pub enum Params<'a> {
+        U8(&'a [QuantParams<u8>]),
+        I8(&'a [QuantParams<i8>]),
+    }
+
     pub trait Sealed: Sized {
         /// The lowest code of a symmetric scheme: 0, or −127.
         const SYMMETRIC_MIN: Self;
@@ -50,6 +59,7 @@ pub(crate) mod sealed {
         fn saturate(code: i32) -> Self;
         fn erase(codes: &[Self]) -> Codes<'_>;
         fn erase_mut(codes: &mut [Self]) -> CodesMut<'_>;
+        fn erase_params(params: &[QuantParams<Self>]) -> Params<'_>;
     }
 
     impl Sealed for u8 {
@@ -69,6 +79,11 @@ pub(crate) mod sealed {
         fn erase_mut(codes: &mut [Self]) -> CodesMut<'_> {
             CodesMut::U8(codes)
         }
+
+        #[inline(always)]
+        fn erase_params(params: &[QuantParams<Self>]) -> Params<'_> {
+            Params::U8(params)
+        }
     }
 
     impl Sealed for i8 {
@@ -87,6 +102,11 @@ pub(crate) mod sealed {
         #[inline(always)]
         fn erase_mut(codes: &mut [Self]) -> CodesMut<'_> {
             CodesMut::I8(codes)
+        }
+
+        #[inline(always)]
+        fn erase_params(params: &[QuantParams<Self>]) -> Params<'_> {
+            Params::I8(params)
         }
     }
 }

@@ -80,6 +80,36 @@ pub enum Error {
         /// Elements that a row should have.
         row: usize,
     },
+    /// The elements are not a whole number of times so many channels.
+    Channels {
+        /// Elements that were given.
+        elements: usize,
+        /// Channels: sets of parameters that were given.
+        channels: usize,
+        /// Elements that a channel should have in a row.
+        inner: usize,
+    },
+    /// There are not as many elements as whole axes have, or not as many parameters as blocks.
+    Blocks {
+        /// Elements that were given.
+        elements: usize,
+        /// Sets of parameters that were given.
+        params: usize,
+        /// The blocks that there should be.
+        blocks: crate::Blocks,
+    },
+    /// There is not one bias for each channel.
+    Bias {
+        /// Biases that were given.
+        biases: usize,
+        /// Channels: multipliers that were given.
+        channels: usize,
+    },
+    /// The multipliers of the channels are neither all real nor all in fixed point.
+    MixedMultipliers {
+        /// The first channel whose multiplier is of another kind than that of channel 0.
+        channel: usize,
+    },
     /// The multiplier is NaN, infinite, negative, or too large for fixed point.
     Multiplier {
         /// The multiplier that was given.
@@ -149,6 +179,31 @@ impl fmt::Display for Error {
                 rows,
                 row,
             } => write!(f, "{elements} elements are not {rows} rows of {row}"),
+            Self::Channels {
+                elements,
+                channels,
+                inner,
+            } => write!(
+                f,
+                "{elements} elements are not a whole number of times {channels} channels of {inner}"
+            ),
+            Self::Blocks {
+                elements,
+                params,
+                blocks: crate::Blocks { axis, block, inner },
+            } => write!(
+                f,
+                "{params} sets of parameters for {elements} elements are not one for each block of \
+                 {block} along an axis of {axis}, with {inner} elements from one to the next"
+            ),
+            Self::Bias { biases, channels } => {
+                write!(f, "there are {biases} biases for {channels} channels")
+            }
+            Self::MixedMultipliers { channel } => write!(
+                f,
+                "the multiplier of channel {channel} is not of the same kind, real or fixed point, \
+                 as that of channel 0"
+            ),
             Self::Multiplier { multiplier } => write!(
                 f,
                 "multiplier {multiplier:e} is not a finite number of at least 0, and below 2^30 in \

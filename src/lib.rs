@@ -62,6 +62,13 @@
 //! opt-level = 3
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::duplicate_mod,
+        reason = "the property tests share their helpers"
+    )
+)]
 
 #[cfg(feature = "std")]
 extern crate std;
@@ -70,26 +77,34 @@ extern crate std;
 #[cfg(test)]
 extern crate self as zeropoint;
 #[cfg(test)]
+#[path = "../tests/channels.rs"]
+mod channels;
+#[cfg(test)]
 #[path = "../tests/elementwise.rs"]
 mod elementwise;
 
 mod drive;
 mod element;
 mod error;
+mod layout;
 mod multiplier;
 mod ops;
 mod params;
 pub mod reference;
 mod rounding;
 mod simd;
+mod spread;
 mod tier;
 
 pub use element::Code;
 pub use error::Error;
+pub use layout::Blocks;
 pub use multiplier::Multiplier;
 pub use ops::{
-    Border, clamp, dequantize, fake_quantize, min_max, pad, quantize, quantize_dynamic,
-    quantize_dynamic_rows, relu, requantize, rescale,
+    Border, clamp, dequantize, dequantize_blocks, dequantize_channels, fake_quantize,
+    fake_quantize_blocks, fake_quantize_channels, min_max, min_max_blocks, min_max_channels, pad,
+    quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu,
+    requantize, requantize_channels, rescale,
 };
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;

@@ -102,6 +102,19 @@ impl Multiplier {
         }
     }
 
+    /// Whether it is in fixed point.
+    pub(crate) const fn is_fixed(self) -> bool {
+        matches!(self.0, Factor::Fixed(_))
+    }
+
+    /// Whether it is 1 or more, so that products may be too large for an integer.
+    pub(crate) fn is_large(self) -> bool {
+        match self.0 {
+            Factor::Real(multiplier) => multiplier >= 1.0,
+            Factor::Fixed(Fixed { multiplier, shift }) => i64::from(multiplier) >= 1 << shift,
+        }
+    }
+
     /// THE SPECIFICATION of requantization, for one accumulator, before the zero point: the product
     /// as an integer, saturated beyond all codes.
     pub(crate) fn product(self, accumulator: i32) -> i32 {
@@ -113,6 +126,20 @@ impl Multiplier {
                 rounded.clamp(-65_536, 65_536) as i32
             }
         }
+    }
+}
+
+/// `Ok` if the multipliers are of one kind, and there are as many biases, if any.
+pub(crate) fn alike(multipliers: &[Multiplier], bias: Option<&[i32]>) -> Result<(), Error> {
+    let channels = multipliers.len();
+    let biases = bias.map_or(channels, <[i32]>::len);
+    if biases != channels {
+        return Err(Error::Bias { biases, channels });
+    }
+    let is_fixed = multipliers.first().is_some_and(|first| first.is_fixed());
+    match multipliers.iter().position(|m| m.is_fixed() != is_fixed) {
+        Some(channel) => Err(Error::MixedMultipliers { channel }),
+        None => Ok(()),
     }
 }
 

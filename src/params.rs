@@ -217,9 +217,9 @@ pub struct QuantParams<Q> {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Grid {
     pub(crate) scale: f32,
-    /// The reciprocal of the scale, if quotients by it are exact.
-    pub(crate) reciprocal: Option<Reciprocal>,
-    pub(crate) zero_point: i16,
+    /// The reciprocal of the scale, in two parts.
+    pub(crate) reciprocal: Reciprocal,
+    pub(crate) zero_point: i32,
     pub(crate) lo: i16,
     pub(crate) hi: i16,
 }
@@ -230,10 +230,22 @@ impl Grid {
         Self {
             scale,
             reciprocal: Reciprocal::of(scale),
-            zero_point: zero_point as i16,
+            zero_point,
             lo: lo as i16,
             hi: hi as i16,
         }
+    }
+
+    /// Whether quotients by the reciprocal are exact.
+    #[inline(always)]
+    pub(crate) fn has_exact_reciprocal(&self) -> bool {
+        self.scale <= Reciprocal::MAX_SCALE
+    }
+
+    /// How far the lowest and the highest code in use are from the zero point.
+    #[inline(always)]
+    pub(crate) fn offsets(&self) -> [f32; 2] {
+        [self.lo, self.hi].map(|code| (i32::from(code) - self.zero_point) as f32)
     }
 }
 
@@ -326,7 +338,7 @@ impl<Q: Code> QuantParams<Q> {
     /// ```
     pub fn with_codes(self, codes: RangeInclusive<Q>) -> Result<Self, Error> {
         let (lo, hi) = ends(&codes);
-        Self::checked(self.grid.scale, self.grid.zero_point.into(), lo, hi)
+        Self::checked(self.grid.scale, self.grid.zero_point, lo, hi)
     }
 
     fn checked(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Result<Self, Error> {
@@ -351,7 +363,7 @@ impl<Q: Code> QuantParams<Q> {
     /// The code of 0.0.
     #[must_use]
     pub fn zero_point(&self) -> Q {
-        Q::saturate(self.grid.zero_point.into())
+        Q::saturate(self.grid.zero_point)
     }
 
     /// The codes in use, `lo..=hi`.
@@ -371,8 +383,8 @@ impl<Q: Code> QuantParams<Q> {
     /// ```
     #[must_use]
     pub fn representable(&self) -> Range {
-        let value = |code: i16| f32::from(code - self.grid.zero_point) * self.grid.scale;
-        Range::new(value(self.grid.lo), value(self.grid.hi))
+        let [lo, hi] = self.grid.offsets();
+        Range::new(lo * self.grid.scale, hi * self.grid.scale)
     }
 
     /// The codes that the values of `range` are quantized to.
@@ -410,9 +422,14 @@ impl<Q: Code> QuantParams<Q> {
         self.shifted(rne(x / self.grid.scale))
     }
 
+    /// THE SPECIFICATION of dequantization, for one code: `(q − z) · s`.
+    pub(crate) fn value(&self, code: Q) -> f32 {
+        (code.into() - self.grid.zero_point) as f32 * self.grid.scale
+    }
+
     /// `clamp(offset + z, lo, hi)`; the offset is at most 2²².
     pub(crate) fn shifted(&self, offset: i32) -> Q {
-        let code = offset + i32::from(self.grid.zero_point);
+        let code = offset + self.grid.zero_point;
         Q::saturate(code.clamp(self.grid.lo.into(), self.grid.hi.into()))
     }
 

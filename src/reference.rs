@@ -4,7 +4,8 @@
 
 use crate::element::Code;
 use crate::error::{Error, row_shape, same_length};
-use crate::multiplier::Multiplier;
+use crate::layout::{Blocks, Layout};
+use crate::multiplier::{Multiplier, alike};
 use crate::params::{QuantParams, Range, Scheme};
 use core::ops::RangeInclusive;
 
@@ -49,10 +50,8 @@ pub fn dequantize<Q: Code>(
     out: &mut [f32],
 ) -> Result<(), Error> {
     same_length(codes.len(), out.len())?;
-    let zero_point: i32 = params.zero_point().into();
     for (&code, out) in codes.iter().zip(out) {
-        let code: i32 = code.into();
-        *out = (code - zero_point) as f32 * params.scale();
+        *out = params.value(code);
     }
     Ok(())
 }
@@ -68,9 +67,168 @@ pub fn fake_quantize<Q: Code>(
 ) -> Result<(), Error> {
     same_length(x.len(), out.len())?;
     for (&x, out) in x.iter().zip(out) {
-        dequantize(&[params.code(x)], params, core::slice::from_mut(out))?;
+        *out = params.value(params.code(x));
     }
     Ok(())
+}
+
+/// The specification of [`min_max_channels`](crate::min_max_channels).
+///
+/// # Errors
+/// As there.
+pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> Result<(), Error> {
+    min_max_each(x, Layout::channels(x.len(), out.len(), inner)?, out);
+    Ok(())
+}
+
+/// The specification of [`min_max_blocks`](crate::min_max_blocks).
+///
+/// # Errors
+/// As there.
+pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
+    min_max_each(x, Layout::blocks(x.len(), out.len(), blocks)?, out);
+    Ok(())
+}
+
+pub(crate) fn min_max_each(x: &[f32], layout: Layout, out: &mut [Option<Range>]) {
+    out.fill(None);
+    for (i, &x) in x.iter().enumerate() {
+        let range = &mut out[layout.parameters_of(i)];
+        *range = match (*range, min_max(&[x])) {
+            (Some(so_far), Some(x)) => Some(so_far.union(x)),
+            (so_far, x) => so_far.or(x),
+        };
+    }
+}
+
+/// The specification of [`quantize_channels`](crate::quantize_channels).
+///
+/// # Errors
+/// As there.
+pub fn quantize_channels<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    inner: usize,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    let layout = Layout::channels(x.len(), params.len(), inner)?;
+    quantize_each(x, params, layout, out);
+    Ok(())
+}
+
+/// The specification of [`quantize_blocks`](crate::quantize_blocks).
+///
+/// # Errors
+/// As there.
+pub fn quantize_blocks<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    blocks: Blocks,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+    quantize_each(x, params, layout, out);
+    Ok(())
+}
+
+pub(crate) fn quantize_each<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    layout: Layout,
+    out: &mut [Q],
+) {
+    for (i, (&x, out)) in x.iter().zip(out).enumerate() {
+        *out = params[layout.parameters_of(i)].code(x);
+    }
+}
+
+/// The specification of [`dequantize_channels`](crate::dequantize_channels).
+///
+/// # Errors
+/// As there.
+pub fn dequantize_channels<Q: Code>(
+    codes: &[Q],
+    params: &[QuantParams<Q>],
+    inner: usize,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    same_length(codes.len(), out.len())?;
+    let layout = Layout::channels(codes.len(), params.len(), inner)?;
+    dequantize_each(codes, params, layout, out);
+    Ok(())
+}
+
+/// The specification of [`dequantize_blocks`](crate::dequantize_blocks).
+///
+/// # Errors
+/// As there.
+pub fn dequantize_blocks<Q: Code>(
+    codes: &[Q],
+    params: &[QuantParams<Q>],
+    blocks: Blocks,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    same_length(codes.len(), out.len())?;
+    let layout = Layout::blocks(codes.len(), params.len(), blocks)?;
+    dequantize_each(codes, params, layout, out);
+    Ok(())
+}
+
+pub(crate) fn dequantize_each<Q: Code>(
+    codes: &[Q],
+    params: &[QuantParams<Q>],
+    layout: Layout,
+    out: &mut [f32],
+) {
+    for (i, (&code, out)) in codes.iter().zip(out).enumerate() {
+        *out = params[layout.parameters_of(i)].value(code);
+    }
+}
+
+/// The specification of [`fake_quantize_channels`](crate::fake_quantize_channels).
+///
+/// # Errors
+/// As there.
+pub fn fake_quantize_channels<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    inner: usize,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    let layout = Layout::channels(x.len(), params.len(), inner)?;
+    fake_quantize_each(x, params, layout, out);
+    Ok(())
+}
+
+/// The specification of [`fake_quantize_blocks`](crate::fake_quantize_blocks).
+///
+/// # Errors
+/// As there.
+pub fn fake_quantize_blocks<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    blocks: Blocks,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+    fake_quantize_each(x, params, layout, out);
+    Ok(())
+}
+
+pub(crate) fn fake_quantize_each<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    layout: Layout,
+    out: &mut [f32],
+) {
+    for (i, (&x, out)) in x.iter().zip(out).enumerate() {
+        let params = params[layout.parameters_of(i)];
+        *out = params.value(params.code(x));
+    }
 }
 
 /// The specification of [`quantize_dynamic`](crate::quantize_dynamic).
@@ -125,6 +283,41 @@ pub fn requantize<Q: Code>(
     Ok(())
 }
 
+/// The specification of [`requantize_channels`](crate::requantize_channels).
+///
+/// # Errors
+/// As there.
+pub fn requantize_channels<Q: Code>(
+    accumulators: &[i32],
+    multipliers: &[Multiplier],
+    bias: Option<&[i32]>,
+    inner: usize,
+    params: QuantParams<Q>,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    same_length(accumulators.len(), out.len())?;
+    let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
+    alike(multipliers, bias)?;
+    requantize_each(accumulators, multipliers, bias, layout, params, out);
+    Ok(())
+}
+
+pub(crate) fn requantize_each<Q: Code>(
+    accumulators: &[i32],
+    multipliers: &[Multiplier],
+    bias: Option<&[i32]>,
+    layout: Layout,
+    params: QuantParams<Q>,
+    out: &mut [Q],
+) {
+    for (i, (&accumulator, out)) in accumulators.iter().zip(out).enumerate() {
+        let channel = layout.parameters_of(i);
+        let bias = bias.map_or(0, |bias| bias[channel]);
+        let product = multipliers[channel].product(accumulator.saturating_add(bias));
+        *out = params.shifted(product);
+    }
+}
+
 /// The specification of [`rescale`](crate::rescale).
 ///
 /// # Errors
@@ -137,9 +330,7 @@ pub fn rescale<A: Code, B: Code>(
 ) -> Result<(), Error> {
     same_length(codes.len(), out.len())?;
     for (&code, out) in codes.iter().zip(out) {
-        let mut value = [0.0];
-        dequantize(&[code], from, &mut value)?;
-        quantize(&value, to, core::slice::from_mut(out))?;
+        *out = to.code(from.value(code));
     }
     Ok(())
 }

@@ -11,7 +11,6 @@
 //! ([`Simd::vectorize`]), is `#[inline(always)]`, and never a closure: a function that is not
 //! inlined into the frame loses the instruction set.
 
-use crate::multiplier::Fixed;
 use bytemuck::Pod;
 use pulp::NullaryFnOnce;
 
@@ -75,6 +74,9 @@ pub(crate) trait Simd: Copy {
     /// All of `a` to `to`, which has `LANES` elements.
     fn store_f32(self, a: Self::F32, to: &mut [f32]);
 
+    /// All of `a` to `to`, which has `LANES` elements.
+    fn store_i32(self, a: Self::I32, to: &mut [i32]);
+
     /// All of `a` to `to`, which has `4 · LANES` elements.
     fn store_u8(self, a: Self::U8, to: &mut [u8]);
 
@@ -108,6 +110,8 @@ pub(crate) trait Simd: Copy {
 
     /// `a`.
     fn splat_f32(self, a: f32) -> Self::F32;
+    /// `a − b`.
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a · b`.
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a / b`.
@@ -207,8 +211,11 @@ pub(crate) trait Simd: Copy {
     fn splat_u8(self, a: u8) -> Self::U8;
     /// `min(max(a, lo), hi)`.
     fn clamp_i32(self, a: Self::I32, lo: Self::I32, hi: Self::I32) -> Self::I32;
-    /// `(a · multiplier + 2^(shift − 1)) >> shift` in 64 bits; the result fits 32.
-    fn mul_shift(self, a: Self::I32, by: Fixed) -> Self::I32;
+    /// `a + b`, saturated to 32 bits.
+    fn add_saturated_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `(a · multiplier + 2^(shift − 1)) >> shift` in 64 bits, with `1 <= shift <= 62`; the result
+    /// fits 32.
+    fn mul_shift(self, a: Self::I32, multiplier: Self::I32, shift: Self::I32) -> Self::I32;
     /// `a + b`, saturated to 16 bits.
     fn add_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
     /// `max(a, b)` of unsigned bytes.

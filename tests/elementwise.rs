@@ -5,7 +5,7 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Guarded, bits, code, tiers};
+use common::{Guarded, bits, code, tiers, values};
 use proptest::prelude::*;
 use zeropoint::{Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, reference};
 
@@ -14,28 +14,6 @@ fn lengths() -> impl Iterator<Item = usize> {
     (0..=257).chain([
         319, 320, 321, 511, 512, 513, 575, 767, 768, 1023, 1024, 1025, 1087,
     ])
-}
-
-/// Ordinary values, with a special one here and there, and without any for long stretches.
-fn values(n: usize) -> Vec<f32> {
-    const SPECIAL: [f32; 10] = [
-        f32::NAN,
-        f32::INFINITY,
-        f32::NEG_INFINITY,
-        f32::MAX,
-        f32::MIN,
-        1e20,
-        -0.0,
-        1e-40,
-        f32::from_bits(0xff80_0001), // a signalling NaN
-        3.5e9,
-    ];
-    (0..n)
-        .map(|i| match i % 97 {
-            3 if i % 600 < 400 => SPECIAL[i / 97 % SPECIAL.len()],
-            _ => (i * 7919 % 2003) as f32 * 0.25 - 230.0,
-        })
-        .collect()
 }
 
 fn check_quantize<Q: Code>(

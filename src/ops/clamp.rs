@@ -123,7 +123,7 @@ impl<S: Simd, Q: Byte> Map<S> for Kernel<Q, S> {
     }
 
     #[inline(always)]
-    fn step(&mut self, s: S, codes: S::U8) -> S::U8 {
+    fn step(&mut self, s: S, codes: S::U8, _: usize) -> S::U8 {
         Q::smaller(s, Q::larger(s, codes, self.lo), self.hi)
     }
 }

@@ -1,6 +1,6 @@
 //! `y = (q − z) · s`
 
-use crate::drive::{Floats, Load, Map, Offsets, is_big, map};
+use crate::drive::{Floats, Load, Map, Offsets, is_big, map_part};
 use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -75,24 +75,32 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        if self.grid.zero_point == 0 {
-            self.map::<S, false>(s);
-        } else {
-            self.map::<S, true>(s);
+        let is_big = is_big(size_of_val(self.codes) + size_of_val(self.out));
+        uniform(s, self.grid, self.codes, self.out, is_big);
+        if is_big {
+            s.fence();
         }
         Ok(())
     }
 }
 
-impl<Q: Byte> Dequantize<'_, Q> {
-    #[inline(always)]
-    fn map<S: Simd, const AFFINE: bool>(&mut self, s: S) {
-        let mut kernel = Kernel::<S, Q, AFFINE> {
-            zero_point: Q::saturate(self.grid.zero_point.into()),
-            scale: s.splat_f32(self.grid.scale),
-        };
-        let is_big = is_big(size_of_val(self.codes) + size_of_val(self.out));
-        map(s, &mut kernel, self.codes, self.out, is_big);
+/// Dequantizes `codes`, all of them with the same parameters.
+#[inline(always)]
+pub(super) fn uniform<S: Simd, Q: Byte>(
+    s: S,
+    grid: &Grid,
+    codes: &[Q],
+    out: &mut [f32],
+    is_big: bool,
+) {
+    let zero_point = Q::saturate(grid.zero_point);
+    let scale = s.splat_f32(grid.scale);
+    if grid.zero_point == 0 {
+        let mut kernel = Kernel::<S, Q, false> { zero_point, scale };
+        map_part(s, &mut kernel, codes, out, is_big);
+    } else {
+        let mut kernel = Kernel::<S, Q, true> { zero_point, scale };
+        map_part(s, &mut kernel, codes, out, is_big);
     }
 }
 
@@ -113,7 +121,7 @@ impl<S: Simd, Q: Byte, const AFFINE: bool> Map<S> for Kernel<S, Q, AFFINE> {
     }
 
     #[inline(always)]
-    fn step(&mut self, s: S, mut offsets: [S::F32; 4]) -> [S::F32; 4] {
+    fn step(&mut self, s: S, mut offsets: [S::F32; 4], _: usize) -> [S::F32; 4] {
         for i in 0..4 {
             offsets[i] = s.mul(offsets[i], self.scale);
         }
@@ -122,7 +130,7 @@ impl<S: Simd, Q: Byte, const AFFINE: bool> Map<S> for Kernel<S, Q, AFFINE> {
 
     /// Stores each vector when it is done: all of them at the end would come in bursts.
     #[inline(always)]
-    fn pass<const IS_BIG: bool>(&mut self, s: S, codes: &[Q], out: &mut [f32]) {
+    fn pass<const IS_BIG: bool>(&mut self, s: S, codes: &[Q], out: &mut [f32], _: usize) {
         let offsets = self.input().load(s, codes);
         for i in 0..4 {
             Floats::store_vector::<S, IS_BIG>(s, s.mul(offsets[i], self.scale), out, i);

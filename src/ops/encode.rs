@@ -5,11 +5,10 @@ use crate::params::Grid;
 use crate::simd::{Byte, Simd};
 use core::marker::PhantomData;
 
-/// The zero point and the codes in use. `SHIFT`: the zero point is not 0. `FLOOR`, `CEIL`: the
+/// The codes in use, the same for all elements. `SHIFT`: the zero point is not 0. `FLOOR`, `CEIL`: the
 /// lowest and the highest code in use may not be those of the type.
 #[derive(Clone, Copy)]
 pub(super) struct Encoder<S: Simd, Q, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
-    zero_point: S::I16,
     lo: S::U8,
     hi: S::U8,
     code: PhantomData<Q>,
@@ -21,19 +20,23 @@ impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
     #[inline(always)]
     pub(super) fn new(s: S, grid: &Grid) -> Self {
         Self {
-            zero_point: s.splat_i16(grid.zero_point),
             lo: s.splat_u8(grid.lo as u8),
             hi: s.splat_u8(grid.hi as u8),
             code: PhantomData,
         }
     }
 
-    /// The codes of integers that `narrow_i32` has saturated.
+    /// The codes of integers that `narrow_i32` has saturated, and so have the zero points.
     #[inline(always)]
-    pub(super) fn codes(&self, s: S, [mut low, mut high]: [S::I16; 2]) -> S::U8 {
+    pub(super) fn codes(
+        &self,
+        s: S,
+        [mut low, mut high]: [S::I16; 2],
+        zero_points: [S::I16; 2],
+    ) -> S::U8 {
         if SHIFT {
-            low = s.add_i16(low, self.zero_point);
-            high = s.add_i16(high, self.zero_point);
+            low = s.add_i16(low, zero_points[0]);
+            high = s.add_i16(high, zero_points[1]);
         }
         let mut codes = Q::narrow(s, low, high);
         if FLOOR {

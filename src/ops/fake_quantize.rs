@@ -1,13 +1,15 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
 
-use super::quotient::{Divided, Product, Quotient};
-use crate::drive::{Floats, Map, is_big, map};
+use super::quotient::{CEIL, Divided, FLOOR, Product, Quotient, SCALE, words_and_bounds};
+use crate::drive::{Floats, Map, is_big, map_part};
 use crate::element::{Code, sealed::Codes};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::Simd;
+use crate::spread::{Source, Uniform};
 use crate::tier::{Operation, Tier};
+use core::marker::PhantomData;
 
 /// Quantizes and dequantizes in one pass, without codes: what `x` becomes by quantization.
 ///
@@ -83,65 +85,74 @@ impl Operation for FakeQuantize<'_> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        match self.grid.reciprocal {
-            Some(r) => self.map(s, Product::new(s, r)),
-            None => {
-                let quotient = Divided::new(s, self.grid.scale);
-                self.map(s, quotient);
-            }
+        let is_big = is_big(size_of_val(self.x) + size_of_val(self.out));
+        uniform(s, self.grid, self.x, self.out, is_big);
+        if is_big {
+            s.fence();
         }
         Ok(())
     }
 }
 
-impl FakeQuantize<'_> {
-    #[inline(always)]
-    fn map<S: Simd>(&mut self, s: S, quotient: impl Quotient<S>) {
-        let Grid {
-            scale,
-            zero_point,
-            lo,
-            hi,
-            ..
-        } = *self.grid;
-        let mut kernel = Kernel {
-            quotient,
-            scale,
-            lo: s.splat_f32((lo - zero_point).into()),
-            hi: s.splat_f32((hi - zero_point).into()),
-            finite: s.finite(),
-        };
-        let is_big = is_big(size_of_val(self.x) + size_of_val(self.out));
-        map(s, &mut kernel, self.x, self.out, is_big);
+/// Fake-quantizes `x`, all of it with the same parameters.
+#[inline(always)]
+pub(super) fn uniform<S: Simd>(s: S, grid: &Grid, x: &[f32], out: &mut [f32], is_big: bool) {
+    let source = Uniform::new(s, words_and_bounds(grid));
+    if grid.has_exact_reciprocal() {
+        map_part(
+            s,
+            &mut Kernel::<_, _, Product>::new(s, source),
+            x,
+            out,
+            is_big,
+        );
+    } else {
+        map_part(
+            s,
+            &mut Kernel::<_, _, Divided>::new(s, source),
+            x,
+            out,
+            is_big,
+        );
     }
 }
 
-struct Kernel<S: Simd, D> {
-    quotient: D,
-    scale: f32,
-    lo: S::F32,
-    hi: S::F32,
+pub(super) struct Kernel<S: Simd, P, D> {
+    source: P,
     finite: [S::F32; 2],
+    quotient: PhantomData<D>,
 }
 
-impl<S: Simd, D> Kernel<S, D> {
+impl<S: Simd, P: Source<S>, D> Kernel<S, P, D> {
+    #[inline(always)]
+    pub(super) fn new(s: S, source: P) -> Self {
+        Self {
+            source,
+            finite: s.finite(),
+            quotient: PhantomData,
+        }
+    }
+
     /// `clamp(rne(quotients), lo − z, hi − z) · s`. The bounds are integers, so clamping may come
     /// first; and by way of an integer a −0.0 becomes +0.0.
     #[inline(always)]
-    fn values(&self, s: S, mut quotients: [S::F32; 4]) -> [S::F32; 4] {
+    fn values(&self, s: S, mut quotients: [S::F32; 4], at: usize) -> [S::F32; 4] {
         for i in 0..4 {
-            let offset = s.round(s.clamp(quotients[i], self.lo, self.hi));
-            quotients[i] = s.mul(s.to_f32(offset), s.splat_f32(self.scale));
+            let floor = self.source.f32(s, FLOOR, at, i);
+            let ceil = self.source.f32(s, CEIL, at, i);
+            let offset = s.round(s.clamp(quotients[i], floor, ceil));
+            quotients[i] = s.mul(s.to_f32(offset), self.source.f32(s, SCALE, at, i));
         }
         quotients
     }
 }
 
-impl<S: Simd, D: Quotient<S>> Map<S> for Kernel<S, D> {
+impl<S: Simd, P: Source<S>, D: Quotient> Map<S> for Kernel<S, P, D> {
     type In = Floats;
     type Out = Floats;
 
     const WATCHES: bool = true;
+    const ANYWHERE: bool = P::ANYWHERE;
 
     #[inline(always)]
     fn input(&self) -> Floats {
@@ -149,12 +160,12 @@ impl<S: Simd, D: Quotient<S>> Map<S> for Kernel<S, D> {
     }
 
     #[inline(always)]
-    fn step(&mut self, s: S, mut x: [S::F32; 4]) -> [S::F32; 4] {
+    fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
         for i in 0..4 {
-            x[i] = self.quotient.of(s, x[i]);
+            x[i] = D::of(s, &self.source, x[i], at, i);
         }
         self.finite = s.watch_finite(self.finite, x);
-        self.values(s, x)
+        self.values(s, x, at)
     }
 
     #[inline(always)]
@@ -165,10 +176,10 @@ impl<S: Simd, D: Quotient<S>> Map<S> for Kernel<S, D> {
     }
 
     #[inline(always)]
-    fn careful_step(&mut self, s: S, mut x: [S::F32; 4]) -> [S::F32; 4] {
+    fn careful_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
         for i in 0..4 {
-            x[i] = self.quotient.careful(s, x[i], self.scale);
+            x[i] = D::careful(s, &self.source, x[i], at, i);
         }
-        self.values(s, x)
+        self.values(s, x, at)
     }
 }

@@ -45,22 +45,28 @@ impl Operation for MinMax<'_> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Option<Range> {
-        let mut total = Range::new(f32::INFINITY, f32::NEG_INFINITY);
-        let mut quick = true;
-        for x in self.x.chunks(CHUNK) {
-            // What the quick form can't do is likely to come again: a tensor of negative numbers.
-            let mut range = total;
-            if quick {
-                (range, quick) = quick_range(s, x);
-            }
-            if !quick {
-                range = careful_range(s, x);
-            }
-            total = total.union(range);
-        }
-        let found = total.min < f32::INFINITY || total.max > f32::NEG_INFINITY;
-        found.then(|| Range::new(total.min + 0.0, total.max + 0.0))
+        range(s, self.x)
     }
+}
+
+/// The range of `x`, if there are numbers in it.
+#[inline(always)]
+pub(super) fn range<S: Simd>(s: S, x: &[f32]) -> Option<Range> {
+    let mut total = Range::new(f32::INFINITY, f32::NEG_INFINITY);
+    let mut quick = true;
+    for x in x.chunks(CHUNK) {
+        // What the quick form can't do is likely to come again: a tensor of negative numbers.
+        let mut range = total;
+        if quick {
+            (range, quick) = quick_range(s, x);
+        }
+        if !quick {
+            range = careful_range(s, x);
+        }
+        total = total.union(range);
+    }
+    let found = total.min < f32::INFINITY || total.max > f32::NEG_INFINITY;
+    found.then(|| Range::new(total.min + 0.0, total.max + 0.0))
 }
 
 /// The range of `x`, and whether it is right.

@@ -1,14 +1,16 @@
 //! `q = clamp(rne(x / s) + z, lo, hi)`
 
 use super::encode::{Encode, Encoder, encode};
-use super::quotient::{Divided, Product, Quotient};
-use crate::drive::{Codes, Floats, Map, is_big, map};
+use super::quotient::{Divided, Product, Quotient, words, zero_points};
+use crate::drive::{Codes, Floats, Map, is_big, map_part};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
+use crate::spread::{Source, Uniform};
 use crate::tier::{Operation, Tier};
+use core::marker::PhantomData;
 
 /// Quantizes: `out[i] = clamp(rne(x[i] / s) + z, lo, hi)`.
 ///
@@ -88,73 +90,118 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        let grid = self.grid;
-        match grid.reciprocal {
-            Some(r) => encode(s, grid, (&mut *self, Product::new(s, r))),
-            None => encode(s, grid, (&mut *self, Divided::new(s, grid.scale))),
+        uniform(s, self.grid, self.x, self.out, self.is_big);
+        if self.is_big {
+            s.fence();
         }
         Ok(())
     }
 }
 
-impl<S: Simd, Q: Byte, D: Quotient<S>> Encode<S, Q> for (&mut Quantize<'_, Q>, D) {
+/// Quantizes `x`, all of it with the same parameters.
+#[inline(always)]
+pub(super) fn uniform<S: Simd, Q: Byte>(s: S, grid: &Grid, x: &[f32], out: &mut [Q], is_big: bool) {
+    let source = Uniform::new(s, words(grid));
+    if grid.has_exact_reciprocal() {
+        let quotient = PhantomData::<Product>;
+        encode(
+            s,
+            grid,
+            By {
+                x,
+                out,
+                is_big,
+                source,
+                quotient,
+            },
+        );
+    } else {
+        let quotient = PhantomData::<Divided>;
+        encode(
+            s,
+            grid,
+            By {
+                x,
+                out,
+                is_big,
+                source,
+                quotient,
+            },
+        );
+    }
+}
+
+/// What to quantize, and by which source of parameters and form of the quotient.
+struct By<'a, Q, P, D> {
+    x: &'a [f32],
+    out: &'a mut [Q],
+    is_big: bool,
+    source: P,
+    quotient: PhantomData<D>,
+}
+
+impl<S: Simd, Q: Byte, P: Source<S>, D: Quotient> Encode<S, Q> for By<'_, Q, P, D> {
     #[inline(always)]
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
         self,
         s: S,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) {
-        let (
-            Quantize {
-                x,
-                grid,
-                out,
-                is_big,
-            },
-            quotient,
-        ) = self;
-        let mut kernel = Kernel {
-            quotient,
-            scale: grid.scale,
-            encoder,
-            watch: s.unwatched(),
-        };
-        map(s, &mut kernel, x, out, *is_big);
+        let mut kernel = Kernel::new(s, self.source, self.quotient, encoder);
+        map_part(s, &mut kernel, self.x, self.out, self.is_big);
     }
 }
 
 /// Also the last part of a rescale.
-pub(super) struct Kernel<S: Simd, Q, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
-    pub(super) quotient: D,
-    pub(super) scale: f32,
-    pub(super) encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
-    pub(super) watch: S::Watch,
+pub(super) struct Kernel<S: Simd, Q, P, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
+    source: P,
+    encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    watch: S::Watch,
+    quotient: PhantomData<D>,
 }
 
-impl<S: Simd, Q: Byte, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
-    Kernel<S, Q, D, SHIFT, FLOOR, CEIL>
+impl<S: Simd, Q: Byte, P: Source<S>, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
+    Kernel<S, Q, P, D, SHIFT, FLOOR, CEIL>
 {
     #[inline(always)]
-    fn codes(&mut self, s: S, quotients: [S::F32; 4]) -> S::U8 {
+    pub(super) fn new(
+        s: S,
+        source: P,
+        quotient: PhantomData<D>,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) -> Self {
+        Self {
+            source,
+            encoder,
+            watch: s.unwatched(),
+            quotient,
+        }
+    }
+
+    #[inline(always)]
+    fn codes(&mut self, s: S, quotients: [S::F32; 4], at: usize) -> S::U8 {
         let [a, b, c, d] = quotients;
         let integers = [
             s.narrow_i32(s.round(a), s.round(b)),
             s.narrow_i32(s.round(c), s.round(d)),
         ];
         self.watch = s.watch(self.watch, quotients, integers);
-        self.encoder.codes(s, integers)
+        let zero_points = zero_points(s, &self.source, at);
+        self.encoder.codes(s, integers, zero_points)
     }
 }
 
-impl<S: Simd, Q: Byte, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Map<S>
-    for Kernel<S, Q, D, SHIFT, FLOOR, CEIL>
+impl<S: Simd, Q: Byte, P, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Map<S>
+    for Kernel<S, Q, P, D, SHIFT, FLOOR, CEIL>
 where
-    D: Quotient<S>,
+    P: Source<S>,
+    D: Quotient,
 {
     type In = Floats;
     type Out = Codes<Q>;
 
     const WATCHES: bool = true;
+    const ANYWHERE: bool = P::ANYWHERE;
 
     #[inline(always)]
     fn input(&self) -> Floats {
@@ -162,11 +209,11 @@ where
     }
 
     #[inline(always)]
-    fn step(&mut self, s: S, mut x: [S::F32; 4]) -> S::U8 {
+    fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
         for i in 0..4 {
-            x[i] = self.quotient.of(s, x[i]);
+            x[i] = D::of(s, &self.source, x[i], at, i);
         }
-        self.codes(s, x)
+        self.codes(s, x, at)
     }
 
     #[inline(always)]
@@ -177,10 +224,10 @@ where
     }
 
     #[inline(always)]
-    fn careful_step(&mut self, s: S, mut x: [S::F32; 4]) -> S::U8 {
+    fn careful_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
         for i in 0..4 {
-            x[i] = self.quotient.careful(s, x[i], self.scale);
+            x[i] = D::careful(s, &self.source, x[i], at, i);
         }
-        self.codes(s, x)
+        self.codes(s, x, at)
     }
 }

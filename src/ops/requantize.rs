@@ -8,7 +8,9 @@ use crate::multiplier::{Factor, Fixed, Multiplier};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
+use crate::spread::{Source, Uniform};
 use crate::tier::{Operation, Tier};
+use core::marker::PhantomData;
 
 /// Requantizes: turns the i32 accumulators of an integer product into codes.
 ///
@@ -93,25 +95,66 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        let grid = self.grid;
-        match self.multiplier.0 {
-            Factor::Real(multiplier) if multiplier < 1.0 => {
-                encode(s, grid, (&mut *self, Real::<false>(multiplier)));
-            }
-            Factor::Real(multiplier) => {
-                encode(s, grid, (&mut *self, Real::<true>(multiplier)));
-            }
-            Factor::Fixed(fixed) if i64::from(fixed.multiplier) < 1 << fixed.shift => {
-                encode(s, grid, (&mut *self, Shifted::<false> { fixed, limit: 0 }));
-            }
-            Factor::Fixed(fixed) => {
-                // The smallest accumulator whose product is beyond all codes.
-                let multiplier = u64::from(fixed.multiplier.unsigned_abs());
-                let limit = (BEYOND << fixed.shift).div_ceil(multiplier) as i32;
-                encode(s, grid, (&mut *self, Shifted::<true> { fixed, limit }));
-            }
+        let Self {
+            multiplier, grid, ..
+        } = *self;
+        match (multiplier.is_fixed(), multiplier.is_large()) {
+            (false, false) => encode(s, grid, (&mut *self, PhantomData::<Real<false>>)),
+            (false, true) => encode(s, grid, (&mut *self, PhantomData::<Real<true>>)),
+            (true, false) => encode(s, grid, (&mut *self, PhantomData::<Shifted<false>>)),
+            (true, true) => encode(s, grid, (&mut *self, PhantomData::<Shifted<true>>)),
         }
         Ok(())
+    }
+}
+
+impl<S: Simd, Q: Byte, P: Product> Encode<S, Q> for (&mut Requantize<'_, Q>, PhantomData<P>) {
+    #[inline(always)]
+    fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        self,
+        s: S,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) {
+        let (operation, product) = self;
+        let source = Uniform::new(s, words(operation.multiplier, 0));
+        let mut kernel = Kernel::new(s, source, product, encoder, operation.grid);
+        let (x, out) = (operation.accumulators, &mut *operation.out);
+        let is_big = is_big(size_of_val(x) + size_of_val(out));
+        map(s, &mut kernel, x, out, is_big);
+    }
+}
+
+/// The words of the multiplier, of the fixed-point shift, of the accumulators between which products
+/// stay within an integer, and of the bias.
+const FACTOR: usize = 0;
+const SHIFT: usize = 1;
+const LOWEST: usize = 2;
+const HIGHEST: usize = 3;
+const BIAS: usize = 4;
+
+/// What products need.
+#[inline(always)]
+pub(super) fn words(multiplier: Multiplier, bias: i32) -> [u32; 5] {
+    match multiplier.0 {
+        Factor::Real(factor) => [factor.to_bits(), 0, 0, 0, bias as u32],
+        Factor::Fixed(Fixed {
+            multiplier: factor,
+            shift,
+        }) => {
+            // An accumulator whose product is beyond all codes, if there is one.
+            let mut limit = i32::MAX;
+            if multiplier.is_large() {
+                let factor = u64::from(factor.unsigned_abs());
+                limit = (BEYOND << shift).div_ceil(factor) as i32;
+            }
+            [
+                factor as u32,
+                shift,
+                !limit as u32,
+                limit as u32,
+                bias as u32,
+            ]
+        }
     }
 }
 
@@ -119,18 +162,18 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
 const BEYOND: u64 = 1 << 16;
 
 /// How an accumulator becomes an integer.
-trait Product<S: Simd>: Copy {
-    fn of(self, s: S, accumulators: S::I32) -> S::I32;
+pub(super) trait Product: Copy {
+    fn of<S: Simd>(s: S, from: &impl Source<S>, acc: S::I32, at: usize, i: usize) -> S::I32;
 }
 
-/// By a real multiplier. `LARGE`: it is 1 or more, so products may be too large for an integer.
+/// By a real multiplier. `LARGE`: one is 1 or more, so products may be too large for an integer.
 #[derive(Clone, Copy)]
-struct Real<const LARGE: bool>(f32);
+pub(super) struct Real<const LARGE: bool>;
 
-impl<S: Simd, const LARGE: bool> Product<S> for Real<LARGE> {
+impl<const LARGE: bool> Product for Real<LARGE> {
     #[inline(always)]
-    fn of(self, s: S, accumulators: S::I32) -> S::I32 {
-        let mut product = s.mul(s.to_f32(accumulators), s.splat_f32(self.0));
+    fn of<S: Simd>(s: S, from: &impl Source<S>, acc: S::I32, at: usize, i: usize) -> S::I32 {
+        let mut product = s.mul(s.to_f32(acc), from.f32(s, FACTOR, at, i));
         if LARGE {
             let beyond = BEYOND as f32;
             product = s.clamp(product, s.splat_f32(-beyond), s.splat_f32(beyond));
@@ -139,51 +182,73 @@ impl<S: Simd, const LARGE: bool> Product<S> for Real<LARGE> {
     }
 }
 
-/// By a fixed-point multiplier. `LARGE`: it is 1 or more, so products may be too large for an
-/// integer; but beyond `limit` they are beyond all codes.
+/// By a fixed-point multiplier. `LARGE`: one is 1 or more, so products may be too large for an
+/// integer; but beyond the bounds of the accumulator they are beyond all codes.
 #[derive(Clone, Copy)]
-struct Shifted<const LARGE: bool> {
-    fixed: Fixed,
-    limit: i32,
-}
+pub(super) struct Shifted<const LARGE: bool>;
 
-impl<S: Simd, const LARGE: bool> Product<S> for Shifted<LARGE> {
+impl<const LARGE: bool> Product for Shifted<LARGE> {
     #[inline(always)]
-    fn of(self, s: S, mut accumulators: S::I32) -> S::I32 {
+    fn of<S: Simd>(s: S, from: &impl Source<S>, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
         if LARGE {
-            let (lo, hi) = (s.splat_i32(-self.limit), s.splat_i32(self.limit));
-            accumulators = s.clamp_i32(accumulators, lo, hi);
+            let lowest = from.i32(s, LOWEST, at, i);
+            let highest = from.i32(s, HIGHEST, at, i);
+            acc = s.clamp_i32(acc, lowest, highest);
         }
-        s.mul_shift(accumulators, self.fixed)
+        let (factor, shift) = (from.i32(s, FACTOR, at, i), from.i32(s, SHIFT, at, i));
+        s.mul_shift(acc, factor, shift)
     }
 }
 
-impl<S: Simd, Q: Byte, P: Product<S>> Encode<S, Q> for (&mut Requantize<'_, Q>, P) {
+/// As `P`, of the sum of the accumulator and the bias.
+#[derive(Clone, Copy)]
+pub(super) struct Biased<P>(PhantomData<P>);
+
+impl<P: Product> Product for Biased<P> {
     #[inline(always)]
-    fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
-        self,
-        s: S,
-        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
-    ) {
-        let (operation, product) = self;
-        let (x, out) = (operation.accumulators, &mut *operation.out);
-        let is_big = is_big(size_of_val(x) + size_of_val(out));
-        map(s, &mut Kernel { product, encoder }, x, out, is_big);
+    fn of<S: Simd>(s: S, from: &impl Source<S>, acc: S::I32, at: usize, i: usize) -> S::I32 {
+        let sum = s.add_saturated_i32(acc, from.i32(s, BIAS, at, i));
+        P::of(s, from, sum, at, i)
     }
 }
 
-struct Kernel<S: Simd, Q, P, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
-    product: P,
+pub(super) struct Kernel<S: Simd, Q, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
+    source: P,
+    zero_point: S::I16,
     encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    product: PhantomData<F>,
 }
 
-impl<S: Simd, Q: Byte, P, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Map<S>
-    for Kernel<S, Q, P, SHIFT, FLOOR, CEIL>
+impl<S: Simd, Q: Byte, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
+    Kernel<S, Q, P, F, SHIFT, FLOOR, CEIL>
+{
+    #[inline(always)]
+    pub(super) fn new(
+        s: S,
+        source: P,
+        product: PhantomData<F>,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+        grid: &Grid,
+    ) -> Self {
+        Self {
+            source,
+            zero_point: s.splat_i16(grid.zero_point as i16),
+            encoder,
+            product,
+        }
+    }
+}
+
+impl<S: Simd, Q: Byte, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Map<S>
+    for Kernel<S, Q, P, F, SHIFT, FLOOR, CEIL>
 where
-    P: Product<S>,
+    P: Source<S>,
+    F: Product,
 {
     type In = Ints;
     type Out = Codes<Q>;
+
+    const ANYWHERE: bool = P::ANYWHERE;
 
     #[inline(always)]
     fn input(&self) -> Ints {
@@ -191,11 +256,12 @@ where
     }
 
     #[inline(always)]
-    fn step(&mut self, s: S, [a, b, c, d]: [S::I32; 4]) -> S::U8 {
-        let integers = [
-            s.narrow_i32(self.product.of(s, a), self.product.of(s, b)),
-            s.narrow_i32(self.product.of(s, c), self.product.of(s, d)),
-        ];
-        self.encoder.codes(s, integers)
+    fn step(&mut self, s: S, mut acc: [S::I32; 4], at: usize) -> S::U8 {
+        for i in 0..4 {
+            acc[i] = F::of(s, &self.source, acc[i], at, i);
+        }
+        let [a, b, c, d] = acc;
+        let integers = [s.narrow_i32(a, b), s.narrow_i32(c, d)];
+        self.encoder.codes(s, integers, [self.zero_point; 2])
     }
 }

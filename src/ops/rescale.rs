@@ -2,13 +2,14 @@
 
 use super::encode::Encoder;
 use super::quantize;
-use super::quotient::{Divided, Product, Quotient};
+use super::quotient::{Divided, Product, Quotient, words};
 use crate::drive::{Codes, Map, Offsets, is_big, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{BYTES, Byte, Line, Lookup, Simd};
+use crate::spread::Uniform;
 use crate::tier::{Operation, Tier};
 use core::marker::PhantomData;
 use pulp::NullaryFnOnce;
@@ -124,8 +125,8 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
         } = *self;
         let line = Line {
             ratio: from.scale / to.scale,
-            from: from.zero_point,
-            to: to.zero_point,
+            from: from.zero_point as i16,
+            to: to.zero_point as i16,
             // The lowest code as a byte: 0x80 of a signed type, 0 of an unsigned one.
             flip_from: bytemuck::must_cast(A::MIN),
             flip_to: bytemuck::must_cast(B::MIN),
@@ -156,32 +157,28 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
 /// By way of the values.
 #[inline(always)]
 fn compute<S: Simd, A: Byte, B: Byte>(s: S, codes: &[A], from: &Grid, to: &Grid, out: &mut [B]) {
-    match to.reciprocal {
-        Some(r) => compute_by(s, codes, from, to, Product::new(s, r), out),
-        None => compute_by(s, codes, from, to, Divided::new(s, to.scale), out),
+    if to.has_exact_reciprocal() {
+        compute_by::<S, A, B, Product>(s, codes, from, to, out);
+    } else {
+        compute_by::<S, A, B, Divided>(s, codes, from, to, out);
     }
 }
 
 #[inline(always)]
-fn compute_by<S: Simd, A: Byte, B: Byte>(
+fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
     s: S,
     codes: &[A],
     from: &Grid,
     to: &Grid,
-    quotient: impl Quotient<S>,
     out: &mut [B],
 ) {
+    let source = Uniform::new(s, words(to));
     let mut kernel = Compute {
         offsets: Offsets::<A, true> {
-            zero_point: A::saturate(from.zero_point.into()),
+            zero_point: A::saturate(from.zero_point),
         },
         scale: s.splat_f32(from.scale),
-        quantize: quantize::Kernel {
-            quotient,
-            scale: to.scale,
-            encoder: Encoder::<S, B, true, true, true>::new(s, to),
-            watch: s.unwatched(),
-        },
+        quantize: quantize::Kernel::new(s, source, PhantomData::<D>, Encoder::new(s, to)),
     };
     let is_big = is_big(size_of_val(codes) + size_of_val(out));
     map(s, &mut kernel, codes, out, is_big);
@@ -190,7 +187,7 @@ fn compute_by<S: Simd, A: Byte, B: Byte>(
 struct Compute<S: Simd, A, B, D> {
     offsets: Offsets<A, true>,
     scale: S::F32,
-    quantize: quantize::Kernel<S, B, D, true, true, true>,
+    quantize: quantize::Kernel<S, B, Uniform<S, 4>, D, true, true, true>,
 }
 
 impl<S: Simd, A: Byte, B: Byte, D> Compute<S, A, B, D> {
@@ -203,7 +200,7 @@ impl<S: Simd, A: Byte, B: Byte, D> Compute<S, A, B, D> {
     }
 }
 
-impl<S: Simd, A: Byte, B: Byte, D: Quotient<S>> Map<S> for Compute<S, A, B, D> {
+impl<S: Simd, A: Byte, B: Byte, D: Quotient> Map<S> for Compute<S, A, B, D> {
     type In = Offsets<A, true>;
     type Out = Codes<B>;
 
@@ -215,9 +212,9 @@ impl<S: Simd, A: Byte, B: Byte, D: Quotient<S>> Map<S> for Compute<S, A, B, D> {
     }
 
     #[inline(always)]
-    fn step(&mut self, s: S, offsets: [S::F32; 4]) -> S::U8 {
+    fn step(&mut self, s: S, offsets: [S::F32; 4], at: usize) -> S::U8 {
         let values = self.values(s, offsets);
-        self.quantize.step(s, values)
+        self.quantize.step(s, values, at)
     }
 
     #[inline(always)]
@@ -226,9 +223,9 @@ impl<S: Simd, A: Byte, B: Byte, D: Quotient<S>> Map<S> for Compute<S, A, B, D> {
     }
 
     #[inline(always)]
-    fn careful_step(&mut self, s: S, offsets: [S::F32; 4]) -> S::U8 {
+    fn careful_step(&mut self, s: S, offsets: [S::F32; 4], at: usize) -> S::U8 {
         let values = self.values(s, offsets);
-        self.quantize.careful_step(s, values)
+        self.quantize.careful_step(s, values, at)
     }
 }
 
@@ -274,7 +271,7 @@ impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> Map<S> for LookUp<L, L::Table, A, 
     }
 
     #[inline(always)]
-    fn step(&mut self, _: S, codes: S::U8) -> S::U8 {
+    fn step(&mut self, _: S, codes: S::U8, _: usize) -> S::U8 {
         self.lookup.look_up(self.table, codes)
     }
 }

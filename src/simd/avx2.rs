@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
 use super::{BYTES, Line, Lookup, Simd, array, put, put_words, words};
-use crate::multiplier::Fixed;
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -51,6 +50,13 @@ impl Avx2 {
         } else {
             self.to_f32(a)
         }
+    }
+
+    /// The even lanes of `a`, and as odd ones the even ones of `b`.
+    #[inline(always)]
+    fn interleave(self, a: __m256i, b: __m256i) -> __m256i {
+        let b = self.avx2._mm256_shuffle_epi32::<0b10_10_00_00>(b);
+        self.avx2._mm256_blend_epi32::<0b1010_1010>(a, b)
     }
 
     /// The lower half of `a` and its upper half.
@@ -110,6 +116,11 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn store_f32(self, a: __m256, to: &mut [f32]) {
+        put::<_, 8>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
+    fn store_i32(self, a: __m256i, to: &mut [i32]) {
         put::<_, 8>(bytemuck::must_cast(a), to);
     }
 
@@ -195,6 +206,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn splat_f32(self, a: f32) -> __m256 {
         self.avx._mm256_set1_ps(a)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
+        self.avx._mm256_sub_ps(a, b)
     }
 
     #[inline(always)]
@@ -352,29 +368,44 @@ impl Simd for Avx2 {
             ._mm256_min_epi32(self.avx2._mm256_max_epi32(a, lo), hi)
     }
 
+    /// Where the sum would wrap around, the first operand is bounded so that it does not.
+    #[inline(always)]
+    fn add_saturated_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        let zero = self.splat_i32(0);
+        let (min, max) = (self.splat_i32(i32::MIN), self.splat_i32(i32::MAX));
+        let lo = self
+            .avx2
+            ._mm256_sub_epi32(min, self.avx2._mm256_min_epi32(b, zero));
+        let hi = self
+            .avx2
+            ._mm256_sub_epi32(max, self.avx2._mm256_max_epi32(b, zero));
+        self.avx2._mm256_add_epi32(self.clamp_i32(a, lo, hi), b)
+    }
+
     /// The products of even and odd lanes, in 64 bits each. There is no arithmetic shift of those:
     /// 2⁶³ is added before the logical one, and what has become of it subtracted after.
     #[inline(always)]
-    fn mul_shift(self, a: __m256i, by: Fixed) -> __m256i {
-        let multiplier = self.splat_i32(by.multiplier);
-        let half = self
-            .avx
-            ._mm256_set1_epi64x((1 << (by.shift - 1)) | i64::MIN);
-        let shift = self.avx._mm256_set1_epi64x(by.shift.into());
-        let excess = self.splat_i32((1_u64 << (63 - by.shift)) as i32);
-        let even = self.avx2._mm256_mul_epi32(a, multiplier);
-        let odd = self
-            .avx2
-            ._mm256_mul_epi32(self.avx2._mm256_srli_epi64::<32>(a), multiplier);
-        let even = self
-            .avx2
-            ._mm256_srlv_epi64(self.avx2._mm256_add_epi64(even, half), shift);
-        let odd = self
-            .avx2
-            ._mm256_srlv_epi64(self.avx2._mm256_add_epi64(odd, half), shift);
-        let odd = self.avx2._mm256_shuffle_epi32::<0b10_10_00_00>(odd);
-        let both = self.avx2._mm256_blend_epi32::<0b1010_1010>(even, odd);
-        self.avx2._mm256_sub_epi32(both, excess)
+    fn mul_shift(self, a: __m256i, multiplier: __m256i, shift: __m256i) -> __m256i {
+        let avx2 = self.avx2;
+        let one = self.avx._mm256_set1_epi64x(1);
+        let sign = self.avx._mm256_set1_epi64x(i64::MIN);
+        let odd = avx2._mm256_mul_epi32(
+            avx2._mm256_srli_epi64::<32>(a),
+            avx2._mm256_srli_epi64::<32>(multiplier),
+        );
+        let even = avx2._mm256_mul_epi32(a, multiplier);
+        let odd_shift = avx2._mm256_srli_epi64::<32>(shift);
+        let even_shift = avx2._mm256_blend_epi32::<0b1010_1010>(shift, self.splat_i32(0));
+        let odd_half = avx2._mm256_srli_epi64::<1>(avx2._mm256_sllv_epi64(one, odd_shift));
+        let even_half = avx2._mm256_srli_epi64::<1>(avx2._mm256_sllv_epi64(one, even_shift));
+        let odd = avx2._mm256_add_epi64(odd, avx2._mm256_or_si256(odd_half, sign));
+        let even = avx2._mm256_add_epi64(even, avx2._mm256_or_si256(even_half, sign));
+        let odd = avx2._mm256_srlv_epi64(odd, odd_shift);
+        let even = avx2._mm256_srlv_epi64(even, even_shift);
+        let odd_excess = avx2._mm256_srlv_epi64(sign, odd_shift);
+        let even_excess = avx2._mm256_srlv_epi64(sign, even_shift);
+        let excess = self.interleave(even_excess, odd_excess);
+        avx2._mm256_sub_epi32(self.interleave(even, odd), excess)
     }
 
     #[inline(always)]

@@ -3,7 +3,6 @@
 
 use super::avx512vbmi::Avx512Vbmi;
 use super::{Simd, array, put};
-use crate::multiplier::Fixed;
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -124,6 +123,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn store_i32(self, a: __m512i, to: &mut [i32]) {
+        put::<_, 16>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
     fn store_u8(self, a: __m512i, to: &mut [u8]) {
         put::<_, 64>(bytemuck::must_cast(a), to);
     }
@@ -201,6 +205,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn splat_f32(self, a: f32) -> __m512 {
         self.f._mm512_set1_ps(a)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        self.f._mm512_sub_ps(a, b)
     }
 
     #[inline(always)]
@@ -346,24 +355,37 @@ impl Simd for Avx512 {
         self.f._mm512_min_epi32(self.f._mm512_max_epi32(a, lo), hi)
     }
 
+    /// A sum has wrapped around where its sign is that of neither operand.
+    #[inline(always)]
+    fn add_saturated_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        const SIGN_OF_NEITHER: i32 = 0b0100_0010;
+        let sum = self.f._mm512_add_epi32(a, b);
+        let wrapped = self
+            .f
+            ._mm512_ternarylogic_epi32::<SIGN_OF_NEITHER>(a, b, sum);
+        let wrapped = self.dq._mm512_movepi32_mask(wrapped);
+        let sign = self.f._mm512_srai_epi32::<31>(a);
+        self.f
+            ._mm512_mask_xor_epi32(sum, wrapped, sign, self.splat_i32(i32::MAX))
+    }
+
     /// The products of even and odd lanes, in 64 bits each.
     #[inline(always)]
-    fn mul_shift(self, a: __m512i, by: Fixed) -> __m512i {
-        let multiplier = self.splat_i32(by.multiplier);
-        let half = self.f._mm512_set1_epi64(1 << (by.shift - 1));
-        let shift = self.f._mm512_set1_epi64(by.shift.into());
-        let even = self.f._mm512_mul_epi32(a, multiplier);
-        let odd = self
-            .f
-            ._mm512_mul_epi32(self.f._mm512_srli_epi64::<32>(a), multiplier);
-        let even = self
-            .f
-            ._mm512_srav_epi64(self.f._mm512_add_epi64(even, half), shift);
-        let odd = self
-            .f
-            ._mm512_srav_epi64(self.f._mm512_add_epi64(odd, half), shift);
-        self.f
-            ._mm512_mask_shuffle_epi32::<0b10_10_00_00>(even, 0xaaaa, odd)
+    fn mul_shift(self, a: __m512i, multiplier: __m512i, shift: __m512i) -> __m512i {
+        let one = self.f._mm512_set1_epi64(1);
+        let f = self.f;
+        let odd = f._mm512_mul_epi32(
+            f._mm512_srli_epi64::<32>(a),
+            f._mm512_srli_epi64::<32>(multiplier),
+        );
+        let even = f._mm512_mul_epi32(a, multiplier);
+        let odd_shift = f._mm512_srli_epi64::<32>(shift);
+        let even_shift = f._mm512_maskz_mov_epi32(0x5555, shift);
+        let odd_half = f._mm512_srli_epi64::<1>(f._mm512_sllv_epi64(one, odd_shift));
+        let even_half = f._mm512_srli_epi64::<1>(f._mm512_sllv_epi64(one, even_shift));
+        let odd = f._mm512_srav_epi64(f._mm512_add_epi64(odd, odd_half), odd_shift);
+        let even = f._mm512_srav_epi64(f._mm512_add_epi64(even, even_half), even_shift);
+        f._mm512_mask_shuffle_epi32::<0b10_10_00_00>(even, 0xaaaa, odd)
     }
 
     #[inline(always)]

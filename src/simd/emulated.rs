@@ -1,7 +1,6 @@
 //! Plain arrays in the shape of NEON: runs the kernels' logic on any machine.
 
 use super::{Line, Lookup, Simd, array, put};
-use crate::multiplier::Fixed;
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
 
@@ -46,6 +45,10 @@ impl Simd for Emulated {
         put(a, to);
     }
 
+    fn store_i32(self, a: [i32; 4], to: &mut [i32]) {
+        put(a, to);
+    }
+
     fn store_u8(self, a: [u8; 16], to: &mut [u8]) {
         put(a, to);
     }
@@ -68,6 +71,10 @@ impl Simd for Emulated {
 
     fn splat_f32(self, a: f32) -> [f32; 4] {
         [a; 4]
+    }
+
+    fn sub(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| a[i] - b[i])
     }
 
     fn mul(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
@@ -187,11 +194,18 @@ impl Simd for Emulated {
         from_fn(|i| a[i].clamp(lo[i], hi[i]))
     }
 
-    fn mul_shift(self, a: [i32; 4], by: Fixed) -> [i32; 4] {
-        let half = 1 << (by.shift - 1);
+    fn add_saturated_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].saturating_add(b[i]))
+    }
+
+    fn mul_shift(self, a: [i32; 4], multiplier: [i32; 4], shift: [i32; 4]) -> [i32; 4] {
         from_fn(|i| {
-            let product = i64::from(a[i]) * i64::from(by.multiplier);
-            i32::try_from((product + half) >> by.shift).unwrap()
+            // A lane without an element.
+            if shift[i] == 0 {
+                return 0;
+            }
+            let product = i64::from(a[i]) * i64::from(multiplier[i]);
+            i32::try_from((product + (1 << (shift[i] - 1))) >> shift[i]).unwrap()
         })
     }
 

@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "making the token without std")]
 
 use super::{Line, Lookup, Simd, array, put, put_words, words};
-use crate::multiplier::Fixed;
 use core::arch::aarch64::*;
 use pulp::NullaryFnOnce;
 
@@ -65,6 +64,11 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn store_i32(self, a: int32x4_t, to: &mut [i32]) {
+        put::<_, 4>(bytemuck::must_cast(a), to);
+    }
+
+    #[inline(always)]
     fn store_u8(self, a: uint8x16_t, to: &mut [u8]) {
         put::<_, 16>(bytemuck::must_cast(a), to);
     }
@@ -103,6 +107,11 @@ impl Simd for Neon {
     #[inline(always)]
     fn splat_f32(self, a: f32) -> float32x4_t {
         self.neon.vdupq_n_f32(a)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.neon.vsubq_f32(a, b)
     }
 
     #[inline(always)]
@@ -251,18 +260,24 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn mul_shift(self, a: int32x4_t, by: Fixed) -> int32x4_t {
-        let multiplier = self.splat_i32(by.multiplier);
+    fn add_saturated_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        self.neon.vqaddq_s32(a, b)
+    }
+
+    #[inline(always)]
+    fn mul_shift(self, a: int32x4_t, multiplier: int32x4_t, shift: int32x4_t) -> int32x4_t {
         // A rounding shift to the left, by a negative number.
-        let shift = self.neon.vdupq_n_s64(-i64::from(by.shift));
+        let shift = self.neon.vnegq_s32(shift);
+        let low_shift = self.neon.vmovl_s32(self.neon.vget_low_s32(shift));
+        let high_shift = self.neon.vmovl_high_s32(shift);
         let low = self.neon.vmull_s32(
             self.neon.vget_low_s32(a),
             self.neon.vget_low_s32(multiplier),
         );
         let high = self.neon.vmull_high_s32(a, multiplier);
-        let low = self.neon.vmovn_s64(self.neon.vrshlq_s64(low, shift));
+        let low = self.neon.vmovn_s64(self.neon.vrshlq_s64(low, low_shift));
         self.neon
-            .vmovn_high_s64(low, self.neon.vrshlq_s64(high, shift))
+            .vmovn_high_s64(low, self.neon.vrshlq_s64(high, high_shift))
     }
 
     #[inline(always)]

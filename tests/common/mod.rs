@@ -76,3 +76,25 @@ pub(crate) fn tiers() -> Vec<Tier> {
 pub(crate) fn code<Q: Code>(bits: u8) -> Q {
     bytemuck::cast(bits)
 }
+
+/// Ordinary values, with a special one here and there, and without any for long stretches.
+pub(crate) fn values(n: usize) -> Vec<f32> {
+    const SPECIAL: [f32; 10] = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MAX,
+        f32::MIN,
+        1e20,
+        -0.0,
+        1e-40,
+        f32::from_bits(0xff80_0001), // a signalling NaN
+        3.5e9,
+    ];
+    (0..n)
+        .map(|i| match i % 97 {
+            3 if i % 600 < 400 => SPECIAL[i / 97 % SPECIAL.len()],
+            _ => (i * 7919 % 2003) as f32 * 0.25 - 230.0,
+        })
+        .collect()
+}

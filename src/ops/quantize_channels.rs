@@ -1,0 +1,275 @@
+//! `q = clamp(rne(x / s) + z, lo, hi)`, with parameters for each channel or block
+
+use super::encode::Encoder;
+use super::quantize::{self, Kernel};
+use super::quotient::{
+    ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, zero_points,
+};
+use crate::drive::{Codes, Floats, Map, is_big, map_part};
+use crate::element::{Code, sealed::Params};
+use crate::error::{Error, same_length};
+use crate::layout::{Blocks, Layout};
+use crate::params::QuantParams;
+use crate::reference;
+use crate::simd::{Byte, Simd};
+use crate::spread::{Source, Spread, spread};
+use crate::tier::{Operation, Tier};
+use core::marker::PhantomData;
+
+/// [`quantize`](crate::quantize()) with parameters for each channel.
+///
+/// `x` is seen as `[outer, channels, inner]`, row by row; the channel `c` has `params[c]`. With
+/// channels along the last axis, `inner` is 1; with channels along the first, it is all of the
+/// other dimensions. This is ONNX `QuantizeLinear` with its `axis`.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Channels`] if that is not a
+/// multiple of `params.len() · inner`.
+///
+/// ```
+/// # use zeropoint::{QuantParams, quantize_channels};
+/// let params = [QuantParams::<i8>::new(0.5, 0)?, QuantParams::new(2.0, -10)?];
+/// let mut codes = [0; 4];
+/// quantize_channels(&[1.0, 1.0, 4.0, 4.0], &params, 1, &mut codes)?; // x[outer][channel]
+/// assert_eq!(codes, [2, -10, 8, -8]);
+/// quantize_channels(&[1.0, 1.0, 4.0, 4.0], &params, 2, &mut codes)?; // x[channel][inner]
+/// assert_eq!(codes, [2, 2, -8, -8]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn quantize_channels<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    inner: usize,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    Tier::best().quantize_channels(x, params, inner, out)
+}
+
+/// [`quantize`](crate::quantize()) with parameters for each of the [`Blocks`] of a tensor.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Blocks`] if that is not a whole
+/// number of axes, or `params` not one for each block.
+pub fn quantize_blocks<Q: Code>(
+    x: &[f32],
+    params: &[QuantParams<Q>],
+    blocks: Blocks,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    Tier::best().quantize_blocks(x, params, blocks, out)
+}
+
+impl Tier {
+    /// [`quantize_channels`](crate::quantize_channels()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quantize_channels<Q: Code>(
+        self,
+        x: &[f32],
+        params: &[QuantParams<Q>],
+        inner: usize,
+        out: &mut [Q],
+    ) -> Result<(), Error> {
+        same_length(x.len(), out.len())?;
+        let layout = Layout::channels(x.len(), params.len(), inner)?;
+        compiled(
+            self,
+            x,
+            Q::erase_params(params),
+            layout,
+            bytemuck::must_cast_slice_mut(out),
+        );
+        Ok(())
+    }
+
+    /// [`quantize_blocks`](crate::quantize_blocks()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quantize_blocks<Q: Code>(
+        self,
+        x: &[f32],
+        params: &[QuantParams<Q>],
+        blocks: Blocks,
+        out: &mut [Q],
+    ) -> Result<(), Error> {
+        same_length(x.len(), out.len())?;
+        let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+        compiled(
+            self,
+            x,
+            Q::erase_params(params),
+            layout,
+            bytemuck::must_cast_slice_mut(out),
+        );
+        Ok(())
+    }
+}
+
+/// `out`: codes of the type that `params` says, as bytes.
+fn compiled(tier: Tier, x: &[f32], params: Params<'_>, layout: Layout, out: &mut [u8]) {
+    match params {
+        Params::U8(params) => tier.run(QuantizeSpread {
+            x,
+            params,
+            layout,
+            out,
+        }),
+        Params::I8(params) => tier.run(QuantizeSpread {
+            x,
+            params,
+            layout,
+            out: bytemuck::must_cast_slice_mut(out),
+        }),
+    }
+}
+
+struct QuantizeSpread<'a, Q> {
+    x: &'a [f32],
+    params: &'a [QuantParams<Q>],
+    layout: Layout,
+    out: &'a mut [Q],
+}
+
+impl<Q: Byte> Operation for QuantizeSpread<'_, Q> {
+    type Output = ();
+
+    fn scalar(&mut self) {
+        reference::quantize_each(self.x, self.params, self.layout, self.out);
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let Self {
+            x, params, layout, ..
+        } = *self;
+        let is_big = is_big(size_of_val(x) + size_of_val(self.out));
+        let alike = alike(params);
+        if let Some(symmetric) = alike {
+            let mut kernel = Alike {
+                params,
+                symmetric,
+                is_big,
+            };
+            spread(s, &mut kernel, ByScale(params), layout, x, self.out);
+        } else {
+            let mut kernel = Different { params, is_big };
+            spread(
+                s,
+                &mut kernel,
+                ByScaleAndBounds(params),
+                layout,
+                x,
+                self.out,
+            );
+        }
+        if is_big {
+            s.fence();
+        }
+    }
+}
+
+/// Whether all parameters have an exact reciprocal, and the same codes in use; then, whether they
+/// are symmetric: their zero points are 0, and the highest code is that of the type.
+#[inline(always)]
+pub(super) fn alike<Q: Code>(params: &[QuantParams<Q>]) -> Option<bool> {
+    let first = params.first()?.grid();
+    let (mut exact, mut codes, mut zero_points) = (true, 0, 0);
+    for p in 0..params.len() {
+        let grid = params[p].grid();
+        exact &= grid.has_exact_reciprocal();
+        codes |= (grid.lo ^ first.lo) | (grid.hi ^ first.hi);
+        zero_points |= grid.zero_point;
+    }
+    let symmetric = zero_points == 0 && i32::from(first.hi) == Q::MAX.into();
+    (exact && codes == 0).then_some(symmetric)
+}
+
+/// Parameters that are alike.
+struct Alike<'a, Q> {
+    params: &'a [QuantParams<Q>],
+    symmetric: bool,
+    is_big: bool,
+}
+
+impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
+    type In = f32;
+    type Out = Q;
+
+    #[inline(always)]
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
+        quantize::uniform(s, self.params[p].grid(), x, out, self.is_big);
+    }
+
+    #[inline(always)]
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
+        let grid = self.params[0].grid();
+        if self.symmetric {
+            let encoder = Encoder::<S, Q, false, true, false>::new(s, grid);
+            let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
+            map_part(s, &mut kernel, x, out, self.is_big);
+        } else {
+            let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
+            let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
+            map_part(s, &mut kernel, x, out, self.is_big);
+        }
+    }
+}
+
+/// Any parameters.
+struct Different<'a, Q> {
+    params: &'a [QuantParams<Q>],
+    is_big: bool,
+}
+
+impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
+    type In = f32;
+    type Out = Q;
+
+    #[inline(always)]
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
+        quantize::uniform(s, self.params[p].grid(), x, out, self.is_big);
+    }
+
+    #[inline(always)]
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
+        let code = PhantomData::<Q>;
+        map_part(s, &mut Careful { source, code }, x, out, self.is_big);
+    }
+}
+
+/// By division and with bounds for each lane: right for all parameters, and slower.
+struct Careful<P, Q> {
+    source: P,
+    code: PhantomData<Q>,
+}
+
+impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Careful<P, Q> {
+    type In = Floats;
+    type Out = Codes<Q>;
+
+    const ANYWHERE: bool = P::ANYWHERE;
+
+    #[inline(always)]
+    fn input(&self) -> Floats {
+        Floats
+    }
+
+    /// The bounds are integers, so clamping may come before rounding.
+    #[inline(always)]
+    fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
+        for i in 0..4 {
+            let quotient = Divided::careful(s, &self.source, x[i], at, i);
+            let floor = self.source.f32(s, FLOOR, at, i);
+            x[i] = s.clamp(quotient, floor, self.source.f32(s, CEIL, at, i));
+        }
+        let [a, b, c, d] = x;
+        let offsets = [
+            s.narrow_i32(s.round(a), s.round(b)),
+            s.narrow_i32(s.round(c), s.round(d)),
+        ];
+        let [low, high] = zero_points(s, &self.source, at);
+        Q::narrow(s, s.add_i16(offsets[0], low), s.add_i16(offsets[1], high))
+    }
+}

@@ -1,0 +1,210 @@
+//! `q = clamp(rne(f32(acc + bias) · m) + z, lo, hi)`, with a multiplier and a bias for each channel
+
+use super::encode::Encoder;
+use super::requantize::{Biased, Kernel, Product, Real, Shifted, words};
+use crate::drive::{is_big, map_part};
+use crate::element::{Code, sealed::CodesMut};
+use crate::error::{Error, same_length};
+use crate::layout::Layout;
+use crate::multiplier::{Multiplier, alike};
+use crate::params::{Grid, QuantParams};
+use crate::reference;
+use crate::simd::{Byte, Simd};
+use crate::spread::{Source, Spread, Uniform, Words, spread};
+use crate::tier::{Operation, Tier};
+use core::marker::PhantomData;
+
+/// [`requantize`](crate::requantize()) with a multiplier for each channel, and perhaps a bias.
+///
+/// `accumulators` is seen as `[outer, channels, inner]`; the channel `c` has `multipliers[c]`,
+/// and `bias[c]` is added to its accumulators first (a sum that does not fit `i32` saturates). For
+/// the output of a linear layer, `[tokens, channels]`, `inner` is 1; for that of a convolution
+/// with channels first, it is the size of an image. The multipliers are all real or all in fixed
+/// point; that of a channel is `sa · sb[c] / s`.
+///
+/// # Errors
+/// [`Error::Length`] if `accumulators` and `out` differ in length; [`Error::Channels`] if that is
+/// not a multiple of `multipliers.len() · inner`; [`Error::Bias`] if there are not as many biases;
+/// [`Error::MixedMultipliers`].
+///
+/// ```
+/// # use zeropoint::{Multiplier, QuantParams, requantize_channels};
+/// let multipliers = [Multiplier::real(0.5)?, Multiplier::real(0.01)?];
+/// let bias = [6, -300];
+/// let output = QuantParams::<u8>::new(0.1, 10)?.with_codes(10..=255)?; // a ReLU
+/// let mut codes = [0; 4];
+/// requantize_channels(&[4, 500, -20, 900], &multipliers, Some(&bias), 1, output, &mut codes)?;
+/// assert_eq!(codes, [15, 12, 10, 16]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn requantize_channels<Q: Code>(
+    accumulators: &[i32],
+    multipliers: &[Multiplier],
+    bias: Option<&[i32]>,
+    inner: usize,
+    params: QuantParams<Q>,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    Tier::best().requantize_channels(accumulators, multipliers, bias, inner, params, out)
+}
+
+impl Tier {
+    /// [`requantize_channels`](crate::requantize_channels()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn requantize_channels<Q: Code>(
+        self,
+        accumulators: &[i32],
+        multipliers: &[Multiplier],
+        bias: Option<&[i32]>,
+        inner: usize,
+        params: QuantParams<Q>,
+        out: &mut [Q],
+    ) -> Result<(), Error> {
+        same_length(accumulators.len(), out.len())?;
+        let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
+        alike(multipliers, bias)?;
+        let factors = Factors { multipliers, bias };
+        compiled(
+            self,
+            accumulators,
+            factors,
+            layout,
+            params.grid(),
+            Q::erase_mut(out),
+        );
+        Ok(())
+    }
+}
+
+fn compiled(
+    tier: Tier,
+    accumulators: &[i32],
+    factors: Factors<'_>,
+    layout: Layout,
+    grid: &Grid,
+    out: CodesMut<'_>,
+) {
+    match out {
+        CodesMut::U8(out) => tier.run(RequantizeSpread {
+            accumulators,
+            factors,
+            layout,
+            grid,
+            out,
+        }),
+        CodesMut::I8(out) => tier.run(RequantizeSpread {
+            accumulators,
+            factors,
+            layout,
+            grid,
+            out,
+        }),
+    }
+}
+
+/// The multipliers of all channels, and their biases.
+#[derive(Clone, Copy)]
+struct Factors<'a> {
+    multipliers: &'a [Multiplier],
+    bias: Option<&'a [i32]>,
+}
+
+impl Words<5> for Factors<'_> {
+    #[inline(always)]
+    fn words(&self, p: usize) -> [u32; 5] {
+        let bias = match self.bias {
+            Some(bias) => bias[p],
+            None => 0,
+        };
+        words(self.multipliers[p], bias)
+    }
+}
+
+struct RequantizeSpread<'a, Q> {
+    accumulators: &'a [i32],
+    factors: Factors<'a>,
+    layout: Layout,
+    grid: &'a Grid,
+    out: &'a mut [Q],
+}
+
+impl<Q: Byte> Operation for RequantizeSpread<'_, Q> {
+    type Output = ();
+
+    fn scalar(&mut self) {
+        let Factors { multipliers, bias } = self.factors;
+        let params = QuantParams::of(*self.grid);
+        reference::requantize_each(
+            self.accumulators,
+            multipliers,
+            bias,
+            self.layout,
+            params,
+            self.out,
+        );
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let multipliers = self.factors.multipliers;
+        let (mut is_fixed, mut is_large) = (false, false);
+        for p in 0..multipliers.len() {
+            is_fixed = multipliers[p].is_fixed();
+            is_large |= multipliers[p].is_large();
+        }
+        match (is_fixed, is_large, self.factors.bias) {
+            (false, false, None) => self.by::<S, Real<false>>(s),
+            (false, true, None) => self.by::<S, Real<true>>(s),
+            (true, _, None) => self.by::<S, Shifted<true>>(s),
+            (false, false, Some(_)) => self.by::<S, Biased<Real<false>>>(s),
+            (false, true, Some(_)) => self.by::<S, Biased<Real<true>>>(s),
+            (true, _, Some(_)) => self.by::<S, Biased<Shifted<true>>>(s),
+        }
+    }
+}
+
+impl<Q: Byte> RequantizeSpread<'_, Q> {
+    #[inline(always)]
+    fn by<S: Simd, F: Product>(&mut self, s: S) {
+        let (x, out) = (self.accumulators, &mut *self.out);
+        let mut kernel = Each {
+            factors: self.factors,
+            grid: self.grid,
+            is_big: is_big(size_of_val(x) + size_of_val(out)),
+            code: PhantomData::<Q>,
+            product: PhantomData::<F>,
+        };
+        spread(s, &mut kernel, self.factors, self.layout, x, out);
+        if kernel.is_big {
+            s.fence();
+        }
+    }
+}
+
+struct Each<'a, Q, F> {
+    factors: Factors<'a>,
+    grid: &'a Grid,
+    is_big: bool,
+    code: PhantomData<Q>,
+    product: PhantomData<F>,
+}
+
+impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
+    type In = i32;
+    type Out = Q;
+
+    #[inline(always)]
+    fn uniform(&mut self, s: S, p: usize, accumulators: &[i32], out: &mut [Q]) {
+        let source = Uniform::new(s, self.factors.words(p));
+        self.varied(s, source, accumulators, out);
+    }
+
+    #[inline(always)]
+    fn varied(&mut self, s: S, source: impl Source<S>, accumulators: &[i32], out: &mut [Q]) {
+        let encoder = Encoder::<S, Q, true, true, true>::new(s, self.grid);
+        let mut kernel = Kernel::new(s, source, self.product, encoder, self.grid);
+        map_part(s, &mut kernel, accumulators, out, self.is_big);
+    }
+}

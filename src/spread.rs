@@ -1,0 +1,254 @@
+//! Parameters that change along the data: how a kernel finds those of each element.
+//!
+//! A kernel's parameters are words of 32 bits, the same number of words for each element, and it
+//! asks a [`Source`] for them: for a vector of one word at a time. So it is written once, whether
+//! all elements have the same parameters ([`Uniform`]), each vector its own ([`ByVector`]), or
+//! each lane ([`ByLane`]).
+
+use crate::layout::{Layout, Panel};
+use crate::simd::Simd;
+use bytemuck::Pod;
+
+/// What a kernel needs of its parameters: integers, or the bits of f32.
+pub(crate) trait Words<const N: usize>: Copy {
+    /// The words of the parameters `p`.
+    fn words(&self, p: usize) -> [u32; N];
+}
+
+/// The words of each element.
+pub(crate) trait Source<S: Simd>: Copy {
+    /// Whether a quad may begin anywhere, and not only at multiples of its length.
+    const ANYWHERE: bool;
+
+    /// The word `k` of each element of the vector `i`, in the quad that begins at `at`.
+    fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32;
+
+    /// The same as f32.
+    #[inline(always)]
+    fn f32(&self, s: S, k: usize, at: usize, i: usize) -> S::F32 {
+        bytemuck::must_cast(self.i32(s, k, at, i))
+    }
+}
+
+/// The same words for all elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Uniform<S: Simd, const N: usize>([S::I32; N]);
+
+impl<S: Simd, const N: usize> Uniform<S, N> {
+    #[inline(always)]
+    pub(crate) fn new(s: S, words: [u32; N]) -> Self {
+        let mut splats = [s.splat_i32(0); N];
+        for k in 0..N {
+            splats[k] = s.splat_i32(words[k] as i32);
+        }
+        Self(splats)
+    }
+}
+
+impl<S: Simd, const N: usize> Source<S> for Uniform<S, N> {
+    const ANYWHERE: bool = true;
+
+    #[inline(always)]
+    fn i32(&self, _: S, k: usize, _at: usize, _i: usize) -> S::I32 {
+        self.0[k]
+    }
+}
+
+/// Each vector has the parameters of its first element: of every `2^log2_run` elements, which are
+/// whole vectors, they are the same.
+#[derive(Clone, Copy)]
+struct ByVector<W, const N: usize> {
+    words: W,
+    first: usize,
+    last: usize,
+    log2_run: u32,
+}
+
+impl<S: Simd, W: Words<N>, const N: usize> Source<S> for ByVector<W, N> {
+    const ANYWHERE: bool = false;
+
+    #[inline(always)]
+    fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32 {
+        // Beyond the last element there are lanes, but no parameters.
+        let p = self.first + ((at + i * S::LANES) >> self.log2_run);
+        s.splat_i32(self.words.words(p.min(self.last))[k] as i32)
+    }
+}
+
+/// Elements whose words are laid out at a time.
+const TILE: usize = 512;
+
+/// Room to write a whole vector from the last element on, and to read a quad from the first.
+const SLACK: usize = 64;
+
+/// The first word of each of so many elements, the second of each, …
+type Columns<const N: usize> = [[i32; TILE + SLACK]; N];
+
+/// Each lane has its own.
+#[derive(Clone, Copy)]
+struct ByLane<'a, const N: usize>(&'a Columns<N>);
+
+impl<S: Simd, const N: usize> Source<S> for ByLane<'_, N> {
+    const ANYWHERE: bool = true;
+
+    #[inline(always)]
+    fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32 {
+        s.load_i32(&self.0[k][at + i * S::LANES..][..S::LANES])
+    }
+}
+
+/// An elementwise kernel whose parameters change along the data.
+pub(crate) trait Spread<S: Simd> {
+    type In: Pod;
+    type Out: Pod;
+
+    /// From `x` to `out`, all with the parameters `p`.
+    fn uniform(&mut self, s: S, p: usize, x: &[Self::In], out: &mut [Self::Out]);
+
+    /// From `x` to `out`, with the words of `source`.
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[Self::In], out: &mut [Self::Out]);
+}
+
+/// The shortest run of elements with the same parameters that is worth a loop of its own.
+const LONG: usize = 256;
+
+/// Runs a kernel over all panels of a layout.
+#[inline(always)]
+pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
+    s: S,
+    kernel: &mut K,
+    words: W,
+    layout: Layout,
+    mut x: &[K::In],
+    mut out: &mut [K::Out],
+) {
+    if x.is_empty() {
+        return;
+    }
+    let mut columns = [[0; TILE + SLACK]; N];
+    let mut first = 0;
+    for p in 0..layout.panels {
+        let panel = layout.panel(p);
+        let (x_now, x_later) = x.split_at(panel.rows * panel.width);
+        let (out_now, out_later) = out.split_at_mut(panel.rows * panel.width);
+        over(s, kernel, words, first, panel, &mut columns, x_now, out_now);
+        (first, x, out) = (first + panel.params, x_later, out_later);
+    }
+}
+
+/// Runs a kernel over a panel, whose parameters begin with `first`.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a part of `spread`")]
+fn over<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
+    s: S,
+    kernel: &mut K,
+    words: W,
+    first: usize,
+    panel: Panel,
+    columns: &mut Columns<N>,
+    x: &[K::In],
+    out: &mut [K::Out],
+) {
+    let Panel {
+        rows,
+        width,
+        run,
+        params,
+    } = panel;
+    if run >= LONG || params == 1 {
+        for row in 0..rows {
+            for p in 0..params {
+                let from = row * width + p * run;
+                let len = run.min(width - p * run);
+                kernel.uniform(s, first + p, &x[from..][..len], &mut out[from..][..len]);
+            }
+        }
+    } else if run >= S::LANES && run.is_power_of_two() {
+        let source = ByVector {
+            words,
+            first,
+            last: first + params - 1,
+            log2_run: run.trailing_zeros(),
+        };
+        for row in 0..rows {
+            let (x, out) = (&x[row * width..][..width], &mut out[row * width..][..width]);
+            kernel.varied(s, source, x, out);
+        }
+    } else if width <= TILE {
+        // Rows follow each other without a gap, so several of them are as good as a long one.
+        let together = (TILE / width).min(rows) * width;
+        fill(s, columns, words, first, panel, 0, together);
+        let mut from = 0;
+        while from < x.len() {
+            let len = together.min(x.len() - from);
+            let (x, out) = (&x[from..][..len], &mut out[from..][..len]);
+            kernel.varied(s, ByLane(columns), x, out);
+            from += len;
+        }
+    } else {
+        // Tiles of about the same width: a narrow last one would cost as much as a wide one.
+        let tile = width
+            .div_ceil(width.div_ceil(TILE))
+            .next_multiple_of(S::STEP);
+        let mut start = 0;
+        while start < width {
+            let len = tile.min(width - start);
+            fill(s, columns, words, first, panel, start, len);
+            for row in 0..rows {
+                let from = row * width + start;
+                let (x, out) = (&x[from..][..len], &mut out[from..][..len]);
+                kernel.varied(s, ByLane(columns), x, out);
+            }
+            start += len;
+        }
+    }
+}
+
+/// Lays out the words of `len` elements, from the element `start` of a panel's row on.
+#[inline(always)]
+fn fill<S: Simd, W: Words<N>, const N: usize>(
+    s: S,
+    columns: &mut Columns<N>,
+    words: W,
+    first: usize,
+    panel: Panel,
+    start: usize,
+    len: usize,
+) {
+    let Panel { width, run, .. } = panel;
+    let in_row = len.min(width - start);
+    if run == 1 {
+        for i in 0..in_row {
+            let words = words.words(first + start + i);
+            for k in 0..N {
+                columns[k][i] = words[k] as i32;
+            }
+        }
+    } else {
+        let mut done = 0;
+        let mut p = start / run;
+        while done < in_row {
+            let words = words.words(first + p);
+            p += 1;
+            let end = (p * run - start).min(in_row);
+            // Whole vectors: what is too much is overwritten by the next run.
+            while done < end {
+                for k in 0..N {
+                    let to = &mut columns[k][done..][..S::LANES];
+                    s.store_i32(s.splat_i32(words[k] as i32), to);
+                }
+                done += S::LANES;
+            }
+            done = end;
+        }
+    }
+    // Further rows are copies of the first.
+    let mut done = in_row;
+    while done < len {
+        let more = done.min(len - done);
+        for k in 0..N {
+            columns[k].copy_within(..more, done);
+        }
+        done += more;
+    }
+}
