@@ -220,8 +220,8 @@ pub(crate) struct Grid {
     /// The reciprocal of the scale, in two parts.
     pub(crate) reciprocal: Reciprocal,
     pub(crate) zero_point: i32,
-    pub(crate) lo: i16,
-    pub(crate) hi: i16,
+    /// The lowest and the highest code in use, as the halves of a word: so all fields are words.
+    pub(crate) codes: u32,
 }
 
 impl Grid {
@@ -231,9 +231,20 @@ impl Grid {
             scale,
             reciprocal: Reciprocal::of(scale),
             zero_point,
-            lo: lo as i16,
-            hi: hi as i16,
+            codes: u32::from(lo as u16) | u32::from(hi as u16) << 16,
         }
+    }
+
+    /// The lowest code in use.
+    #[inline(always)]
+    pub(crate) fn lo(&self) -> i32 {
+        (self.codes as i16).into()
+    }
+
+    /// The highest code in use.
+    #[inline(always)]
+    pub(crate) fn hi(&self) -> i32 {
+        ((self.codes >> 16) as i16).into()
     }
 
     /// Whether quotients by the reciprocal are exact.
@@ -245,7 +256,7 @@ impl Grid {
     /// How far the lowest and the highest code in use are from the zero point.
     #[inline(always)]
     pub(crate) fn offsets(&self) -> [f32; 2] {
-        [self.lo, self.hi].map(|code| (i32::from(code) - self.zero_point) as f32)
+        [self.lo(), self.hi()].map(|code| (code - self.zero_point) as f32)
     }
 }
 
@@ -369,7 +380,7 @@ impl<Q: Code> QuantParams<Q> {
     /// The codes in use, `lo..=hi`.
     #[must_use]
     pub fn codes(&self) -> RangeInclusive<Q> {
-        Q::saturate(self.grid.lo.into())..=Q::saturate(self.grid.hi.into())
+        Q::saturate(self.grid.lo())..=Q::saturate(self.grid.hi())
     }
 
     /// The range that the codes cover: from `(lo − z) · s` to `(hi − z) · s`. Values outside it
@@ -413,7 +424,7 @@ impl<Q: Code> QuantParams<Q> {
     pub fn wasted_codes(&self, range: Range) -> Result<u32, Error> {
         let (first, last) = ends(&self.used_codes(range)?);
         let used = last - first;
-        Ok((i32::from(self.grid.hi - self.grid.lo) - used).unsigned_abs())
+        Ok((self.grid.hi() - self.grid.lo() - used).unsigned_abs())
     }
 
     /// THE SPECIFICATION of quantization, for one value: `clamp(rne(x / s) + z, lo, hi)`, NaN to
@@ -430,7 +441,7 @@ impl<Q: Code> QuantParams<Q> {
     /// `clamp(offset + z, lo, hi)`; the offset is at most 2²².
     pub(crate) fn shifted(&self, offset: i32) -> Q {
         let code = offset + self.grid.zero_point;
-        Q::saturate(code.clamp(self.grid.lo.into(), self.grid.hi.into()))
+        Q::saturate(code.clamp(self.grid.lo(), self.grid.hi()))
     }
 
     /// What the kernels need.

@@ -81,19 +81,22 @@ const TILE: usize = 512;
 /// Room to write a whole vector from the last element on, and to read a quad from the first.
 const SLACK: usize = 64;
 
-/// The first word of each of so many elements, the second of each, …
-type Columns<const N: usize> = [[i32; TILE + SLACK]; N];
+/// The first word of each of so many elements, the second of each, …; aligned for whole vectors.
+#[repr(align(64))]
+struct Columns<const N: usize>([[i32; TILE + SLACK]; N]);
 
 /// Each lane has its own.
 #[derive(Clone, Copy)]
 struct ByLane<'a, const N: usize>(&'a Columns<N>);
 
 impl<S: Simd, const N: usize> Source<S> for ByLane<'_, N> {
-    const ANYWHERE: bool = true;
+    const ANYWHERE: bool = false;
 
     #[inline(always)]
     fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32 {
-        s.load_i32(&self.0[k][at + i * S::LANES..][..S::LANES])
+        // A quad begins within the tile: said so, it is not asked of each vector.
+        let at = at % TILE + i * S::LANES;
+        s.load_i32(&self.0.0[k][at..at + S::LANES])
     }
 }
 
@@ -110,7 +113,7 @@ pub(crate) trait Spread<S: Simd> {
 }
 
 /// The shortest run of elements with the same parameters that is worth a loop of its own.
-const LONG: usize = 256;
+const LONG: usize = 128;
 
 /// Runs a kernel over all panels of a layout.
 #[inline(always)]
@@ -125,82 +128,98 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     if x.is_empty() {
         return;
     }
-    let mut columns = [[0; TILE + SLACK]; N];
     let mut first = 0;
     for p in 0..layout.panels {
         let panel = layout.panel(p);
         let (x_now, x_later) = x.split_at(panel.rows * panel.width);
         let (out_now, out_later) = out.split_at_mut(panel.rows * panel.width);
-        over(s, kernel, words, first, panel, &mut columns, x_now, out_now);
+        let is_whole = panel.run.is_power_of_two();
+        if panel.run >= if is_whole { LONG } else { S::STEP / 2 } || panel.params == 1 {
+            by_run(s, kernel, first, panel, x_now, out_now);
+        } else if panel.run >= S::LANES && is_whole {
+            by_vector(s, kernel, words, first, panel, x_now, out_now);
+        } else {
+            by_lane(s, kernel, words, first, panel, x_now, out_now);
+        }
         (first, x, out) = (first + panel.params, x_later, out_later);
     }
 }
 
-/// Runs a kernel over a panel, whose parameters begin with `first`.
+/// Runs a kernel over a panel run by run; the panel's parameters begin with `first`.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a part of `spread`")]
-fn over<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
+fn by_run<S: Simd, K: Spread<S>>(
+    s: S,
+    kernel: &mut K,
+    first: usize,
+    panel: Panel,
+    x: &[K::In],
+    out: &mut [K::Out],
+) {
+    for row in 0..panel.rows {
+        for p in 0..panel.params {
+            let from = row * panel.width + p * panel.run;
+            let len = panel.run.min(panel.width - p * panel.run);
+            kernel.uniform(s, first + p, &x[from..][..len], &mut out[from..][..len]);
+        }
+    }
+}
+
+/// Runs a kernel over a panel whose runs are whole vectors.
+#[inline(always)]
+fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     s: S,
     kernel: &mut K,
     words: W,
     first: usize,
     panel: Panel,
-    columns: &mut Columns<N>,
     x: &[K::In],
     out: &mut [K::Out],
 ) {
-    let Panel {
-        rows,
-        width,
-        run,
-        params,
-    } = panel;
-    if run >= LONG || params == 1 {
-        for row in 0..rows {
-            for p in 0..params {
-                let from = row * width + p * run;
-                let len = run.min(width - p * run);
-                kernel.uniform(s, first + p, &x[from..][..len], &mut out[from..][..len]);
-            }
-        }
-    } else if run >= S::LANES && run.is_power_of_two() {
-        let source = ByVector {
-            words,
-            first,
-            last: first + params - 1,
-            log2_run: run.trailing_zeros(),
-        };
-        for row in 0..rows {
-            let (x, out) = (&x[row * width..][..width], &mut out[row * width..][..width]);
-            kernel.varied(s, source, x, out);
-        }
-    } else if width <= TILE {
-        // Rows follow each other without a gap, so several of them are as good as a long one.
-        let together = (TILE / width).min(rows) * width;
-        fill(s, columns, words, first, panel, 0, together);
-        let mut from = 0;
+    let source = ByVector {
+        words,
+        first,
+        last: first + panel.params - 1,
+        log2_run: panel.run.trailing_zeros(),
+    };
+    for row in 0..panel.rows {
+        let from = row * panel.width;
+        let (x, out) = (&x[from..][..panel.width], &mut out[from..][..panel.width]);
+        kernel.varied(s, source, x, out);
+    }
+}
+
+/// Runs a kernel over a panel, a tile of its columns at a time: the words of the tile's elements are
+/// laid out, and serve all rows.
+#[inline(always)]
+fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
+    s: S,
+    kernel: &mut K,
+    words: W,
+    first: usize,
+    panel: Panel,
+    x: &[K::In],
+    out: &mut [K::Out],
+) {
+    // Short rows follow each other without a gap, so several of them are as good as a long one.
+    let stride = panel.width * (TILE / panel.width).clamp(1, panel.rows);
+    // Tiles of about the same width: a narrow last one would cost as much as a wide one.
+    let tile = stride
+        .div_ceil(stride.div_ceil(TILE))
+        .next_multiple_of(S::STEP);
+    // Any words do: those that are asked for are overwritten. (Zeros would be a call of `memset`.)
+    let mut columns = Columns([[words.words(first)[0] as i32; TILE + SLACK]; N]);
+    let mut start = 0;
+    while start < stride {
+        let len = tile.min(stride - start);
+        fill(s, &mut columns.0, words, first, panel, start, len);
+        let mut from = start;
         while from < x.len() {
-            let len = together.min(x.len() - from);
+            let len = len.min(x.len() - from);
             let (x, out) = (&x[from..][..len], &mut out[from..][..len]);
-            kernel.varied(s, ByLane(columns), x, out);
-            from += len;
+            kernel.varied(s, ByLane(&columns), x, out);
+            from += stride;
         }
-    } else {
-        // Tiles of about the same width: a narrow last one would cost as much as a wide one.
-        let tile = width
-            .div_ceil(width.div_ceil(TILE))
-            .next_multiple_of(S::STEP);
-        let mut start = 0;
-        while start < width {
-            let len = tile.min(width - start);
-            fill(s, columns, words, first, panel, start, len);
-            for row in 0..rows {
-                let from = row * width + start;
-                let (x, out) = (&x[from..][..len], &mut out[from..][..len]);
-                kernel.varied(s, ByLane(columns), x, out);
-            }
-            start += len;
-        }
+        start += len;
     }
 }
 
@@ -208,7 +227,7 @@ fn over<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
 #[inline(always)]
 fn fill<S: Simd, W: Words<N>, const N: usize>(
     s: S,
-    columns: &mut Columns<N>,
+    columns: &mut [[i32; TILE + SLACK]; N],
     words: W,
     first: usize,
     panel: Panel,
@@ -216,6 +235,7 @@ fn fill<S: Simd, W: Words<N>, const N: usize>(
     len: usize,
 ) {
     let Panel { width, run, .. } = panel;
+    // If there are several rows, they begin with the first element.
     let in_row = len.min(width - start);
     if run == 1 {
         for i in 0..in_row {

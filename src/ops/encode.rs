@@ -20,8 +20,8 @@ impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
     #[inline(always)]
     pub(super) fn new(s: S, grid: &Grid) -> Self {
         Self {
-            lo: s.splat_u8(grid.lo as u8),
-            hi: s.splat_u8(grid.hi as u8),
+            lo: s.splat_u8(grid.lo() as u8),
+            hi: s.splat_u8(grid.hi() as u8),
             code: PhantomData,
         }
     }
@@ -61,8 +61,8 @@ pub(super) trait Encode<S: Simd, Q> {
 /// Runs `then` with the simplest encoder that does for these parameters.
 #[inline(always)]
 pub(super) fn encode<S: Simd, Q: Byte>(s: S, grid: &Grid, then: impl Encode<S, Q>) {
-    let from_lowest = Q::MIN.into() == i32::from(grid.lo);
-    let to_highest = Q::MAX.into() == i32::from(grid.hi);
+    let from_lowest = Q::MIN.into() == grid.lo();
+    let to_highest = Q::MAX.into() == grid.hi();
     if to_highest && grid.zero_point == 0 {
         then.with(s, Encoder::<S, Q, false, true, false>::new(s, grid));
     } else if to_highest && from_lowest {

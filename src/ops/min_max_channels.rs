@@ -152,6 +152,7 @@ fn elements<S: Simd>(s: S, panel: Panel, width: usize, x: &[f32], out: &mut [Opt
     let mut start = 0;
     while start < width {
         let len = TILE.min(width - start);
+        let next = start + len;
         let mut found = [[f32::INFINITY; TILE], [f32::NEG_INFINITY; TILE]];
         for rows in x.chunks(ROWS * width) {
             let mut at = 0;
@@ -163,17 +164,41 @@ fn elements<S: Simd>(s: S, panel: Panel, width: usize, x: &[f32], out: &mut [Opt
                 at += S::STEP;
             }
         }
-        let [min, max] = found;
-        for i in 0..len {
-            // What nothing was found of is an inverted range.
-            if min[i] <= max[i] {
-                let p = (start + i) % panel.width / panel.run;
-                let so_far = out[p];
-                out[p] = union(so_far, Some(Range::new(min[i] + 0.0, max[i] + 0.0)));
+        let len = fold(&mut found, panel.width, len);
+        let mut i = 0;
+        let mut p = start / panel.run;
+        let mut end = (p + 1) * panel.run - start;
+        while i < len {
+            end = end.min(len);
+            let mut range = Range::new(f32::INFINITY, f32::NEG_INFINITY);
+            while i < end {
+                range = range.union(Range::new(found[0][i], found[1][i]));
+                i += 1;
             }
+            // What nothing was found of is an inverted range.
+            if range.min <= range.max {
+                let so_far = out[p];
+                let range = Range::new(range.min + 0.0, range.max + 0.0);
+                out[p] = union(so_far, Some(range));
+            }
+            (p, end) = (p + 1, end + panel.run);
         }
-        start += len;
+        start = next;
     }
+}
+
+/// Makes one row of several of `width`, if `len` elements are so many; how many are left.
+#[inline(always)]
+fn fold(found: &mut [[f32; TILE]; 2], width: usize, len: usize) -> usize {
+    let mut row = width;
+    while row < len {
+        for i in 0..width {
+            found[0][i] = found[0][i].min(found[0][row + i]);
+            found[1][i] = found[1][i].max(found[1][row + i]);
+        }
+        row += width;
+    }
+    len.min(width)
 }
 
 /// Adds the elements `of_quad` of some rows to what was found.

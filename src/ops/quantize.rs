@@ -102,53 +102,51 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 #[inline(always)]
 pub(super) fn uniform<S: Simd, Q: Byte>(s: S, grid: &Grid, x: &[f32], out: &mut [Q], is_big: bool) {
     let source = Uniform::new(s, words(grid));
+    let by = By {
+        x,
+        out,
+        is_big,
+        source,
+    };
     if grid.has_exact_reciprocal() {
-        let quotient = PhantomData::<Product>;
-        encode(
-            s,
-            grid,
-            By {
-                x,
-                out,
-                is_big,
-                source,
-                quotient,
-            },
-        );
+        encode(s, grid, by);
     } else {
-        let quotient = PhantomData::<Divided>;
-        encode(
-            s,
-            grid,
-            By {
-                x,
-                out,
-                is_big,
-                source,
-                quotient,
-            },
-        );
+        let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
+        by.quotient(s, PhantomData::<Divided>, encoder);
     }
 }
 
-/// What to quantize, and by which source of parameters and form of the quotient.
-struct By<'a, Q, P, D> {
+/// What to quantize, and the source of its parameters.
+struct By<'a, Q, P> {
     x: &'a [f32],
     out: &'a mut [Q],
     is_big: bool,
     source: P,
-    quotient: PhantomData<D>,
 }
 
-impl<S: Simd, Q: Byte, P: Source<S>, D: Quotient> Encode<S, Q> for By<'_, Q, P, D> {
+impl<Q: Byte, P> By<'_, Q, P> {
+    #[inline(always)]
+    fn quotient<S: Simd, D: Quotient, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        self,
+        s: S,
+        quotient: PhantomData<D>,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) where
+        P: Source<S>,
+    {
+        let mut kernel = Kernel::new(s, self.source, quotient, encoder);
+        map_part(s, &mut kernel, self.x, self.out, self.is_big);
+    }
+}
+
+impl<S: Simd, Q: Byte, P: Source<S>> Encode<S, Q> for By<'_, Q, P> {
     #[inline(always)]
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
         self,
         s: S,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) {
-        let mut kernel = Kernel::new(s, self.source, self.quotient, encoder);
-        map_part(s, &mut kernel, self.x, self.out, self.is_big);
+        self.quotient(s, PhantomData::<Product>, encoder);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::layout::{Blocks, Layout};
 use crate::params::QuantParams;
 use crate::reference;
 use crate::simd::{Byte, Simd};
-use crate::spread::{Source, Spread, spread};
+use crate::spread::{Source, Spread, Uniform, Words, spread};
 use crate::tier::{Operation, Tier};
 use core::marker::PhantomData;
 
@@ -145,24 +145,26 @@ impl<Q: Byte> Operation for QuantizeSpread<'_, Q> {
             x, params, layout, ..
         } = *self;
         let is_big = is_big(size_of_val(x) + size_of_val(self.out));
-        let alike = alike(params);
-        if let Some(symmetric) = alike {
-            let mut kernel = Alike {
-                params,
-                symmetric,
-                is_big,
-            };
-            spread(s, &mut kernel, ByScale(params), layout, x, self.out);
-        } else {
-            let mut kernel = Different { params, is_big };
-            spread(
-                s,
-                &mut kernel,
-                ByScaleAndBounds(params),
-                layout,
-                x,
-                self.out,
-            );
+        match Kind::of(params) {
+            Kind::Alike { symmetric } => {
+                let mut kernel = Alike {
+                    params,
+                    symmetric,
+                    is_big,
+                };
+                spread(s, &mut kernel, ByScale(params), layout, x, self.out);
+            }
+            Kind::Different => {
+                let mut kernel = Different { params };
+                spread(
+                    s,
+                    &mut kernel,
+                    ByScaleAndBounds(params),
+                    layout,
+                    x,
+                    self.out,
+                );
+            }
         }
         if is_big {
             s.fence();
@@ -170,23 +172,38 @@ impl<Q: Byte> Operation for QuantizeSpread<'_, Q> {
     }
 }
 
-/// Whether all parameters have an exact reciprocal, and the same codes in use; then, whether they
-/// are symmetric: their zero points are 0, and the highest code is that of the type.
-#[inline(always)]
-pub(super) fn alike<Q: Code>(params: &[QuantParams<Q>]) -> Option<bool> {
-    let first = params.first()?.grid();
-    let (mut exact, mut codes, mut zero_points) = (true, 0, 0);
-    for p in 0..params.len() {
-        let grid = params[p].grid();
-        exact &= grid.has_exact_reciprocal();
-        codes |= (grid.lo ^ first.lo) | (grid.hi ^ first.hi);
-        zero_points |= grid.zero_point;
-    }
-    let symmetric = zero_points == 0 && i32::from(first.hi) == Q::MAX.into();
-    (exact && codes == 0).then_some(symmetric)
+/// What all parameters have in common.
+enum Kind {
+    /// An exact reciprocal and the same codes in use. `symmetric`: up to the highest of the type,
+    /// and the zero points are 0.
+    Alike { symmetric: bool },
+    /// Nothing.
+    Different,
 }
 
-/// Parameters that are alike.
+impl Kind {
+    #[inline(always)]
+    fn of<Q: Code>(params: &[QuantParams<Q>]) -> Self {
+        if params.is_empty() {
+            return Self::Different;
+        }
+        let first = params[0].grid();
+        let (mut exact, mut codes, mut zero_points) = (true, 0, 0);
+        for p in 0..params.len() {
+            let grid = params[p].grid();
+            exact &= grid.has_exact_reciprocal();
+            codes |= grid.codes ^ first.codes;
+            zero_points |= grid.zero_point;
+        }
+        if exact && codes == 0 {
+            let symmetric = zero_points == 0 && first.hi() == Q::MAX.into();
+            Self::Alike { symmetric }
+        } else {
+            Self::Different
+        }
+    }
+}
+
 struct Alike<'a, Q> {
     params: &'a [QuantParams<Q>],
     symmetric: bool,
@@ -208,19 +225,17 @@ impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
         if self.symmetric {
             let encoder = Encoder::<S, Q, false, true, false>::new(s, grid);
             let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map_part(s, &mut kernel, x, out, self.is_big);
+            map_part(s, &mut kernel, x, out, false);
         } else {
             let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
             let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map_part(s, &mut kernel, x, out, self.is_big);
+            map_part(s, &mut kernel, x, out, false);
         }
     }
 }
 
-/// Any parameters.
 struct Different<'a, Q> {
     params: &'a [QuantParams<Q>],
-    is_big: bool,
 }
 
 impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
@@ -229,13 +244,14 @@ impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
-        quantize::uniform(s, self.params[p].grid(), x, out, self.is_big);
+        let words = ByScaleAndBounds(self.params).words(p);
+        self.varied(s, Uniform::new(s, words), x, out);
     }
 
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
         let code = PhantomData::<Q>;
-        map_part(s, &mut Careful { source, code }, x, out, self.is_big);
+        map_part(s, &mut Careful { source, code }, x, out, false);
     }
 }
 

@@ -158,8 +158,7 @@ impl<Q: Byte> Operation for RequantizeSpread<'_, Q> {
             (false, false, None) => self.by::<S, Real<false>>(s),
             (false, true, None) => self.by::<S, Real<true>>(s),
             (true, _, None) => self.by::<S, Shifted<true>>(s),
-            (false, false, Some(_)) => self.by::<S, Biased<Real<false>>>(s),
-            (false, true, Some(_)) => self.by::<S, Biased<Real<true>>>(s),
+            (false, _, Some(_)) => self.by::<S, Biased<Real<true>>>(s),
             (true, _, Some(_)) => self.by::<S, Biased<Shifted<true>>>(s),
         }
     }
@@ -198,13 +197,34 @@ impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, accumulators: &[i32], out: &mut [Q]) {
         let source = Uniform::new(s, self.factors.words(p));
-        self.varied(s, source, accumulators, out);
+        map_part(
+            s,
+            &mut self.kernel(s, source),
+            accumulators,
+            out,
+            self.is_big,
+        );
     }
 
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, accumulators: &[i32], out: &mut [Q]) {
-        let encoder = Encoder::<S, Q, true, true, true>::new(s, self.grid);
-        let mut kernel = Kernel::new(s, source, self.product, encoder, self.grid);
-        map_part(s, &mut kernel, accumulators, out, self.is_big);
+        map_part(s, &mut self.kernel(s, source), accumulators, out, false);
+    }
+}
+
+impl<Q: Byte, F: Product> Each<'_, Q, F> {
+    #[inline(always)]
+    fn kernel<S: Simd, P: Source<S>>(
+        &self,
+        s: S,
+        source: P,
+    ) -> Kernel<S, Q, P, F, true, true, true> {
+        Kernel::new(
+            s,
+            source,
+            self.product,
+            Encoder::new(s, self.grid),
+            self.grid,
+        )
     }
 }

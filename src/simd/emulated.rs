@@ -198,14 +198,12 @@ impl Simd for Emulated {
         from_fn(|i| a[i].saturating_add(b[i]))
     }
 
+    // Lanes without an element may have any shift.
     fn mul_shift(self, a: [i32; 4], multiplier: [i32; 4], shift: [i32; 4]) -> [i32; 4] {
         from_fn(|i| {
-            // A lane without an element.
-            if shift[i] == 0 {
-                return 0;
-            }
+            let shift = shift[i] & 63;
             let product = i64::from(a[i]) * i64::from(multiplier[i]);
-            i32::try_from((product + (1 << (shift[i] - 1))) >> shift[i]).unwrap()
+            (product.wrapping_add(1_i64 << shift >> 1) >> shift) as i32
         })
     }
 
