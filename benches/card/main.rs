@@ -132,11 +132,11 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             |card: &mut Card, changes: &Changes| measure_again(card, changes, options, &limits);
         check::settle(&mut card, &before, options.tolerance, again)
     });
-    table::print(&mut io::stdout().lock(), &card)?;
     if let Some(path) = &options.json {
         let json = serde_json::to_string_pretty(&card)? + "\n";
         fs::write(path, json).map_err(|error| format!("{}: {error}", path.display()))?;
     }
+    table::print(&mut io::stdout().lock(), &card)?;
     Ok(match changes {
         Some(changes) => changes.print(&mut io::stdout().lock())?,
         None => ExitCode::SUCCESS,

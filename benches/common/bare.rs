@@ -5,7 +5,7 @@
 //! loop streams it past them: the better of the two is the limit.
 #![allow(unsafe_code, reason = "streaming stores, to buffers of the loops' own")]
 
-use super::zeros;
+use super::{random, zeros};
 use bytemuck::Pod;
 use std::hint::black_box;
 
@@ -36,7 +36,7 @@ impl Bare {
 pub(crate) const READ_4: Bare = Bare {
     bytes: 4,
     plain: |len| {
-        let x = zeros::<u32>(len);
+        let x = random::<u32>(len);
         Box::new(move || {
             let x = black_box(&*x);
             pulp::Arch::new().dispatch(|| {
@@ -79,7 +79,7 @@ pub(crate) const READ_1_WRITE_1: Bare = Bare {
 pub(crate) const UPDATE_1: Bare = Bare {
     bytes: 2,
     plain: |len| {
-        let mut x = zeros::<u8>(len);
+        let mut x = random::<u8>(len);
         Box::new(move || {
             let x = black_box(&mut *x);
             pulp::Arch::new().dispatch(|| {
@@ -111,7 +111,7 @@ macro_rules! convert {
 convert!(u32 => u8, u8 => u32, u32 => u32, u8 => u8);
 
 fn plain<A: Pod + Default + Convert<B>, B: Pod + Default>(len: usize) -> Loop {
-    let (x, mut out) = (zeros::<A>(len), zeros::<B>(len));
+    let (x, mut out) = (random::<A>(len), zeros::<B>(len));
     Box::new(move || {
         let (x, out) = (black_box(&*x), black_box(&mut *out));
         pulp::Arch::new().dispatch(|| {
@@ -150,7 +150,7 @@ fn streaming<A: Pod + Default + Convert<B>, B: Pod + Default>(len: usize) -> Loo
         _mm_sfence();
     }
 
-    let (x, mut out) = (zeros::<A>(len), zeros::<B>(len));
+    let (x, mut out) = (random::<A>(len), zeros::<B>(len));
     Box::new(move || {
         let out = bytemuck::cast_slice_mut(black_box(&mut *out));
         // SAFETY: `can_stream` was asked.

@@ -3,7 +3,7 @@
 use super::bare::{
     Bare, READ_1_WRITE_1, READ_1_WRITE_4, READ_4, READ_4_WRITE_1, READ_4_WRITE_4, UPDATE_1,
 };
-use super::{Call, Operation, floats, numbers, zeros};
+use super::{Call, Operation, floats, random, zeros};
 use aligned_vec::AVec;
 use std::hint::black_box;
 use zeropoint::{Code, Multiplier, QuantParams, Range, Scheme};
@@ -22,10 +22,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         quantize(len, symmetric())
     }),
     operation("dequantize affine u8", READ_1_WRITE_4, |len| {
-        dequantize(unsigned(len), affine())
+        dequantize(random::<u8>(len), affine())
     }),
     operation("dequantize symmetric i8", READ_1_WRITE_4, |len| {
-        dequantize(signed(len), symmetric())
+        dequantize(random::<i8>(len), symmetric())
     }),
     operation("fake_quantize affine u8", READ_4_WRITE_4, |len| {
         let (x, mut out) = (floats(len), zeros(len));
@@ -56,12 +56,12 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         requantize(len, Multiplier::fixed(1e-3).expect("a positive number"))
     }),
     operation("rescale u8 to i8", READ_1_WRITE_1, |len| {
-        let (codes, mut out) = (unsigned(len), zeros(len));
+        let (codes, mut out) = (random::<u8>(len), zeros(len));
         let (from, to) = (affine(), symmetric());
         Box::new(move |tier| tier.rescale(&codes, from, to, &mut out).expect(LENGTHS))
     }),
     operation("relu u8", UPDATE_1, |len| {
-        let mut codes = unsigned(len);
+        let mut codes = random::<u8>(len);
         Box::new(move |tier| tier.relu(&mut codes, 100))
     }),
 ];
@@ -83,21 +83,21 @@ fn dequantize<Q: Code>(codes: AVec<Q>, params: QuantParams<Q>) -> Call {
 }
 
 fn requantize(len: usize, multiplier: Multiplier) -> Call {
-    let (accumulators, mut codes) = (numbers(len, |bits| bits as i32 >> 14), zeros(len));
+    let (x, mut codes) = (accumulators(len), zeros(len));
     let params = affine();
     Box::new(move |tier| {
-        tier.requantize(&accumulators, multiplier, params, &mut codes)
+        tier.requantize(&x, multiplier, params, &mut codes)
             .expect(LENGTHS);
     })
 }
 
-/// Codes of the whole type.
-fn unsigned(len: usize) -> AVec<u8> {
-    numbers(len, |bits| bits as u8)
-}
-
-fn signed(len: usize) -> AVec<i8> {
-    numbers(len, |bits| bits as i8)
+/// As matrix products of codes give: some are saturated by the multiplier, most are not.
+fn accumulators(len: usize) -> AVec<i32> {
+    let mut accumulators = random(len);
+    for x in accumulators.iter_mut() {
+        *x >>= 14;
+    }
+    accumulators
 }
 
 /// That of [`floats`].

@@ -9,6 +9,7 @@ pub(crate) mod elementwise;
 
 use aligned_vec::AVec;
 use bare::Bare;
+use bytemuck::Pod;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use zeropoint::Tier;
@@ -37,14 +38,19 @@ pub(crate) fn zeros<T: Clone + Default>(len: usize) -> AVec<T> {
     AVec::from_iter(aligned_vec::CACHELINE_ALIGN, vec![T::default(); len])
 }
 
-/// Numbers that are the same in every run. `number` makes one of 32 random bits.
-pub(crate) fn numbers<T>(len: usize, number: fn(u32) -> T) -> AVec<T> {
-    let mut rng = SmallRng::seed_from_u64(1);
-    let numbers = (0..len).map(|_| number(rng.random()));
-    AVec::from_iter(aligned_vec::CACHELINE_ALIGN, numbers)
+/// Random bits, the same in every run.
+pub(crate) fn random<T: Pod + Default>(len: usize) -> AVec<T> {
+    let mut random = zeros(len);
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut random);
+    SmallRng::seed_from_u64(1).fill(bytes);
+    random
 }
 
 /// In [−1, 3), as activations might be.
 pub(crate) fn floats(len: usize) -> AVec<f32> {
-    numbers(len, |bits| bits as f32 * 2_f32.powi(-30) - 1.0)
+    let mut floats = zeros(len);
+    for (x, bits) in floats.iter_mut().zip(&*random::<u32>(len)) {
+        *x = *bits as f32 * 2_f32.powi(-30) - 1.0;
+    }
+    floats
 }
