@@ -54,6 +54,13 @@ pub(crate) const READ_4_WRITE_1: Bare = Bare {
     streaming: Some(streaming::<u32, u8>),
 };
 
+/// Reads 4 bytes an element, and in a second pass reads them again and writes 1.
+pub(crate) const READ_4_READ_4_WRITE_1: Bare = Bare {
+    bytes: 9,
+    plain: |len| in_turn(READ_4.plain, plain::<u32, u8>, len),
+    streaming: Some(|len| in_turn(READ_4.plain, streaming::<u32, u8>, len)),
+};
+
 /// Reads 1 byte an element and writes 4.
 pub(crate) const READ_1_WRITE_4: Bare = Bare {
     bytes: 5,
@@ -91,6 +98,14 @@ pub(crate) const UPDATE_1: Bare = Bare {
     },
     streaming: None,
 };
+
+fn in_turn(first: MakeLoop, second: MakeLoop, len: usize) -> Loop {
+    let (mut first, mut second) = (first(len), second(len));
+    Box::new(move || {
+        first();
+        second();
+    })
+}
 
 /// Conversion by truncation or zero extension: the cheapest there is.
 trait Convert<B> {

@@ -1,7 +1,8 @@
 //! The elementwise operations.
 
 use super::bare::{
-    Bare, READ_1_WRITE_1, READ_1_WRITE_4, READ_4, READ_4_WRITE_1, READ_4_WRITE_4, UPDATE_1,
+    Bare, READ_1_WRITE_1, READ_1_WRITE_4, READ_4, READ_4_READ_4_WRITE_1, READ_4_WRITE_1,
+    READ_4_WRITE_4, UPDATE_1,
 };
 use super::{Call, Operation, floats, random, zeros};
 use aligned_vec::AVec;
@@ -32,7 +33,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let params = affine();
         Box::new(move |tier| tier.fake_quantize(&x, params, &mut out).expect(LENGTHS))
     }),
-    operation("quantize_dynamic u8", READ_4_WRITE_1, |len| {
+    operation("quantize_dynamic u8", READ_4_READ_4_WRITE_1, |len| {
         let (x, mut codes) = (floats(len), zeros(len));
         Box::new(move |tier| {
             let params = tier.quantize_dynamic(&x, Scheme::<u8>::affine(), &mut codes);
@@ -41,7 +42,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     }),
     operation("quantize_dynamic_rows u8", READ_4_WRITE_1, |len| {
         let (x, mut codes) = (floats(len), zeros(len));
-        // Rows of 1024, or one that is shorter.
+        // Rows of 1024, or one that is shorter: the second pass over a row is in the first cache.
         let row = len.min(1024);
         let mut params = vec![QuantParams::<u8>::default(); len / row];
         Box::new(move |tier| {
