@@ -1,24 +1,11 @@
 //! What this machine and its compiler are.
 
-use crate::data::Machine;
 use std::process::Command;
 use std::{env, fs};
-use zeropoint::Tier;
-
-pub(crate) fn machine() -> Machine {
-    let core = core().unwrap_or_else(unknown);
-    Machine {
-        cpu: model().unwrap_or_else(|| core.clone()),
-        core,
-        architecture: env::consts::ARCH.to_owned(),
-        caches: caches().unwrap_or_else(unknown),
-        tiers: Tier::available().map(|tier| tier.to_string()).collect(),
-    }
-}
 
 /// The compiler that `cargo bench` used: it is still in the environment.
 pub(crate) fn compiler() -> String {
-    rustc(&["--version"]).map_or_else(unknown, |version| version.trim().to_owned())
+    rustc(&["--version"]).map_or(unknown(), |version| version.trim().to_owned())
 }
 
 fn unknown() -> String {
@@ -32,21 +19,24 @@ fn rustc(arguments: &[&str]) -> Option<String> {
 }
 
 /// The kind of core: what `-C target-cpu=native` means here.
-fn core() -> Option<String> {
-    let list = rustc(&["--print", "target-cpus"])?;
-    let (_, name) = list.split_once("(currently ")?;
-    Some(name.split(')').next()?.to_owned())
+pub(crate) fn core() -> String {
+    let list = rustc(&["--print", "target-cpus"]).unwrap_or_default();
+    let name = list
+        .split_once("(currently ")
+        .and_then(|(_, rest)| rest.split_once(')'));
+    name.map_or(unknown(), |(name, _)| name.to_owned())
 }
 
 /// The CPU's own name, where Linux tells it.
-fn model() -> Option<String> {
-    let info = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = info.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(": ")?.1.trim().to_owned())
+pub(crate) fn cpu() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(": "));
+    name.map_or(unknown(), |(_, name)| name.trim().to_owned())
 }
 
 /// Sizes of the caches for data, where Linux tells them.
-fn caches() -> Option<String> {
+pub(crate) fn caches() -> String {
     let mut caches = Vec::new();
     for index in 0..8 {
         let of = |property| {
@@ -60,5 +50,8 @@ fn caches() -> Option<String> {
             caches.push(format!("L{level} {size}"));
         }
     }
-    (!caches.is_empty()).then(|| caches.join(", "))
+    if caches.is_empty() {
+        return unknown();
+    }
+    caches.join(", ")
 }

@@ -20,7 +20,7 @@ mod table;
 use check::Changes;
 use clap::Parser;
 use common::{FAMILIES, Operation};
-use data::{BARE, Card, FORMAT, Row};
+use data::{BARE, Card, FORMAT, Machine, Row};
 use indicatif::{ProgressBar, ProgressStyle};
 use measure::{CYCLES, Timing, Way, count_cycles, race};
 use ports::Limits;
@@ -118,7 +118,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     // Before anything is measured: a file that can't be read should not cost two minutes.
     let before = options.check.as_deref().map(Card::read).transpose()?;
-    let machine = machine::machine();
+    let machine = machine();
     let limits = Limits::of(&machine.core);
     let mut card = Card {
         format: FORMAT,
@@ -141,6 +141,16 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         Some(changes) => changes.print(&mut io::stdout().lock())?,
         None => ExitCode::SUCCESS,
     })
+}
+
+fn machine() -> Machine {
+    Machine {
+        cpu: machine::cpu(),
+        core: machine::core(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        caches: machine::caches(),
+        tiers: Tier::available().map(|tier| tier.to_string()).collect(),
+    }
 }
 
 /// Every operation at every size.
@@ -193,10 +203,10 @@ impl Measured {
         );
 
         let timings = race(&mut ways, budget);
-        let ghz = CYCLES / timings[0].min;
+        let ghz = CYCLES / timings[0].1.min;
         let mut rows: Vec<Row> = Vec::new();
-        for (way, timing) in ways.iter().zip(timings).skip(1) {
-            let row = self.row(way.name, len, timing, ghz, limits);
+        for (way, timing) in timings.into_iter().skip(1) {
+            let row = self.row(way, len, timing, ghz, limits);
             match rows.last_mut() {
                 // The better of the bare loops.
                 Some(last) if last.way == row.way && last.ns > row.ns => *last = row,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// A way to do it.
 pub(crate) struct Way<'a> {
-    pub(crate) name: &'a str,
+    name: &'a str,
     call: Box<dyn FnMut() + 'a>,
 }
 
@@ -32,7 +32,7 @@ const FEWEST: usize = 3;
 
 /// Times all ways in turn, again and again, so that whatever slows this machine down for a while
 /// slows down all of them. Together they take `budget`, and each of them its share of it.
-pub(crate) fn race(ways: &mut [Way<'_>], budget: Duration) -> Vec<Timing> {
+pub(crate) fn race<'a>(ways: &mut [Way<'a>], budget: Duration) -> Vec<(&'a str, Timing)> {
     let share = budget / ways.len() as u32;
     let mut entrants: Vec<Entrant> = ways.iter_mut().map(Entrant::new).collect();
     loop {
@@ -44,7 +44,10 @@ pub(crate) fn race(ways: &mut [Way<'_>], budget: Duration) -> Vec<Timing> {
             }
         }
         if is_over {
-            return entrants.into_iter().map(Entrant::timing).collect();
+            let names = ways.iter().map(|way| way.name);
+            return names
+                .zip(entrants.into_iter().map(Entrant::timing))
+                .collect();
         }
     }
 }

@@ -5,7 +5,7 @@
 //! loop streams it past them: the better of the two is the limit.
 #![allow(unsafe_code, reason = "streaming stores, to buffers of the loops' own")]
 
-use super::{random, zeros};
+use super::buffers::{random, zeros};
 use bytemuck::Pod;
 use std::hint::black_box;
 

@@ -4,7 +4,8 @@ use super::bare::{
     Bare, READ_1_WRITE_1, READ_1_WRITE_4, READ_4, READ_4_READ_4_WRITE_1, READ_4_WRITE_1,
     READ_4_WRITE_4, UPDATE_1,
 };
-use super::{Call, Operation, floats, random, zeros};
+use super::buffers::{floats, random, zeros};
+use super::{Call, Operation};
 use aligned_vec::AVec;
 use std::hint::black_box;
 use zeropoint::{Code, Multiplier, QuantParams, Range, Scheme};
