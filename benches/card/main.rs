@@ -24,7 +24,6 @@ use data::{BARE, Card, FORMAT, Machine, Row};
 use indicatif::{ProgressBar, ProgressStyle};
 use measure::{CYCLES, Timing, Way, count_cycles, race};
 use ports::Limits;
-use std::cell::RefCell;
 use std::error::Error;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -189,18 +188,14 @@ impl Measured {
     /// The rows of this operation on `len` elements.
     fn at(&self, len: usize, budget: Duration, limits: &Limits) -> Vec<Row> {
         let Self { operation, .. } = self;
-        let call = RefCell::new((operation.setup)(len));
         let mut ways = vec![Way::new("clock", count_cycles)];
+        // Each has buffers of its own, so that none finds what another has left in a cache.
         ways.extend(Tier::available().map(|tier| {
-            let call = &call;
-            Way::new(tier.name(), move || call.borrow_mut()(black_box(tier)))
+            let mut call = (operation.setup)(len);
+            Way::new(tier.name(), move || call(black_box(tier)))
         }));
-        ways.extend(
-            operation
-                .bare
-                .loops(len)
-                .map(|setup| Way::new(BARE, setup(len))),
-        );
+        let bare = operation.bare.loops(len);
+        ways.extend(bare.map(|setup| Way::new(BARE, setup(len))));
 
         let timings = race(&mut ways, budget);
         let ghz = CYCLES / timings[0].1.min;

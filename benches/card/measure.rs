@@ -74,8 +74,9 @@ impl Entrant {
     }
 
     fn run(&mut self, way: &mut Way<'_>) {
+        // What ran before it has left its own data in the caches. What is so long that one call is a
+        // sample does not fit there anyway, or must not profit from having been there.
         if self.calls > 1 {
-            // What was there before it has left its own data in the caches.
             time(way, 1);
         }
         let took = time(way, self.calls);

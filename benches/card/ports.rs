@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Instructions on vectors in the hot loop of a kernel, for 64 elements; counted in a release binary
-/// by `benches/mca`, which wrote the file.
+/// by `ci/mca`, which wrote the file.
 #[derive(Deserialize)]
 struct Instructions {
     /// All but those that only load, store or copy.
@@ -42,6 +42,7 @@ impl Ports {
             // Two halves of 256 bits each.
             "avx512" if is(&["znver4"]) => ports(2.0, 1.0, 0.5),
             "avx512" => ports(2.0, 2.0, 1.0),
+            "avx2" if is(&["znver5"]) => ports(4.0, 2.0, 2.0),
             "avx2" if is(&["znver"]) => ports(4.0, 2.0, 1.0),
             "avx2" => ports(3.0, 2.0, 1.0),
             "neon" if is(&["apple"]) => ports(4.0, 3.0, 2.0),
@@ -62,7 +63,7 @@ impl Limits {
     pub(crate) fn of(core: &str) -> Self {
         Self {
             counts: serde_json::from_str(include_str!("ports.json"))
-                .expect("a file that benches/mca wrote"),
+                .expect("a file that ci/mca wrote"),
             core: core.to_owned(),
         }
     }

@@ -142,7 +142,7 @@ of bare   how near it comes to a plain loop that reads and writes the same bytes
           else; the better of two, with and without streaming stores, where there is an output
           beyond the caches. Over 100 %: it is faster than the loop
 of port   how near it comes to the limit of the execution ports: the instructions of its hot loop,
-          counted by benches/mca, at as many a cycle as this kind of core can begin
+          counted by ci/mca, at as many a cycle as this kind of core can begin
 spread    by how much the median of all samples is above the shortest; over 10 %, the machine was
           busy with something else"
     )

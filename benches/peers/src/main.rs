@@ -1,5 +1,5 @@
-//! Other libraries beside zeropoint: the same data, in turn, in one process. Prints a table in
-//! Markdown.
+//! Other libraries beside zeropoint: the same data, in turn, in one process. Prints tables
+//! in Markdown.
 //!
 //! ```text
 //! taskset -c 1 cargo run --release
@@ -26,12 +26,12 @@ use zeropoint::Tier;
 /// What is computed, by whom.
 struct Contest {
     name: &'static str,
-    /// How much it processes: elements, or multiply-accumulates.
+    /// What is counted: elements ("el"), or multiply-accumulates ("MAC").
     unit: &'static str,
     sizes: &'static [usize],
     /// All who take part, on data of a size.
     entrants: fn(usize) -> Vec<Entrant>,
-    /// How many elements or multiply-accumulates a size is.
+    /// How many of them there are at a size.
     work: fn(usize) -> usize,
 }
 
@@ -65,12 +65,25 @@ fn main() {
     let options = Options::parse();
     let filter = options.filter.as_deref().unwrap_or_default();
     let budget = Duration::from_millis(if options.quick { 4 } else { 500 });
-    print_head();
+    println!(
+        "{} ({}), caches {}; {}; zeropoint on the tier {}.",
+        machine::cpu(),
+        machine::core(),
+        machine::caches(),
+        machine::compiler(),
+        Tier::best(),
+    );
     for contests in [elementwise::CONTESTS, dot::CONTESTS, matrix::CONTESTS] {
         for contest in contests
             .iter()
             .filter(|contest| contest.name.contains(filter))
         {
+            println!(
+                "\n### {}\n\n\
+                 | size | who | min | median | times ours | {}/cycle | note |\n\
+                 |--:|---|--:|--:|--:|--:|---|",
+                contest.name, contest.unit,
+            );
             for &size in contest.sizes {
                 run(contest, size, budget);
             }
@@ -78,68 +91,49 @@ fn main() {
     }
 }
 
-fn print_head() {
-    println!(
-        "{} ({}), caches {}; {}; zeropoint runs on the tier {}.\n\n\
-         | operation | size | who | min | median | min of ours | per ns | per cycle | note |\n\
-         |---|--:|---|--:|--:|--:|--:|--:|---|",
-        machine::cpu(),
-        machine::core(),
-        machine::caches(),
-        machine::compiler(),
-        Tier::best(),
-    );
-}
-
 fn run(contest: &Contest, size: usize, budget: Duration) {
-    let mut entrants = (contest.entrants)(size);
+    let entrants = (contest.entrants)(size);
+    let notes: Vec<_> = entrants.iter().map(|entrant| entrant.note).collect();
     let mut ways = vec![Way::new("clock", count_cycles)];
     ways.extend(
         entrants
-            .iter_mut()
-            .map(|entrant| Way::new(entrant.who, &mut entrant.call)),
+            .into_iter()
+            .map(|entrant| Way::new(entrant.who, entrant.call)),
     );
     let timings = race(&mut ways, budget);
-    drop(ways);
 
     let ghz = CYCLES / timings[0].1.min;
     let timings = &timings[1..];
     let ours = timings.iter().find(|(who, _)| *who == OURS);
     let ours = ours.map(|(_, timing)| timing.min);
-    for (entrant, (_, timing)) in entrants.iter().zip(timings) {
-        print_row(contest, size, entrant, *timing, ours, ghz);
+    for ((who, timing), note) in timings.iter().zip(notes) {
+        print_row(contest, size, who, note, *timing, ours, ghz);
     }
 }
 
 fn print_row(
     contest: &Contest,
     size: usize,
-    entrant: &Entrant,
+    who: &str,
+    note: &str,
     timing: Timing,
     ours: Option<f64>,
     ghz: f64,
 ) {
     let work = (contest.work)(size) as f64;
-    let ratio = ours.map_or("–".to_owned(), |ours| {
-        format!("{:.2} ×", timing.min / ours)
-    });
+    let ratio = ours.map_or("–".to_owned(), |ours| format!("{:.2}", timing.min / ours));
     println!(
-        "| {} | {size} | {} | {} | {} | {ratio} | {:.2} {} | {:.2} | {} |",
-        contest.name,
-        entrant.who,
+        "| {size} | {who} | {} | {} | {ratio} | {:.2} | {note} |",
         duration(timing.min),
         duration(timing.median),
-        work / timing.min,
-        contest.unit,
         work / timing.min / ghz,
-        entrant.note,
     );
 }
 
-/// In the unit in which it has up to four digits before the point.
+/// In a unit in which it is readable.
 fn duration(ns: f64) -> String {
     match ns {
-        1e7.. => format!("{:.2} ms", ns / 1e6),
+        1e6.. => format!("{:.2} ms", ns / 1e6),
         1e4.. => format!("{:.2} µs", ns / 1e3),
         _ => format!("{ns:.1} ns"),
     }
