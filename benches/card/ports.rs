@@ -34,10 +34,10 @@ const fn ports(arithmetic: f64, loads: f64, stores: f64) -> Ports {
 
 impl Ports {
     /// Those of a tier on a core, by the name that LLVM has for it. Where it is none of these, the
-    /// commonest; so the limit is an estimate there.
-    fn of(tier: &str, core: &str) -> Self {
+    /// commonest; so the limit is an estimate there. `None` for a tier that is not here.
+    fn of(tier: &str, core: &str) -> Option<Self> {
         let is = |names: &[&str]| names.iter().any(|name| core.starts_with(name));
-        match tier {
+        Some(match tier {
             "avx512" if is(&["znver5"]) => ports(4.0, 2.0, 1.0),
             // Two halves of 256 bits each.
             "avx512" if is(&["znver4"]) => ports(2.0, 1.0, 0.5),
@@ -48,8 +48,8 @@ impl Ports {
             "neon" if is(&["apple"]) => ports(4.0, 3.0, 2.0),
             "neon" if is(&["neoverse-v", "cortex-x"]) => ports(4.0, 3.0, 2.0),
             "neon" => ports(2.0, 2.0, 1.0),
-            _ => ports(f64::INFINITY, f64::INFINITY, f64::INFINITY),
-        }
+            _ => return None,
+        })
     }
 }
 
@@ -71,7 +71,7 @@ impl Limits {
     /// The fewest cycles for `elements`, if the instructions were counted.
     pub(crate) fn cycles(&self, operation: &str, tier: &str, elements: u64) -> Option<f64> {
         let count = self.counts.get(tier)?.get(operation)?;
-        let ports = Ports::of(tier, &self.core);
+        let ports = Ports::of(tier, &self.core)?;
         let cycles = (count.arithmetic / ports.arithmetic)
             .max(count.loads / ports.loads)
             .max(count.stores / ports.stores);

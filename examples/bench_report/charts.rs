@@ -280,8 +280,8 @@ fn text(
     Ok(area.draw(&Text::new(text.to_owned(), at, style))?)
 }
 
-/// An SVG of what `paint` draws. Its text takes the colour of the text around it; or where it stands
-/// alone, one for light or for dark pages.
+/// An SVG of what `paint` draws, for light and for dark: where it stands alone it has a background of
+/// its own, in the page it takes the colours of the page.
 fn draw(
     width: i32,
     height: i32,
@@ -294,8 +294,7 @@ fn draw(
         paint(&area)?;
         area.present()?;
     }
-    let style =
-        "<style>text{fill:#1f2328}@media(prefers-color-scheme:dark){text{fill:#e6edf3}}</style>";
-    let svg = svg.replace(r##"fill="#000000""##, r#"fill="currentColor""#);
+    let style = "<style>svg{background:#fff}text{fill:#1f2328}\
+                 @media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}}</style>";
     Ok(svg.replacen('>', &format!(">{style}"), 1))
 }
