@@ -30,6 +30,18 @@ install() {
     done
 }
 
+# aarch64_compiler: makes cargo able to build for aarch64, in this shell and what it starts.
+aarch64_compiler() {
+    install gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    # The standard library for aarch64: rustup's, or else Debian's with the compiler it belongs to.
+    if ! rustup target list --installed 2>/dev/null | grep -x aarch64-unknown-linux-gnu >/dev/null; then
+        dpkg --add-architecture arm64
+        install rustc-web libstd-rust-web-dev:amd64 libstd-rust-web-dev:arm64
+        export RUSTC=/usr/bin/rustc
+    fi
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+}
+
 # tiers_on CPU TIERS OPTION...: the test, by `cargo test OPTION...`, that tells which tiers there are.
 # They must be TIERS, no fewer and no more.
 tiers_on() {

@@ -66,17 +66,18 @@ impl Tier {
             ),
             _ => Ok(QuantParams::default()),
         };
+        // The reduction to one range and the divisions have long latencies. Done ahead, they are not
+        // waited for. But what comes from memory is asked for by the quantization of the row before.
+        let ahead = row <= SHORT && !is_big;
         let mut next = params_of(0);
         for (r, params) in params.iter_mut().enumerate() {
             *params = next?;
-            // The reduction to one range and the divisions have long latencies. Done ahead, they
-            // are not waited for.
-            if row <= SHORT {
+            if ahead {
                 next = params_of(r + 1);
             }
             let out = Q::erase_mut(&mut out[r * row..][..row]);
             quantize::compiled(self, &x[r * row..][..row], params.grid(), out, is_big)?;
-            if row > SHORT {
+            if !ahead {
                 next = params_of(r + 1);
             }
         }
