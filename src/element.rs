@@ -51,6 +51,13 @@ pub(crate) mod sealed {
         I8(&'a [QuantParams<i8>]),
     }
 
+    /// Parameters to write to, with the type of their codes as a value; see [`CodesMut`].
+    #[derive(Debug)]
+    pub enum ParamsMut<'a> {
+        U8(&'a mut [QuantParams<u8>]),
+        I8(&'a mut [QuantParams<i8>]),
+    }
+
     pub trait Sealed: Sized {
         /// The lowest code of a symmetric scheme: 0, or −127.
         const SYMMETRIC_MIN: Self;
@@ -60,6 +67,7 @@ pub(crate) mod sealed {
         fn erase(codes: &[Self]) -> Codes<'_>;
         fn erase_mut(codes: &mut [Self]) -> CodesMut<'_>;
         fn erase_params(params: &[QuantParams<Self>]) -> Params<'_>;
+        fn erase_params_mut(params: &mut [QuantParams<Self>]) -> ParamsMut<'_>;
     }
 
     impl Sealed for u8 {
@@ -84,6 +92,11 @@ pub(crate) mod sealed {
         fn erase_params(params: &[QuantParams<Self>]) -> Params<'_> {
             Params::U8(params)
         }
+
+        #[inline(always)]
+        fn erase_params_mut(params: &mut [QuantParams<Self>]) -> ParamsMut<'_> {
+            ParamsMut::U8(params)
+        }
     }
 
     impl Sealed for i8 {
@@ -107,6 +120,11 @@ pub(crate) mod sealed {
         #[inline(always)]
         fn erase_params(params: &[QuantParams<Self>]) -> Params<'_> {
             Params::I8(params)
+        }
+
+        #[inline(always)]
+        fn erase_params_mut(params: &mut [QuantParams<Self>]) -> ParamsMut<'_> {
+            ParamsMut::I8(params)
         }
     }
 }

@@ -38,8 +38,10 @@
 //! | [`quantize()`] | `clamp(rne(x / s) + z, lo, hi)`, by the true quotient; NaN gives `z`, ±∞ saturate |
 //! | [`dequantize()`] | `(q − z) · s`, the difference exact |
 //! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
+//! | [`min_max_channels()`], [`quantize_channels()`], [`dequantize_channels()`], [`fake_quantize_channels()`], and the same `_blocks` | as those above, with parameters for each channel of `[outer, channels, inner]`, or for each of the [`Blocks`] along an axis |
 //! | [`quantize_dynamic()`], [`quantize_dynamic_rows()`] | range, parameters and codes in one call, of a tensor or of each row |
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
+//! | [`requantize_channels()`] | the same with a multiplier for each channel, and a bias that is added to the accumulator first, saturating |
 //! | [`rescale()`] | codes to codes of other parameters: `quantize(dequantize(q))` |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |

@@ -37,6 +37,7 @@ impl Range {
         Self::new(self.min.min(other.min), self.max.max(other.max))
     }
 
+    #[inline(always)]
     fn ordered(self) -> Result<Self, Error> {
         let Self { min, max } = self;
         if min <= max {
@@ -46,6 +47,7 @@ impl Range {
         }
     }
 
+    #[inline(always)]
     fn finite(self) -> Result<Self, Error> {
         let Self { min, max } = self.ordered()?;
         if min.is_finite() && max.is_finite() {
@@ -147,45 +149,75 @@ impl<Q: Code> Scheme<Q> {
     /// [`Error::Range`] if the range is not finite or inverted; [`Error::OneSided`] if a symmetric
     /// scheme has no codes for one of its sides.
     pub fn params(self, range: Range) -> Result<QuantParams<Q>, Error> {
-        choose(self.kind, self.lo.into(), self.hi.into(), range).map(QuantParams::of)
+        self.choice().compiled(range).map(QuantParams::of)
+    }
+
+    /// The scheme, without the type of the codes.
+    #[inline(always)]
+    pub(crate) fn choice(self) -> Choice {
+        Choice {
+            kind: self.kind,
+            lo: self.lo.into(),
+            hi: self.hi.into(),
+        }
     }
 }
 
-/// [`Scheme::params`], compiled in this crate.
-fn choose(kind: Kind, lo: i32, hi: i32, range: Range) -> Result<Grid, Error> {
-    let Range { min, max } = range.finite()?;
-    // + 0.0 makes a −0.0 positive.
-    let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
-    let mut scale = match kind {
-        Kind::Affine => (max - min) / (hi - lo) as f32,
-        Kind::Symmetric => {
-            let side = |bound: f32, code: i32| match (bound == 0.0, code) {
-                (true, _) => Ok(0.0),
-                (false, 0) => Err(Error::OneSided { bound, lo, hi }),
-                (false, code) => Ok(bound / code as f32),
-            };
-            side(min, lo)?.max(side(max, hi)?)
-        }
-    };
-    if min == max {
-        scale = 1.0;
-    } else if scale < MIN_SCALE {
-        scale = MIN_SCALE;
-    } else if scale == f32::INFINITY {
-        scale = (max / 2.0 - min / 2.0) / (hi - lo) as f32 * 2.0;
+/// [`Scheme`] without the type of the codes.
+#[derive(Clone, Copy)]
+pub(crate) struct Choice {
+    kind: Kind,
+    lo: i32,
+    hi: i32,
+}
+
+impl Choice {
+    /// [`Choice::grid`], compiled in this crate.
+    fn compiled(self, range: Range) -> Result<Grid, Error> {
+        self.grid(range)
     }
-    let zero_point = match kind {
-        Kind::Affine => rne(lo as f32 - min / scale).clamp(lo, hi),
-        Kind::Symmetric => 0,
-    };
-    let distance = farthest(lo, hi, zero_point) as f32;
-    if !(scale * distance).is_finite() {
-        scale = f32::MAX / distance;
+
+    /// [`Scheme::params`]. Inlined, so that a kernel has the result in registers.
+    #[inline(always)]
+    pub(crate) fn grid(self, range: Range) -> Result<Grid, Error> {
+        let Self { kind, lo, hi } = self;
+        let Range { min, max } = range.finite()?;
+        // + 0.0 makes a −0.0 positive.
+        let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
+        let mut scale = match kind {
+            Kind::Affine => (max - min) / (hi - lo) as f32,
+            Kind::Symmetric => {
+                // What does not fit the codes on its side.
+                for (bound, code) in [(min, lo), (max, hi)] {
+                    if bound != 0.0 && code == 0 {
+                        return Err(Error::OneSided { bound, lo, hi });
+                    }
+                }
+                let lower = if min == 0.0 { 0.0 } else { min / lo as f32 };
+                let upper = if max == 0.0 { 0.0 } else { max / hi as f32 };
+                lower.max(upper)
+            }
+        };
+        if min == max {
+            scale = 1.0;
+        } else if scale < MIN_SCALE {
+            scale = MIN_SCALE;
+        } else if scale == f32::INFINITY {
+            scale = (max / 2.0 - min / 2.0) / (hi - lo) as f32 * 2.0;
+        }
+        let zero_point = match kind {
+            Kind::Affine => rne(lo as f32 - min / scale).clamp(lo, hi),
+            Kind::Symmetric => 0,
+        };
+        let distance = farthest(lo, hi, zero_point) as f32;
         if !(scale * distance).is_finite() {
-            scale = scale.next_down();
+            scale = f32::MAX / distance;
+            if !(scale * distance).is_finite() {
+                scale = scale.next_down();
+            }
         }
+        Ok(Grid::new(scale, zero_point, lo, hi))
     }
-    Ok(Grid::new(scale, zero_point, lo, hi))
 }
 
 /// The ends of a range of codes, of whatever type, as numbers.
@@ -194,6 +226,7 @@ fn ends<Q: Code>(codes: &RangeInclusive<Q>) -> (i32, i32) {
 }
 
 /// How far the farthest code in `[lo, hi]` is from the zero point.
+#[inline(always)]
 fn farthest(lo: i32, hi: i32, zero_point: i32) -> u32 {
     (hi - zero_point).max(zero_point - lo).unsigned_abs()
 }
@@ -226,6 +259,7 @@ pub(crate) struct Grid {
 
 impl Grid {
     /// Of a scale that is usable and codes of 8 bits.
+    #[inline(always)]
     fn new(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Self {
         Self {
             scale,

@@ -6,7 +6,7 @@ use crate::element::Code;
 use crate::error::{Error, row_shape, same_length};
 use crate::layout::{Blocks, Layout};
 use crate::multiplier::{Multiplier, alike};
-use crate::params::{QuantParams, Range, Scheme};
+use crate::params::{Choice, QuantParams, Range, Scheme};
 use core::ops::RangeInclusive;
 
 /// The specification of [`min_max`](crate::min_max).
@@ -259,9 +259,21 @@ pub fn quantize_dynamic_rows<Q: Code>(
 ) -> Result<(), Error> {
     same_length(x.len(), out.len())?;
     row_shape(x.len(), params.len(), row)?;
+    quantize_each_row(x, row, scheme.choice(), params, out)
+}
+
+pub(crate) fn quantize_each_row<Q: Code>(
+    x: &[f32],
+    row: usize,
+    choice: Choice,
+    params: &mut [QuantParams<Q>],
+    out: &mut [Q],
+) -> Result<(), Error> {
     for (r, params) in params.iter_mut().enumerate() {
         let of_row = r * row..(r + 1) * row;
-        *params = quantize_dynamic(&x[of_row.clone()], scheme, &mut out[of_row])?;
+        let range = min_max(&x[of_row.clone()]).unwrap_or(Range::new(0.0, 0.0));
+        *params = QuantParams::of(choice.grid(range)?);
+        quantize(&x[of_row.clone()], *params, &mut out[of_row])?;
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Reciprocal {
     /// Above [`Reciprocal::MAX_SCALE`] it is not exact, and quotients must be divided.
     ///
     /// In f64 the product of two f32 is exact, and so is its difference from 1.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(scale: f32) -> Self {
         let inverse = 1.0 / f64::from(scale);
         let hi = inverse as f32;

@@ -214,8 +214,14 @@ pub(crate) trait Simd: Copy {
     /// `a + b`, saturated to 32 bits.
     fn add_saturated_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// `(a · multiplier + 2^(shift − 1)) >> shift` in 64 bits, with `1 <= shift <= 62`; the result
-    /// fits 32.
-    fn mul_shift(self, a: Self::I32, multiplier: Self::I32, shift: Self::I32) -> Self::I32;
+    /// fits 32. `uniform`: all lanes of the multiplier are the same, and so are those of the shift.
+    fn mul_shift(
+        self,
+        a: Self::I32,
+        multiplier: Self::I32,
+        shift: Self::I32,
+        uniform: bool,
+    ) -> Self::I32;
     /// `a + b`, saturated to 16 bits.
     fn add_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
     /// `max(a, b)` of unsigned bytes.

@@ -17,8 +17,9 @@ pub(crate) trait Words<const N: usize>: Copy {
 
 /// The words of each element.
 pub(crate) trait Source<S: Simd>: Copy {
-    /// Whether a quad may begin anywhere, and not only at multiples of its length.
-    const ANYWHERE: bool;
+    /// Whether the words are the same for all elements; else quads must begin at multiples of their
+    /// length.
+    const UNIFORM: bool;
 
     /// The word `k` of each element of the vector `i`, in the quad that begins at `at`.
     fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32;
@@ -46,7 +47,7 @@ impl<S: Simd, const N: usize> Uniform<S, N> {
 }
 
 impl<S: Simd, const N: usize> Source<S> for Uniform<S, N> {
-    const ANYWHERE: bool = true;
+    const UNIFORM: bool = true;
 
     #[inline(always)]
     fn i32(&self, _: S, k: usize, _at: usize, _i: usize) -> S::I32 {
@@ -65,7 +66,7 @@ struct ByVector<W, const N: usize> {
 }
 
 impl<S: Simd, W: Words<N>, const N: usize> Source<S> for ByVector<W, N> {
-    const ANYWHERE: bool = false;
+    const UNIFORM: bool = false;
 
     #[inline(always)]
     fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32 {
@@ -90,7 +91,7 @@ struct Columns<const N: usize>([[i32; TILE + SLACK]; N]);
 struct ByLane<'a, const N: usize>(&'a Columns<N>);
 
 impl<S: Simd, const N: usize> Source<S> for ByLane<'_, N> {
-    const ANYWHERE: bool = false;
+    const UNIFORM: bool = false;
 
     #[inline(always)]
     fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32 {

@@ -26,3 +26,12 @@ pub(crate) fn floats(len: usize) -> AVec<f32> {
     }
     floats
 }
+
+/// As matrix products of codes give: some are saturated by the multiplier, most are not.
+pub(crate) fn accumulators(len: usize) -> AVec<i32> {
+    let mut accumulators = random(len);
+    for x in accumulators.iter_mut() {
+        *x >>= 14;
+    }
+    accumulators
+}

@@ -4,7 +4,7 @@ use super::bare::{
     Bare, READ_1_WRITE_1, READ_1_WRITE_4, READ_4, READ_4_READ_4_WRITE_1, READ_4_WRITE_1,
     READ_4_WRITE_4, UPDATE_1,
 };
-use super::buffers::{floats, random, zeros};
+use super::buffers::{accumulators, floats, random, zeros};
 use super::{Call, Operation};
 use aligned_vec::AVec;
 use std::hint::black_box;
@@ -91,15 +91,6 @@ fn requantize(len: usize, multiplier: Multiplier) -> Call {
         tier.requantize(&x, multiplier, params, &mut codes)
             .expect(LENGTHS);
     })
-}
-
-/// As matrix products of codes give: some are saturated by the multiplier, most are not.
-fn accumulators(len: usize) -> AVec<i32> {
-    let mut accumulators = random(len);
-    for x in accumulators.iter_mut() {
-        *x >>= 14;
-    }
-    accumulators
 }
 
 /// That of [`floats`].

@@ -6,6 +6,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod buffers;
+pub(crate) mod channels;
 pub(crate) mod elementwise;
 
 use bare::Bare;
@@ -15,7 +16,10 @@ use zeropoint::Tier;
 /// operations.
 pub(crate) type Family = (&'static str, &'static str, &'static [Operation]);
 
-pub(crate) const FAMILIES: &[Family] = &[("elementwise", "el", elementwise::OPERATIONS)];
+pub(crate) const FAMILIES: &[Family] = &[
+    ("elementwise", "el", elementwise::OPERATIONS),
+    ("channels", "el", channels::OPERATIONS),
+];
 
 /// An operation on buffers of some length, on the tier that it is given.
 pub(crate) type Call = Box<dyn FnMut(Tier)>;

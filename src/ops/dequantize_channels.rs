@@ -197,7 +197,7 @@ impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Kernel<P, Q> {
     type In = Offsets<Q, false>;
     type Out = Floats;
 
-    const ANYWHERE: bool = P::ANYWHERE;
+    const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
     fn input(&self) -> Offsets<Q, false> {

@@ -152,7 +152,7 @@ impl<S: Simd, P: Source<S>, D: Quotient> Map<S> for Kernel<S, P, D> {
     type Out = Floats;
 
     const WATCHES: bool = true;
-    const ANYWHERE: bool = P::ANYWHERE;
+    const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
     fn input(&self) -> Floats {

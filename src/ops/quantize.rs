@@ -199,7 +199,7 @@ where
     type Out = Codes<Q>;
 
     const WATCHES: bool = true;
-    const ANYWHERE: bool = P::ANYWHERE;
+    const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
     fn input(&self) -> Floats {

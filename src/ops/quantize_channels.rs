@@ -265,7 +265,7 @@ impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Careful<P, Q> {
     type In = Floats;
     type Out = Codes<Q>;
 
-    const ANYWHERE: bool = P::ANYWHERE;
+    const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
     fn input(&self) -> Floats {

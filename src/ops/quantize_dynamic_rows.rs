@@ -1,11 +1,14 @@
 //! `params[r] = scheme(min_max(x[r]))`, `q[r] = quantize(x[r], params[r])`
 
+use super::min_max::range;
 use super::quantize;
 use crate::drive::is_big;
-use crate::element::Code;
+use crate::element::{Code, sealed::ParamsMut};
 use crate::error::{Error, row_shape, same_length};
-use crate::params::{QuantParams, Range, Scheme};
-use crate::tier::Tier;
+use crate::params::{Choice, QuantParams, Range, Scheme};
+use crate::reference;
+use crate::simd::{Byte, Simd};
+use crate::tier::{Operation, Tier};
 
 /// [`quantize_dynamic`](crate::quantize_dynamic()) of each row of a matrix (each token of a batch,
 /// for instance) by itself: `x` and `out` have `params.len()` rows of `row` elements, and
@@ -57,29 +60,88 @@ impl Tier {
     ) -> Result<(), Error> {
         same_length(x.len(), out.len())?;
         row_shape(x.len(), params.len(), row)?;
-        let is_big = is_big(size_of_val(x) + size_of_val(out));
-        let rows = params.len();
-        let params_of = |r: usize| match r * row {
-            start if r < rows => scheme.params(
-                self.min_max(&x[start..][..row])
-                    .unwrap_or(Range::new(0.0, 0.0)),
-            ),
-            _ => Ok(QuantParams::default()),
-        };
-        // The reduction to one range and the divisions have long latencies. Done ahead, they are not
-        // waited for. But what comes from memory is asked for by the quantization of the row before.
-        let ahead = row <= SHORT && !is_big;
-        let mut next = params_of(0);
-        for (r, params) in params.iter_mut().enumerate() {
-            *params = next?;
-            if ahead {
-                next = params_of(r + 1);
+        let params = Q::erase_params_mut(params);
+        compiled(
+            self,
+            x,
+            row,
+            scheme.choice(),
+            params,
+            bytemuck::must_cast_slice_mut(out),
+        )
+    }
+}
+
+/// `out`: codes of the type that `params` says, as bytes.
+fn compiled(
+    tier: Tier,
+    x: &[f32],
+    row: usize,
+    choice: Choice,
+    params: ParamsMut<'_>,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    match params {
+        ParamsMut::U8(params) => tier.run(QuantizeRows {
+            x,
+            row,
+            choice,
+            params,
+            out,
+        }),
+        ParamsMut::I8(params) => tier.run(QuantizeRows {
+            x,
+            row,
+            choice,
+            params,
+            out: bytemuck::must_cast_slice_mut(out),
+        }),
+    }
+}
+
+struct QuantizeRows<'a, Q> {
+    x: &'a [f32],
+    row: usize,
+    choice: Choice,
+    params: &'a mut [QuantParams<Q>],
+    out: &'a mut [Q],
+}
+
+impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
+    type Output = Result<(), Error>;
+
+    fn scalar(&mut self) -> Result<(), Error> {
+        let Self { x, row, choice, .. } = *self;
+        reference::quantize_each_row(x, row, choice, self.params, self.out)
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        let Self { x, row, .. } = *self;
+        let is_big = is_big(size_of_val(x) + size_of_val(self.out));
+        // The reduction to one range and the divisions have long latencies. Done a row ahead, they
+        // are not waited for. But what comes from memory is asked for by the quantization of the row
+        // before.
+        let ahead = usize::from(row <= SHORT && !is_big);
+        let rows = self.params.len();
+        let mut last = *QuantParams::<Q>::default().grid();
+        for step in 0..rows + ahead {
+            let mut found = Ok(last);
+            if step < rows {
+                let range = range(s, &x[step * row..][..row]);
+                found = self.choice.grid(range.unwrap_or(Range::new(0.0, 0.0)));
             }
-            let out = Q::erase_mut(&mut out[r * row..][..row]);
-            quantize::compiled(self, &x[r * row..][..row], params.grid(), out, is_big)?;
-            if !ahead {
-                next = params_of(r + 1);
+            if step >= ahead {
+                let r = step - ahead;
+                let grid = if ahead > 0 { last } else { found? };
+                self.params[r] = QuantParams::of(grid);
+                let out = &mut self.out[r * row..][..row];
+                quantize::uniform(s, &grid, &x[r * row..][..row], out, is_big);
             }
+            last = found?;
+        }
+        if is_big {
+            s.fence();
         }
         Ok(())
     }

@@ -163,7 +163,7 @@ const BEYOND: u64 = 1 << 16;
 
 /// How an accumulator becomes an integer.
 pub(super) trait Product: Copy {
-    fn of<S: Simd>(s: S, from: &impl Source<S>, acc: S::I32, at: usize, i: usize) -> S::I32;
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32;
 }
 
 /// By a real multiplier. `LARGE`: one is 1 or more, so products may be too large for an integer.
@@ -172,7 +172,7 @@ pub(super) struct Real<const LARGE: bool>;
 
 impl<const LARGE: bool> Product for Real<LARGE> {
     #[inline(always)]
-    fn of<S: Simd>(s: S, from: &impl Source<S>, acc: S::I32, at: usize, i: usize) -> S::I32 {
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32 {
         let mut product = s.mul(s.to_f32(acc), from.f32(s, FACTOR, at, i));
         if LARGE {
             let beyond = BEYOND as f32;
@@ -189,26 +189,26 @@ pub(super) struct Shifted<const LARGE: bool>;
 
 impl<const LARGE: bool> Product for Shifted<LARGE> {
     #[inline(always)]
-    fn of<S: Simd>(s: S, from: &impl Source<S>, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
         if LARGE {
             let lowest = from.i32(s, LOWEST, at, i);
             let highest = from.i32(s, HIGHEST, at, i);
             acc = s.clamp_i32(acc, lowest, highest);
         }
         let (factor, shift) = (from.i32(s, FACTOR, at, i), from.i32(s, SHIFT, at, i));
-        s.mul_shift(acc, factor, shift)
+        s.mul_shift(acc, factor, shift, P::UNIFORM)
     }
 }
 
-/// As `P`, of the sum of the accumulator and the bias.
+/// As `F`, of the sum of the accumulator and the bias.
 #[derive(Clone, Copy)]
-pub(super) struct Biased<P>(PhantomData<P>);
+pub(super) struct Biased<F>(PhantomData<F>);
 
-impl<P: Product> Product for Biased<P> {
+impl<F: Product> Product for Biased<F> {
     #[inline(always)]
-    fn of<S: Simd>(s: S, from: &impl Source<S>, acc: S::I32, at: usize, i: usize) -> S::I32 {
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32 {
         let sum = s.add_saturated_i32(acc, from.i32(s, BIAS, at, i));
-        P::of(s, from, sum, at, i)
+        F::of(s, from, sum, at, i)
     }
 }
 
@@ -248,7 +248,7 @@ where
     type In = Ints;
     type Out = Codes<Q>;
 
-    const ANYWHERE: bool = P::ANYWHERE;
+    const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
     fn input(&self) -> Ints {

@@ -385,17 +385,19 @@ impl Simd for Avx2 {
     /// The products of even and odd lanes, in 64 bits each. There is no arithmetic shift of those:
     /// 2⁶³ is added before the logical one, and what has become of it subtracted after.
     #[inline(always)]
-    fn mul_shift(self, a: __m256i, multiplier: __m256i, shift: __m256i) -> __m256i {
+    fn mul_shift(self, a: __m256i, multiplier: __m256i, shift: __m256i, uniform: bool) -> __m256i {
         let avx2 = self.avx2;
         let one = self.avx._mm256_set1_epi64x(1);
         let sign = self.avx._mm256_set1_epi64x(i64::MIN);
-        let odd = avx2._mm256_mul_epi32(
-            avx2._mm256_srli_epi64::<32>(a),
-            avx2._mm256_srli_epi64::<32>(multiplier),
-        );
-        let even = avx2._mm256_mul_epi32(a, multiplier);
-        let odd_shift = avx2._mm256_srli_epi64::<32>(shift);
+        let mut odd_multiplier = multiplier;
         let even_shift = avx2._mm256_blend_epi32::<0b1010_1010>(shift, self.splat_i32(0));
+        let mut odd_shift = even_shift;
+        if !uniform {
+            odd_multiplier = avx2._mm256_srli_epi64::<32>(multiplier);
+            odd_shift = avx2._mm256_srli_epi64::<32>(shift);
+        }
+        let odd = avx2._mm256_mul_epi32(avx2._mm256_srli_epi64::<32>(a), odd_multiplier);
+        let even = avx2._mm256_mul_epi32(a, multiplier);
         let odd_half = avx2._mm256_srli_epi64::<1>(avx2._mm256_sllv_epi64(one, odd_shift));
         let even_half = avx2._mm256_srli_epi64::<1>(avx2._mm256_sllv_epi64(one, even_shift));
         let odd = avx2._mm256_add_epi64(odd, avx2._mm256_or_si256(odd_half, sign));

@@ -355,34 +355,32 @@ impl Simd for Avx512 {
         self.f._mm512_min_epi32(self.f._mm512_max_epi32(a, lo), hi)
     }
 
-    /// A sum has wrapped around where its sign is that of neither operand.
+    /// Where the sum would wrap around, the first operand is bounded so that it does not.
     #[inline(always)]
     fn add_saturated_i32(self, a: __m512i, b: __m512i) -> __m512i {
-        const SIGN_OF_NEITHER: i32 = 0b0100_0010;
-        let sum = self.f._mm512_add_epi32(a, b);
-        let wrapped = self
-            .f
-            ._mm512_ternarylogic_epi32::<SIGN_OF_NEITHER>(a, b, sum);
-        let wrapped = self.dq._mm512_movepi32_mask(wrapped);
-        let sign = self.f._mm512_srai_epi32::<31>(a);
-        self.f
-            ._mm512_mask_xor_epi32(sum, wrapped, sign, self.splat_i32(i32::MAX))
+        let f = self.f;
+        let zero = self.splat_i32(0);
+        let lo = f._mm512_sub_epi32(self.splat_i32(i32::MIN), f._mm512_min_epi32(b, zero));
+        let hi = f._mm512_sub_epi32(self.splat_i32(i32::MAX), f._mm512_max_epi32(b, zero));
+        f._mm512_add_epi32(self.clamp_i32(a, lo, hi), b)
     }
 
     /// The products of even and odd lanes, in 64 bits each.
     #[inline(always)]
-    fn mul_shift(self, a: __m512i, multiplier: __m512i, shift: __m512i) -> __m512i {
+    fn mul_shift(self, a: __m512i, multiplier: __m512i, shift: __m512i, uniform: bool) -> __m512i {
         let one = self.f._mm512_set1_epi64(1);
         let f = self.f;
-        let odd = f._mm512_mul_epi32(
-            f._mm512_srli_epi64::<32>(a),
-            f._mm512_srli_epi64::<32>(multiplier),
-        );
-        let even = f._mm512_mul_epi32(a, multiplier);
-        let odd_shift = f._mm512_srli_epi64::<32>(shift);
+        let mut odd_multiplier = multiplier;
         let even_shift = f._mm512_maskz_mov_epi32(0x5555, shift);
+        let mut odd_shift = even_shift;
+        if !uniform {
+            odd_multiplier = f._mm512_srli_epi64::<32>(multiplier);
+            odd_shift = f._mm512_srli_epi64::<32>(shift);
+        }
         let odd_half = f._mm512_srli_epi64::<1>(f._mm512_sllv_epi64(one, odd_shift));
         let even_half = f._mm512_srli_epi64::<1>(f._mm512_sllv_epi64(one, even_shift));
+        let odd = f._mm512_mul_epi32(f._mm512_srli_epi64::<32>(a), odd_multiplier);
+        let even = f._mm512_mul_epi32(a, multiplier);
         let odd = f._mm512_srav_epi64(f._mm512_add_epi64(odd, odd_half), odd_shift);
         let even = f._mm512_srav_epi64(f._mm512_add_epi64(even, even_half), even_shift);
         f._mm512_mask_shuffle_epi32::<0b10_10_00_00>(even, 0xaaaa, odd)

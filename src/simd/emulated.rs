@@ -199,7 +199,7 @@ impl Simd for Emulated {
     }
 
     // Lanes without an element may have any shift.
-    fn mul_shift(self, a: [i32; 4], multiplier: [i32; 4], shift: [i32; 4]) -> [i32; 4] {
+    fn mul_shift(self, a: [i32; 4], multiplier: [i32; 4], shift: [i32; 4], _: bool) -> [i32; 4] {
         from_fn(|i| {
             let shift = shift[i] & 63;
             let product = i64::from(a[i]) * i64::from(multiplier[i]);

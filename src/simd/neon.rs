@@ -265,7 +265,13 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn mul_shift(self, a: int32x4_t, multiplier: int32x4_t, shift: int32x4_t) -> int32x4_t {
+    fn mul_shift(
+        self,
+        a: int32x4_t,
+        multiplier: int32x4_t,
+        shift: int32x4_t,
+        _: bool,
+    ) -> int32x4_t {
         // A rounding shift to the left, by a negative number.
         let shift = self.neon.vnegq_s32(shift);
         let low_shift = self.neon.vmovl_s32(self.neon.vget_low_s32(shift));

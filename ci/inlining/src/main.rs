@@ -2,8 +2,11 @@
 
 use std::hint::black_box;
 use zeropoint::{
-    Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, dequantize, fake_quantize,
-    min_max, quantize, quantize_dynamic, quantize_dynamic_rows, relu, requantize, rescale,
+    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, dequantize,
+    dequantize_blocks, dequantize_channels, fake_quantize, fake_quantize_blocks,
+    fake_quantize_channels, min_max, min_max_blocks, min_max_channels, quantize, quantize_blocks,
+    quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
+    requantize_channels, rescale,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
@@ -30,6 +33,22 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     for multiplier in [Multiplier::real(0.1)?, Multiplier::fixed(0.1)?] {
         requantize(&accumulators, multiplier, params, &mut codes)?;
     }
+    for multiplier in [Multiplier::real(0.1)?, Multiplier::fixed(0.1)?] {
+        let multipliers = [multiplier; 10];
+        for bias in [None, Some(&[5; 10][..])] {
+            requantize_channels(&accumulators, &multipliers, bias, 1, params, &mut codes)?;
+        }
+    }
+    let mut ranges = vec![None; 10];
+    min_max_channels(&x, 1, &mut ranges)?;
+    quantize_channels(&x, &row_params, 1, &mut codes)?;
+    dequantize_channels(&codes, &row_params, 1, &mut values)?;
+    fake_quantize_channels(&x, &row_params, 1, &mut values)?;
+    let blocks = Blocks::of_rows(x.len(), 100);
+    min_max_blocks(&x, blocks, &mut ranges)?;
+    quantize_blocks(&x, &row_params, blocks, &mut codes)?;
+    dequantize_blocks(&codes, &row_params, blocks, &mut values)?;
+    fake_quantize_blocks(&x, &row_params, blocks, &mut values)?;
     black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
 
     black_box((codes, values, rescaled));
