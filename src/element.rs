@@ -43,6 +43,8 @@ pub(crate) mod sealed {
     }
 
     pub trait Sealed: Sized {
+        /// Whether the type has a sign.
+        const SIGNED: bool;
         /// The lowest code of a symmetric scheme: 0, or −127.
         const SYMMETRIC_MIN: Self;
 
@@ -53,6 +55,7 @@ pub(crate) mod sealed {
     }
 
     impl Sealed for u8 {
+        const SIGNED: bool = false;
         const SYMMETRIC_MIN: Self = 0;
 
         #[inline(always)]
@@ -72,6 +75,7 @@ pub(crate) mod sealed {
     }
 
     impl Sealed for i8 {
+        const SIGNED: bool = true;
         const SYMMETRIC_MIN: Self = -127;
 
         #[inline(always)]

@@ -62,6 +62,13 @@
 //! opt-level = 3
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::duplicate_mod,
+        reason = "the property tests share their helpers"
+    )
+)]
 
 #[cfg(feature = "std")]
 extern crate std;
@@ -69,6 +76,9 @@ extern crate std;
 // The property tests run here once more, with the emulated tier among the others.
 #[cfg(test)]
 extern crate self as zeropoint;
+#[cfg(test)]
+#[path = "../tests/dot.rs"]
+mod dot_tests;
 #[cfg(test)]
 #[path = "../tests/elementwise.rs"]
 mod elementwise;
@@ -78,18 +88,22 @@ mod element;
 mod error;
 mod multiplier;
 mod ops;
+mod pairs;
 mod params;
 pub mod reference;
 mod rounding;
 mod simd;
 mod tier;
+mod zero_points;
 
 pub use element::Code;
 pub use error::Error;
 pub use multiplier::Multiplier;
 pub use ops::{
-    Border, clamp, dequantize, fake_quantize, min_max, pad, quantize, quantize_dynamic,
-    quantize_dynamic_rows, relu, requantize, rescale,
+    Border, clamp, cosine, dequantize, dot, dot_rows, dot_with_sums, fake_quantize, l2_rows,
+    l2_squared, min_max, pad, quantize, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
+    rescale, sum,
 };
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;
+pub use zero_points::ZeroPoints;
