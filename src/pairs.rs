@@ -14,6 +14,9 @@ const BLOCK: usize = 1 << 14;
 
 /// A kernel that makes `N` sums over pairs of codes, and `M` results of these.
 pub(crate) trait Pairs<D: Dot, const N: usize, const M: usize>: Copy {
+    /// How many of the sums it makes; the others stay 0.
+    const USED: usize;
+
     /// Adds a vector of pairs. Pairs of zeros must add nothing, or what the kernel accounts for.
     fn step(self, d: D, sums: [Int<D>; N], a: Bytes<D>, b: Bytes<D>) -> [Int<D>; N];
 
@@ -23,9 +26,10 @@ pub(crate) trait Pairs<D: Dot, const N: usize, const M: usize>: Copy {
 
 /// The results of all pairs of `a` and `b`, which have the same length.
 ///
-/// `CHAINS` of sums take turns, so that none waits for the one before it.
+/// Several chains of sums take turns, so that none waits for the one before it: as many as the
+/// registers hold, besides constants and operands.
 #[inline(always)]
-pub(crate) fn pairs<D, K, const N: usize, const M: usize, const CHAINS: usize>(
+pub(crate) fn pairs<D, K, const N: usize, const M: usize>(
     d: D,
     kernel: K,
     a: &[u8],
@@ -35,16 +39,57 @@ where
     D: Dot,
     K: Pairs<D, N, M>,
 {
-    let b = &b[..a.len()];
-    let mut totals = [0; M];
-    let mut start = 0;
-    while start < a.len() {
-        let len = BLOCK.min(a.len() - start);
-        let (a, b) = (&a[start..][..len], &b[start..][..len]);
-        let sums = block::<D, K, N, M, CHAINS>(d, kernel, a, b);
-        add_to(d, &mut totals, kernel.results(d, sums));
-        start += len;
+    match D::Base::REGISTERS / (K::USED + 1) {
+        0..4 => in_chains::<D, K, N, M, 2>(d, kernel, a, b),
+        4 => in_chains::<D, K, N, M, 3>(d, kernel, a, b),
+        _ => in_chains::<D, K, N, M, 4>(d, kernel, a, b),
     }
+}
+
+#[inline(always)]
+fn in_chains<D, K, const N: usize, const M: usize, const CHAINS: usize>(
+    d: D,
+    kernel: K,
+    a: &[u8],
+    b: &[u8],
+) -> [i64; M]
+where
+    D: Dot,
+    K: Pairs<D, N, M>,
+{
+    let (mut a, mut b) = (a, &b[..a.len()]);
+    let mut totals = [0; M];
+    loop {
+        let len = BLOCK.min(a.len());
+        let (a_block, a_rest) = a.split_at(len);
+        let (b_block, b_rest) = b.split_at(len);
+        let sums = block::<D, K, N, M, CHAINS>(d, kernel, a_block, b_block);
+        add_to(d, &mut totals, kernel.results(d, sums));
+        if a_rest.is_empty() {
+            return totals;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+}
+
+/// Elements of a slice up to which [`short_pairs`] is faster.
+pub(crate) const SHORT: usize = 128;
+
+/// As [`pairs`], with less around the loop.
+#[inline(always)]
+pub(crate) fn short_pairs<D, K, const N: usize, const M: usize>(
+    d: D,
+    kernel: K,
+    a: &[u8],
+    b: &[u8],
+) -> [i64; M]
+where
+    D: Dot,
+    K: Pairs<D, N, M>,
+{
+    let mut totals = [0; M];
+    let sums = block::<D, K, N, M, 1>(d, kernel, a, b);
+    add_to(d, &mut totals, kernel.results(d, sums));
     totals
 }
 

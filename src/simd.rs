@@ -37,6 +37,8 @@ pub(crate) mod neon;
 
 /// One instruction set.
 pub(crate) trait Simd: Copy {
+    /// Vectors that fit in the registers.
+    const REGISTERS: usize = 32;
     /// Numbers of 32 bits in a vector.
     const LANES: usize;
     /// Elements of a quad.

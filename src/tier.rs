@@ -126,6 +126,7 @@ impl Tier {
     /// the fastest of those up to `avx2`. That is for tests, benchmarks and bug reports. A value
     /// that is not the name of a tier is ignored, with a warning on standard error.
     #[must_use]
+    #[inline]
     pub fn best() -> Self {
         #[cfg(feature = "std")]
         {

@@ -39,7 +39,7 @@ impl<'a, Q> From<&'a std::vec::Vec<Q>> for ZeroPoints<'a, Q> {
     }
 }
 
-impl<Q: Code> ZeroPoints<'_, Q> {
+impl<'a, Q: Code> ZeroPoints<'a, Q> {
     /// `Ok` if they are those of so many rows.
     pub(crate) fn check(self, rows: usize) -> Result<(), Error> {
         match self {
@@ -57,6 +57,30 @@ impl<Q: Code> ZeroPoints<'_, Q> {
         match self {
             Self::Same(zero_point) => zero_point,
             Self::Each(zero_points) => zero_points[r],
+        }
+    }
+
+    /// Whether all of them are `zero_point`.
+    #[inline(always)]
+    pub(crate) fn all_are(self, zero_point: Q) -> bool {
+        match self {
+            Self::Same(same) => same == zero_point,
+            Self::Each(each) => {
+                let mut all = true;
+                for r in 0..each.len() {
+                    all &= each[r] == zero_point;
+                }
+                all
+            }
+        }
+    }
+
+    /// Their bits.
+    #[inline(always)]
+    pub(crate) fn bytes(self) -> ZeroPoints<'a, u8> {
+        match self {
+            Self::Same(zero_point) => ZeroPoints::Same(bytemuck::must_cast(zero_point)),
+            Self::Each(each) => ZeroPoints::Each(bytemuck::must_cast_slice(each)),
         }
     }
 }

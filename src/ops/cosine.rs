@@ -1,6 +1,6 @@
 //! `Σ (aᵢ − za)(bᵢ − zb) / (√Σ (aᵢ − za)² · √Σ (bᵢ − zb)²)`
 
-use super::operand::{Operand, add_codes};
+use super::operand::{Meaning, Operand, add_codes, value};
 use crate::element::Code;
 use crate::error::{Error, same_lengths};
 use crate::pairs::{Pairs, padding, pairs};
@@ -35,33 +35,36 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn cosine<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
         same_lengths(a.len(), b.len())?;
-        let (a, b) = (Operand::new(a, za, None), Operand::new(b, zb, None));
-        Ok(compiled(self, a, b))
+        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
+        Ok(compiled(self, a, b, Meaning::new(za, zb)))
     }
 }
 
-fn compiled(tier: Tier, a: Operand<'_>, b: Operand<'_>) -> f64 {
-    match (a.signed, b.signed) {
-        (false, false) => tier.run_dot(Cosine::<u8, u8>::new(a, b)),
-        (false, true) => tier.run_dot(Cosine::<u8, i8>::new(a, b)),
-        (true, false) => tier.run_dot(Cosine::<u8, i8>::new(b, a)),
-        (true, true) => tier.run_dot(Cosine::<i8, i8>::new(a, b)),
+fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> f64 {
+    let [za, zb] = of.zero_points;
+    match of.signed {
+        [false, false] => tier.run_dot(Cosine::<u8, u8>::new(a, za, b, zb)),
+        [false, true] => tier.run_dot(Cosine::<u8, i8>::new(a, za, b, zb)),
+        [true, false] => tier.run_dot(Cosine::<u8, i8>::new(b, zb, a, za)),
+        [true, true] => tier.run_dot(Cosine::<i8, i8>::new(a, za, b, zb)),
     }
 }
 
 struct Cosine<'a, A, B> {
-    a: Operand<'a>,
-    b: Operand<'a>,
-    types: PhantomData<(A, B)>,
+    a: Operand<'a, A>,
+    b: Operand<'a, B>,
 }
 
-impl<'a, A, B> Cosine<'a, A, B> {
+impl<'a, A: Byte, B: Byte> Cosine<'a, A, B> {
     #[inline(always)]
-    fn new(a: Operand<'a>, b: Operand<'a>) -> Self {
-        let types = PhantomData;
-        Self { a, b, types }
+    fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
+        Self {
+            a: Operand::new(a, za),
+            b: Operand::new(b, zb),
+        }
     }
 }
 
@@ -69,7 +72,7 @@ impl<A: Byte, B: Byte> DotOperation for Cosine<'_, A, B> {
     type Output = f64;
 
     fn scalar(&mut self) -> f64 {
-        let ((a, za), (b, zb)) = (self.a.typed::<A>(), self.b.typed::<B>());
+        let ((a, za), (b, zb)) = (self.a.typed(), self.b.typed());
         reference::cosine_of(
             reference::product_sum(a, za, b, zb),
             reference::product_sum(a, za, a, za),
@@ -81,7 +84,7 @@ impl<A: Byte, B: Byte> DotOperation for Cosine<'_, A, B> {
     fn simd<D: Dot>(&mut self, d: D) -> f64 {
         let (a, b) = (self.a, self.b);
         let kernel = Kernel::<A, B>(PhantomData);
-        let [ab, aa, bb, a_sum, b_sum] = pairs::<D, _, 5, 5, 2>(d, kernel, a.codes, b.codes);
+        let [ab, aa, bb, a_sum, b_sum] = pairs::<D, _, 5, 5>(d, kernel, a.codes, b.codes);
         // What the second factor has less than the unsigned code.
         let less = if D::SAME { 0 } else { 128 };
         let (a, b) = (Side::new(a, a_sum), Side::new(b, b_sum));
@@ -106,15 +109,10 @@ struct Side {
 
 impl Side {
     #[inline(always)]
-    fn new(operand: Operand<'_>, sum: i64) -> Self {
-        let unsigned = if operand.signed {
-            operand.flipped()
-        } else {
-            operand
-        };
+    fn new<Q: Byte>(operand: Operand<'_, Q>, sum: i64) -> Self {
         Self {
             sum,
-            zero_point: unsigned.zero_point(),
+            zero_point: operand.zero_point() - value::<Q>(bytemuck::must_cast(Q::MIN)),
             original: operand.zero_point(),
         }
     }
@@ -132,6 +130,8 @@ fn offset_products(products: i64, a: Side, b: Side, pairs: i64, padding: i64) ->
 struct Kernel<A, B>(PhantomData<(A, B)>);
 
 impl<D: Dot, A: Byte, B: Byte> Pairs<D, 5, 5> for Kernel<A, B> {
+    const USED: usize = 5;
+
     #[inline(always)]
     fn step(
         self,

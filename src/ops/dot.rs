@@ -1,14 +1,13 @@
 //! `Σ (aᵢ − za)(bᵢ − zb)`
 
-use super::operand::{Operand, Products, has, value};
+use super::operand::{Meaning, Operand, Products, has, value};
 use crate::element::Code;
 use crate::error::{Error, same_lengths};
-use crate::pairs::{padding, pairs};
+use crate::pairs::{SHORT, padding, pairs, short_pairs};
 use crate::reference;
 use crate::simd::Byte;
 use crate::simd::dot::Dot;
 use crate::tier::{DotOperation, Tier};
-use core::marker::PhantomData;
 
 /// The dot product of two vectors of codes, less their zero points: `Σ (a[i] − za)(b[i] − zb)`.
 ///
@@ -60,16 +59,18 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn dot<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
         same_lengths(a.len(), b.len())?;
-        let (a, b) = (Operand::new(a, za, None), Operand::new(b, zb, None));
-        Ok(compiled(self, a, b))
+        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
+        Ok(compiled(self, a, b, Meaning::new(za, zb)))
     }
 
     /// [`dot_with_sums`](crate::dot_with_sums()) on this tier.
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn dot_with_sums<A: Code, B: Code>(
         self,
         a: &[A],
@@ -80,32 +81,64 @@ impl Tier {
         sum_b: i64,
     ) -> Result<i64, Error> {
         same_lengths(a.len(), b.len())?;
-        let a = Operand::new(a, za, Some(sum_a));
-        let b = Operand::new(b, zb, Some(sum_b));
-        Ok(compiled(self, a, b))
+        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
+        Ok(compiled_with_sums(
+            self,
+            a,
+            b,
+            Meaning::new(za, zb),
+            [sum_a, sum_b],
+        ))
     }
 }
 
-fn compiled(tier: Tier, a: Operand<'_>, b: Operand<'_>) -> i64 {
-    match (a.signed, b.signed) {
-        (false, false) => tier.run_dot(Dots::<u8, u8>::new(a, b)),
-        (false, true) => tier.run_dot(Dots::<u8, i8>::new(a, b)),
-        (true, false) => tier.run_dot(Dots::<u8, i8>::new(b, a)),
-        (true, true) => tier.run_dot(Dots::<i8, i8>::new(a, b)),
+/// Each operation is made where it is run: to move it takes as long as to multiply a vector.
+fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> i64 {
+    let [za, zb] = of.zero_points;
+    if a.len() <= SHORT {
+        return match of.signed {
+            [false, false] => tier.run_dot(Short(Dots::<u8, u8>::new(a, za, b, zb))),
+            [false, true] => tier.run_dot(Short(Dots::<u8, i8>::new(a, za, b, zb))),
+            [true, false] => tier.run_dot(Short(Dots::<u8, i8>::new(b, zb, a, za))),
+            [true, true] => tier.run_dot(Short(Dots::<i8, i8>::new(a, za, b, zb))),
+        };
+    }
+    match of.signed {
+        [false, false] => tier.run_dot(Dots::<u8, u8>::new(a, za, b, zb)),
+        [false, true] => tier.run_dot(Dots::<u8, i8>::new(a, za, b, zb)),
+        [true, false] => tier.run_dot(Dots::<u8, i8>::new(b, zb, a, za)),
+        [true, true] => tier.run_dot(Dots::<i8, i8>::new(a, za, b, zb)),
+    }
+}
+
+fn compiled_with_sums(
+    tier: Tier,
+    a: &[u8],
+    b: &[u8],
+    of: Meaning,
+    [sum_a, sum_b]: [i64; 2],
+) -> i64 {
+    let [za, zb] = of.zero_points;
+    match of.signed {
+        [false, false] => tier.run_dot(WithSums(Dots::<u8, u8>::new(a, za, b, zb), [sum_a, sum_b])),
+        [false, true] => tier.run_dot(WithSums(Dots::<u8, i8>::new(a, za, b, zb), [sum_a, sum_b])),
+        [true, false] => tier.run_dot(WithSums(Dots::<u8, i8>::new(b, zb, a, za), [sum_b, sum_a])),
+        [true, true] => tier.run_dot(WithSums(Dots::<i8, i8>::new(a, za, b, zb), [sum_a, sum_b])),
     }
 }
 
 struct Dots<'a, A, B> {
-    a: Operand<'a>,
-    b: Operand<'a>,
-    types: PhantomData<(A, B)>,
+    a: Operand<'a, A>,
+    b: Operand<'a, B>,
 }
 
-impl<'a, A, B> Dots<'a, A, B> {
+impl<'a, A: Byte, B: Byte> Dots<'a, A, B> {
     #[inline(always)]
-    fn new(a: Operand<'a>, b: Operand<'a>) -> Self {
-        let types = PhantomData;
-        Self { a, b, types }
+    fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
+        Self {
+            a: Operand::new(a, za),
+            b: Operand::new(b, zb),
+        }
     }
 }
 
@@ -113,7 +146,7 @@ impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
     type Output = i64;
 
     fn scalar(&mut self) -> i64 {
-        let ((a, za), (b, zb)) = (self.a.typed::<A>(), self.b.typed::<B>());
+        let ((a, za), (b, zb)) = (self.a.typed(), self.b.typed());
         reference::product_sum(a, za, b, zb)
     }
 
@@ -124,65 +157,132 @@ impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
             return by_sums::<D, A, B, false>(d, a, b);
         }
         // One side is flipped: the one that leaves fewer sums to be made.
-        let (a_flipped, b_flipped) = (a.flipped(), b.flipped());
-        let flip_a = sums(a_flipped, b) <= sums(a, b_flipped);
+        let flip_a = sums_for(a.zero_point ^ 0x80, b.zero_point)
+            <= sums_for(a.zero_point, b.zero_point ^ 0x80);
         if A::SIGNED == B::SIGNED {
             let (a, b) = if flip_a {
-                (a_flipped, b)
+                (a, b)
             } else {
-                (b_flipped, a)
+                (b.retyped(), a.retyped())
             };
-            by_sums::<D, A::Flipped, B, true>(d, a, b)
+            by_sums::<D, A::Flipped, B, true>(d, a.flipped(), b)
         } else if flip_a {
-            by_sums::<D, A::Flipped, B, true>(d, a_flipped, b)
+            by_sums::<D, A::Flipped, B, true>(d, a.flipped(), b)
         } else {
-            by_sums::<D, B::Flipped, A, true>(d, b_flipped, a)
+            by_sums::<D, B::Flipped, A, true>(d, b.flipped(), a)
         }
     }
 }
 
-/// How many sums the zero points make necessary.
+/// How many sums these zero points make necessary.
 #[inline(always)]
-fn sums(a: Operand<'_>, b: Operand<'_>) -> u32 {
-    u32::from(a.zero_point != 0) + u32::from(b.zero_point != 0)
+fn sums_for(za: u8, zb: u8) -> u8 {
+    u8::from(za != 0) + u8::from(zb != 0)
 }
 
-/// The dot product, by the products and those sums that are needed and not known.
+/// The dot product, by the products and the sums that are needed.
 #[inline(always)]
 fn by_sums<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
     d: D,
-    a: Operand<'_>,
-    b: Operand<'_>,
+    a: Operand<'_, A>,
+    b: Operand<'_, B>,
 ) -> i64 {
-    let (za, zb) = (a.zero_point(), b.zero_point());
-    let sum_a = zb != 0 && a.sum.is_none();
-    let sum_b = za != 0 && b.sum.is_none();
-    let mut result = match (sum_a, sum_b) {
+    match (b.zero_point != 0, a.zero_point != 0) {
         (false, false) => products::<D, A, B, FLIP, false, false>(d, a, b),
         (true, false) => products::<D, A, B, FLIP, true, false>(d, a, b),
         (false, true) => products::<D, A, B, FLIP, false, true>(d, a, b),
         (true, true) => products::<D, A, B, FLIP, true, true>(d, a, b),
-    };
-    if let (Some(sum_a), Some(sum_b)) = (a.sum, b.sum) {
-        result = result
-            .wrapping_sub(za.wrapping_mul(sum_b))
-            .wrapping_sub(zb.wrapping_mul(sum_a));
     }
-    result.wrapping_add(a.codes.len() as i64 * za * zb)
 }
 
-/// `Σ ab − za · Σb − zb · Σa`, of products and of the sums that are asked for.
+/// The dot product, by the products and those sums that are asked for.
 #[inline(always)]
 fn products<D: Dot, A: Byte, B: Byte, const FLIP: bool, const SUM_A: bool, const SUM_B: bool>(
     d: D,
-    a: Operand<'_>,
-    b: Operand<'_>,
+    a: Operand<'_, A>,
+    b: Operand<'_, B>,
 ) -> i64 {
     let kernel = Products::<D, A, B, FLIP, false, SUM_A, SUM_B>::new(d, a.zero_point, b.zero_point);
-    let [mut result] = pairs::<D, _, 3, 1, 4>(d, kernel, a.codes, b.codes);
-    if FLIP && SUM_A {
-        // Zeros after the last element became ±128 in the sum of `a`.
-        result += value(0x80, A::SIGNED) * b.zero_point() * padding::<D>(a.codes.len());
+    let [result] = pairs::<D, _, 3, 1>(d, kernel, a.codes, b.codes);
+    if SUM_A {
+        result + constant::<D, A, B, FLIP>(a, b)
+    } else {
+        result
     }
-    result
+}
+
+/// What is missing from `Σ ab − za · Σb − zb · Σa`: it is 0 where `zb` is.
+#[inline(always)]
+fn constant<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
+    a: Operand<'_, A>,
+    b: Operand<'_, B>,
+) -> i64 {
+    let len = a.codes.len();
+    let mut factor = len as i64 * a.zero_point();
+    if FLIP {
+        // Zeros after the last element became ±128 in the sum of `a`.
+        factor += padding::<D>(len) * value::<A>(0x80);
+    }
+    factor * b.zero_point()
+}
+
+/// Of short vectors: all sums are made, since to choose would take longer.
+struct Short<'a, A, B>(Dots<'a, A, B>);
+
+impl<A: Byte, B: Byte> DotOperation for Short<'_, A, B> {
+    type Output = i64;
+
+    fn scalar(&mut self) -> i64 {
+        self.0.scalar()
+    }
+
+    #[inline(always)]
+    fn simd<D: Dot>(&mut self, d: D) -> i64 {
+        let Dots { a, b } = self.0;
+        if has::<D, A, B>() {
+            short::<D, A, B, false>(d, a, b)
+        } else {
+            short::<D, A::Flipped, B, true>(d, a.flipped(), b)
+        }
+    }
+}
+
+#[inline(always)]
+fn short<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
+    d: D,
+    a: Operand<'_, A>,
+    b: Operand<'_, B>,
+) -> i64 {
+    let kernel = Products::<D, A, B, FLIP, false, true, true>::new(d, a.zero_point, b.zero_point);
+    let [result] = short_pairs::<D, _, 3, 1>(d, kernel, a.codes, b.codes);
+    result + constant::<D, A, B, FLIP>(a, b)
+}
+
+/// With known sums, of `a` and `b`.
+struct WithSums<'a, A, B>(Dots<'a, A, B>, [i64; 2]);
+
+impl<A: Byte, B: Byte> DotOperation for WithSums<'_, A, B> {
+    type Output = i64;
+
+    fn scalar(&mut self) -> i64 {
+        self.0.scalar()
+    }
+
+    #[inline(always)]
+    fn simd<D: Dot>(&mut self, d: D) -> i64 {
+        let Self(Dots { a, b }, [sum_a, sum_b]) = *self;
+        let (za, zb) = (a.zero_point(), b.zero_point());
+        let products = if has::<D, A, B>() {
+            products::<D, A, B, false, false, false>(d, a, b)
+        } else {
+            // The codes of `a`, flipped, are ±128 more.
+            let more = value::<A::Flipped>(0x80);
+            let products = products::<D, A::Flipped, B, true, false, false>(d, a.flipped(), b);
+            products.wrapping_sub(more.wrapping_mul(sum_b))
+        };
+        products
+            .wrapping_sub(za.wrapping_mul(sum_b))
+            .wrapping_sub(zb.wrapping_mul(sum_a))
+            .wrapping_add(a.codes.len() as i64 * za * zb)
+    }
 }

@@ -1,6 +1,6 @@
 //! `outᵣ = Σ (qᵢ − zq)(rowᵣᵢ − zrᵣ)`
 
-use super::operand::{Matrix, Operand, Products, has};
+use super::operand::{Matrix, Meaning, Operand, Products, has, value};
 use super::sum::sum_of;
 use crate::element::Code;
 use crate::error::Error;
@@ -58,37 +58,38 @@ impl Tier {
         zr: impl Into<ZeroPoints<'a, B>>,
         out: &mut [i64],
     ) -> Result<(), Error> {
-        let rows = Matrix::new(rows, zr.into());
-        rows.check(query.len(), out.len())?;
-        compiled(self, Operand::new(query, zq, None), rows, out);
+        let rows = Matrix::new(rows, zr.into(), [out.len(), query.len()])?;
+        let meaning = Meaning::new(zq, B::MIN);
+        compiled(self, bytemuck::must_cast_slice(query), &rows, meaning, out);
         Ok(())
     }
 }
 
-fn compiled(tier: Tier, query: Operand<'_>, rows: Matrix<'_>, out: &mut [i64]) {
-    match (query.signed, rows.signed) {
-        (false, false) => tier.run_dot(DotRows::<u8, u8>::new(query, rows, out)),
-        (false, true) => tier.run_dot(DotRows::<u8, i8>::new(query, rows, out)),
-        (true, false) => tier.run_dot(DotRows::<i8, u8>::new(query, rows, out)),
-        (true, true) => tier.run_dot(DotRows::<i8, i8>::new(query, rows, out)),
+fn compiled(tier: Tier, query: &[u8], rows: &Matrix<'_>, of: Meaning, out: &mut [i64]) {
+    let [zq, _] = of.zero_points;
+    match of.signed {
+        [false, false] => tier.run_dot(DotRows::<u8, u8>::new(query, zq, rows, out)),
+        [false, true] => tier.run_dot(DotRows::<u8, i8>::new(query, zq, rows, out)),
+        [true, false] => tier.run_dot(DotRows::<i8, u8>::new(query, zq, rows, out)),
+        [true, true] => tier.run_dot(DotRows::<i8, i8>::new(query, zq, rows, out)),
     }
 }
 
 struct DotRows<'a, A, B> {
-    query: Operand<'a>,
-    rows: Matrix<'a>,
+    query: Operand<'a, A>,
+    rows: &'a Matrix<'a>,
     out: &'a mut [i64],
-    types: PhantomData<(A, B)>,
+    of: PhantomData<B>,
 }
 
-impl<'a, A, B> DotRows<'a, A, B> {
+impl<'a, A: Byte, B> DotRows<'a, A, B> {
     #[inline(always)]
-    fn new(query: Operand<'a>, rows: Matrix<'a>, out: &'a mut [i64]) -> Self {
+    fn new(query: &'a [u8], zq: u8, rows: &'a Matrix<'a>, out: &'a mut [i64]) -> Self {
         Self {
-            query,
+            query: Operand::new(query, zq),
             rows,
             out,
-            types: PhantomData,
+            of: PhantomData,
         }
     }
 }
@@ -97,7 +98,7 @@ impl<A: Byte, B: Byte> DotOperation for DotRows<'_, A, B> {
     type Output = ();
 
     fn scalar(&mut self) {
-        let (query, zq) = self.query.typed::<A>();
+        let (query, zq) = self.query.typed();
         let dot = |row: &[B], zr| reference::product_sum(query, zq, row, zr);
         self.rows.each(query.len(), self.out, dot);
     }
@@ -106,35 +107,40 @@ impl<A: Byte, B: Byte> DotOperation for DotRows<'_, A, B> {
     /// rows are needed anyway; else that of the rows, which makes do with the query's sum.
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
-        let (mut query, rows) = (self.query, self.rows);
-        query.sum = Some(sum_of::<D, A>(d, query.codes));
+        let (query, rows) = (self.query, *self.rows);
+        let sum = sum_of::<D, A>(d, query.codes);
+        let offset = query.codes.len() as i64 * query.zero_point() - sum;
+        // A flip changes the sum by as much as the zero points: the offset stays.
+        let flipped = query.flipped();
         if has::<D, A, B>() {
             if query.zero_point == 0 {
-                run::<D, A, B, false, false, false>(d, query, rows, self.out);
+                run::<D, A, B, false, false, false>(d, query, rows, offset, self.out);
             } else {
-                run::<D, A, B, false, false, true>(d, query, rows, self.out);
+                run::<D, A, B, false, false, true>(d, query, rows, offset, self.out);
             }
         } else if query.zero_point == 0 {
-            run::<D, A, B::Flipped, false, true, false>(d, query, rows.flipped(), self.out);
-        } else if query.zero_point == 0x80 {
-            run::<D, A::Flipped, B, true, false, false>(d, query.flipped(), rows, self.out);
+            run::<D, A, B::Flipped, false, true, false>(d, query, rows, offset, self.out);
+        } else if flipped.zero_point == 0 {
+            run::<D, A::Flipped, B, true, false, false>(d, flipped, rows, offset, self.out);
         } else {
-            run::<D, A::Flipped, B, true, false, true>(d, query.flipped(), rows, self.out);
+            run::<D, A::Flipped, B, true, false, true>(d, flipped, rows, offset, self.out);
         }
     }
 }
 
+/// `A`, `B`: after they are flipped. `offset`: `n · zq − Σ query`.
 #[inline(always)]
 fn run<D: Dot, A: Byte, B: Byte, const FLIP_QUERY: bool, const FLIP_ROWS: bool, const SUM: bool>(
     d: D,
-    query: Operand<'_>,
+    query: Operand<'_, A>,
     matrix: Matrix<'_>,
+    offset: i64,
     out: &mut [i64],
 ) {
     let kernel = Kernel::<D, A, B, FLIP_QUERY, FLIP_ROWS, SUM> {
         products: Products::new(d, query.zero_point, 0),
-        rows: matrix,
-        by_zero_point: query.codes.len() as i64 * query.zero_point() - query.sum.unwrap_or(0),
+        zero_points: matrix.zero_points,
+        offset,
     };
     rows(d, kernel, query.codes, matrix.codes, out);
 }
@@ -142,14 +148,16 @@ fn run<D: Dot, A: Byte, B: Byte, const FLIP_QUERY: bool, const FLIP_ROWS: bool, 
 #[derive(Clone, Copy)]
 struct Kernel<'a, D: Dot, A, B, const FLIP_QUERY: bool, const FLIP_ROWS: bool, const SUM: bool> {
     products: Products<D, A, B, FLIP_QUERY, FLIP_ROWS, false, SUM>,
-    rows: Matrix<'a>,
-    /// `n · zq − Σ query`: what a zero point of a row is multiplied by.
-    by_zero_point: i64,
+    zero_points: ZeroPoints<'a, u8>,
+    offset: i64,
 }
 
 impl<D: Dot, A: Byte, B: Byte, const FLIP_QUERY: bool, const FLIP_ROWS: bool, const SUM: bool>
     Pairs<D, 3, 1> for Kernel<'_, D, A, B, FLIP_QUERY, FLIP_ROWS, SUM>
 {
+    const USED: usize =
+        <Products<D, A, B, FLIP_QUERY, FLIP_ROWS, false, SUM> as Pairs<D, 3, 1>>::USED;
+
     #[inline(always)]
     fn step(self, d: D, sums: [Int<D>; 3], a: Bytes<D>, b: Bytes<D>) -> [Int<D>; 3] {
         self.products.step(d, sums, a, b)
@@ -166,6 +174,7 @@ impl<D: Dot, A: Byte, B: Byte, const FLIP_QUERY: bool, const FLIP_ROWS: bool, co
 {
     #[inline(always)]
     fn value(self, r: usize, [products]: [i64; 1]) -> i64 {
-        products + self.rows.zero_point(r) * self.by_zero_point
+        let flip = if FLIP_ROWS { 0x80 } else { 0 };
+        products + value::<B>(self.zero_points.of(r) ^ flip) * self.offset
     }
 }

@@ -1,7 +1,7 @@
 //! `outᵣ = Σ ((qᵢ − zq) − (rowᵣᵢ − zrᵣ))²`
 
 use super::l2_squared::Differences;
-use super::operand::{Matrix, Operand};
+use super::operand::{Matrix, Meaning, Operand, value};
 use crate::element::Code;
 use crate::error::Error;
 use crate::pairs::{Pairs, Rows, rows};
@@ -56,37 +56,38 @@ impl Tier {
         zr: impl Into<ZeroPoints<'a, B>>,
         out: &mut [i64],
     ) -> Result<(), Error> {
-        let rows = Matrix::new(rows, zr.into());
-        rows.check(query.len(), out.len())?;
-        compiled(self, Operand::new(query, zq, None), rows, out);
+        let rows = Matrix::new(rows, zr.into(), [out.len(), query.len()])?;
+        let meaning = Meaning::new(zq, B::MIN);
+        compiled(self, bytemuck::must_cast_slice(query), &rows, meaning, out);
         Ok(())
     }
 }
 
-fn compiled(tier: Tier, query: Operand<'_>, rows: Matrix<'_>, out: &mut [i64]) {
-    match (query.signed, rows.signed) {
-        (false, false) => tier.run_dot(L2Rows::<u8, u8>::new(query, rows, out)),
-        (false, true) => tier.run_dot(L2Rows::<u8, i8>::new(query, rows, out)),
-        (true, false) => tier.run_dot(L2Rows::<i8, u8>::new(query, rows, out)),
-        (true, true) => tier.run_dot(L2Rows::<i8, i8>::new(query, rows, out)),
+fn compiled(tier: Tier, query: &[u8], rows: &Matrix<'_>, of: Meaning, out: &mut [i64]) {
+    let [zq, _] = of.zero_points;
+    match of.signed {
+        [false, false] => tier.run_dot(L2Rows::<u8, u8>::new(query, zq, rows, out)),
+        [false, true] => tier.run_dot(L2Rows::<u8, i8>::new(query, zq, rows, out)),
+        [true, false] => tier.run_dot(L2Rows::<i8, u8>::new(query, zq, rows, out)),
+        [true, true] => tier.run_dot(L2Rows::<i8, i8>::new(query, zq, rows, out)),
     }
 }
 
 struct L2Rows<'a, A, B> {
-    query: Operand<'a>,
-    rows: Matrix<'a>,
+    query: Operand<'a, A>,
+    rows: &'a Matrix<'a>,
     out: &'a mut [i64],
-    types: PhantomData<(A, B)>,
+    of: PhantomData<B>,
 }
 
-impl<'a, A, B> L2Rows<'a, A, B> {
+impl<'a, A: Byte, B> L2Rows<'a, A, B> {
     #[inline(always)]
-    fn new(query: Operand<'a>, rows: Matrix<'a>, out: &'a mut [i64]) -> Self {
+    fn new(query: &'a [u8], zq: u8, rows: &'a Matrix<'a>, out: &'a mut [i64]) -> Self {
         Self {
-            query,
+            query: Operand::new(query, zq),
             rows,
             out,
-            types: PhantomData,
+            of: PhantomData,
         }
     }
 }
@@ -95,18 +96,17 @@ impl<A: Byte, B: Byte> DotOperation for L2Rows<'_, A, B> {
     type Output = ();
 
     fn scalar(&mut self) {
-        let (query, zq) = self.query.typed::<A>();
+        let (query, zq) = self.query.typed();
         let distance = |row: &[B], zr| reference::square_sum(query, zq, row, zr);
         self.rows.each(query.len(), self.out, distance);
     }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
-        let (query, rows) = (self.query, self.rows);
         if A::SIGNED == B::SIGNED {
-            by_sums::<D, A, false>(d, query, rows, self.out);
+            by_sums::<D, B, false>(d, self.query.retyped(), *self.rows, self.out);
         } else {
-            by_sums::<D, B, true>(d, query.flipped(), rows, self.out);
+            by_sums::<D, B, true>(d, self.query.flipped().retyped(), *self.rows, self.out);
         }
     }
 }
@@ -115,11 +115,11 @@ impl<A: Byte, B: Byte> DotOperation for L2Rows<'_, A, B> {
 #[inline(always)]
 fn by_sums<D: Dot, Q: Byte, const FLIP: bool>(
     d: D,
-    query: Operand<'_>,
+    query: Operand<'_, Q>,
     matrix: Matrix<'_>,
     out: &mut [i64],
 ) {
-    if matrix.all_are(query.zero_point()) {
+    if matrix.zero_points.all_are(query.zero_point) {
         let kernel = Kernel::<Q, FLIP, false>::new(query, matrix);
         rows::<D, _, 4, 2>(d, kernel, query.codes, matrix.codes, out);
     } else {
@@ -131,17 +131,17 @@ fn by_sums<D: Dot, Q: Byte, const FLIP: bool>(
 #[derive(Clone, Copy)]
 struct Kernel<'a, Q, const FLIP: bool, const SUMS: bool> {
     differences: Differences<Q, FLIP, false, SUMS>,
-    rows: Matrix<'a>,
+    zero_points: ZeroPoints<'a, u8>,
     zero_point: i64,
     len: usize,
 }
 
 impl<'a, Q: Byte, const FLIP: bool, const SUMS: bool> Kernel<'a, Q, FLIP, SUMS> {
     #[inline(always)]
-    fn new(query: Operand<'_>, rows: Matrix<'a>) -> Self {
+    fn new(query: Operand<'_, Q>, rows: Matrix<'a>) -> Self {
         Self {
             differences: Differences::NEW,
-            rows,
+            zero_points: rows.zero_points,
             zero_point: query.zero_point(),
             len: query.codes.len(),
         }
@@ -151,6 +151,8 @@ impl<'a, Q: Byte, const FLIP: bool, const SUMS: bool> Kernel<'a, Q, FLIP, SUMS> 
 impl<D: Dot, Q: Byte, const FLIP: bool, const SUMS: bool> Pairs<D, 4, 2>
     for Kernel<'_, Q, FLIP, SUMS>
 {
+    const USED: usize = <Differences<Q, FLIP, false, SUMS> as Pairs<D, 4, 2>>::USED;
+
     #[inline(always)]
     fn step(self, d: D, sums: [Int<D>; 4], a: Bytes<D>, b: Bytes<D>) -> [Int<D>; 4] {
         self.differences.step(d, sums, a, b)
@@ -167,7 +169,7 @@ impl<D: Dot, Q: Byte, const FLIP: bool, const SUMS: bool> Rows<D, 4, 2>
 {
     #[inline(always)]
     fn value(self, r: usize, totals: [i64; 2]) -> i64 {
-        let offset = self.zero_point - self.rows.zero_point(r);
+        let offset = self.zero_point - value::<Q>(self.zero_points.of(r));
         Differences::<Q, FLIP, false, SUMS>::distance::<D>(totals, offset, self.len)
     }
 }

@@ -1,6 +1,6 @@
 //! `Σ ((aᵢ − za) − (bᵢ − zb))²`
 
-use super::operand::{Operand, add_codes, value};
+use super::operand::{Meaning, Operand, add_codes, value};
 use crate::element::Code;
 use crate::error::{Error, same_lengths};
 use crate::pairs::{Pairs, padding, pairs};
@@ -34,6 +34,7 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn l2_squared<A: Code, B: Code>(
         self,
         a: &[A],
@@ -42,31 +43,33 @@ impl Tier {
         zb: B,
     ) -> Result<i64, Error> {
         same_lengths(a.len(), b.len())?;
-        let (a, b) = (Operand::new(a, za, None), Operand::new(b, zb, None));
-        Ok(compiled(self, a, b))
+        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
+        Ok(compiled(self, a, b, Meaning::new(za, zb)))
     }
 }
 
-fn compiled(tier: Tier, a: Operand<'_>, b: Operand<'_>) -> i64 {
-    match (a.signed, b.signed) {
-        (false, false) => tier.run_dot(L2::<u8, u8>::new(a, b)),
-        (false, true) => tier.run_dot(L2::<u8, i8>::new(a, b)),
-        (true, false) => tier.run_dot(L2::<u8, i8>::new(b, a)),
-        (true, true) => tier.run_dot(L2::<i8, i8>::new(a, b)),
+fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> i64 {
+    let [za, zb] = of.zero_points;
+    match of.signed {
+        [false, false] => tier.run_dot(L2::<u8, u8>::new(a, za, b, zb)),
+        [false, true] => tier.run_dot(L2::<u8, i8>::new(a, za, b, zb)),
+        [true, false] => tier.run_dot(L2::<u8, i8>::new(b, zb, a, za)),
+        [true, true] => tier.run_dot(L2::<i8, i8>::new(a, za, b, zb)),
     }
 }
 
 struct L2<'a, A, B> {
-    a: Operand<'a>,
-    b: Operand<'a>,
-    types: PhantomData<(A, B)>,
+    a: Operand<'a, A>,
+    b: Operand<'a, B>,
 }
 
-impl<'a, A, B> L2<'a, A, B> {
+impl<'a, A: Byte, B: Byte> L2<'a, A, B> {
     #[inline(always)]
-    fn new(a: Operand<'a>, b: Operand<'a>) -> Self {
-        let types = PhantomData;
-        Self { a, b, types }
+    fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
+        Self {
+            a: Operand::new(a, za),
+            b: Operand::new(b, zb),
+        }
     }
 }
 
@@ -74,7 +77,7 @@ impl<A: Byte, B: Byte> DotOperation for L2<'_, A, B> {
     type Output = i64;
 
     fn scalar(&mut self) -> i64 {
-        let ((a, za), (b, zb)) = (self.a.typed::<A>(), self.b.typed::<B>());
+        let ((a, za), (b, zb)) = (self.a.typed(), self.b.typed());
         reference::square_sum(a, za, b, zb)
     }
 
@@ -82,24 +85,24 @@ impl<A: Byte, B: Byte> DotOperation for L2<'_, A, B> {
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
         let (a, b) = (self.a, self.b);
         if A::SIGNED == B::SIGNED {
-            by_sums::<D, A, false>(d, a, b)
+            by_sums::<D, A, false>(d, a, b.retyped())
         } else {
-            by_sums::<D, A, true>(d, a, b.flipped())
+            by_sums::<D, A, true>(d, a, b.flipped().retyped())
         }
     }
 }
 
 /// Both of type `Q`, `b` after it is flipped, if it is.
 #[inline(always)]
-fn by_sums<D: Dot, Q: Byte, const FLIP: bool>(d: D, a: Operand<'_>, b: Operand<'_>) -> i64 {
+fn by_sums<D: Dot, Q: Byte, const FLIP: bool>(d: D, a: Operand<'_, Q>, b: Operand<'_, Q>) -> i64 {
     let offset = a.zero_point() - b.zero_point();
     let len = a.codes.len();
     let totals = if offset == 0 {
         let kernel = Differences::<Q, false, FLIP, false>::NEW;
-        pairs::<D, _, 4, 2, 4>(d, kernel, a.codes, b.codes)
+        pairs::<D, _, 4, 2>(d, kernel, a.codes, b.codes)
     } else {
         let kernel = Differences::<Q, false, FLIP, true>::NEW;
-        pairs::<D, _, 4, 2, 4>(d, kernel, a.codes, b.codes)
+        pairs::<D, _, 4, 2>(d, kernel, a.codes, b.codes)
     };
     Differences::<Q, false, FLIP, false>::distance::<D>(totals, offset, len)
 }
@@ -123,10 +126,10 @@ impl<Q: Byte, const FLIP_A: bool, const FLIP_B: bool, const SUMS: bool>
         // What the zeros after the last element differ by, if one side of them is flipped.
         let mut difference = 0;
         if FLIP_A {
-            difference = value(0x80, Q::SIGNED);
+            difference = value::<Q>(0x80);
         }
         if FLIP_B {
-            difference = -value(0x80, Q::SIGNED);
+            difference = -value::<Q>(0x80);
         }
         squares + offset * (len as i64 * offset - 2 * sum)
             - padding::<D>(len) * difference * (difference - 2 * offset)
@@ -137,6 +140,8 @@ impl<Q: Byte, const FLIP_A: bool, const FLIP_B: bool, const SUMS: bool>
 impl<D: Dot, Q: Byte, const FLIP_A: bool, const FLIP_B: bool, const SUMS: bool> Pairs<D, 4, 2>
     for Differences<Q, FLIP_A, FLIP_B, SUMS>
 {
+    const USED: usize = 1 + !D::SAME as usize + 2 * SUMS as usize;
+
     #[inline(always)]
     fn step(
         self,

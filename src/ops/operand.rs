@@ -8,46 +8,67 @@ use crate::simd::{Byte, Simd};
 use crate::zero_points::ZeroPoints;
 use core::marker::PhantomData;
 
-/// Codes as bytes, and what is known of them.
+/// What the bytes of two vectors mean.
+///
+/// It is as small as a register: what an operation is called with goes by way of as few stores and
+/// loads as possible, since they are a good part of the time that short vectors take.
 #[derive(Clone, Copy)]
-pub(super) struct Operand<'a> {
-    pub(super) codes: &'a [u8],
-    pub(super) signed: bool,
-    /// The bits of the zero point.
-    pub(super) zero_point: u8,
-    /// The sum of the codes, if that is known.
-    pub(super) sum: Option<i64>,
+pub(super) struct Meaning {
+    pub(super) signed: [bool; 2],
+    pub(super) zero_points: [u8; 2],
 }
 
-impl<'a> Operand<'a> {
+impl Meaning {
     #[inline(always)]
-    pub(super) fn new<Q: Code>(codes: &'a [Q], zero_point: Q, sum: Option<i64>) -> Self {
+    pub(super) fn new<A: Code, B: Code>(za: A, zb: B) -> Self {
         Self {
-            codes: bytemuck::must_cast_slice(codes),
-            signed: Q::SIGNED,
-            zero_point: bytemuck::must_cast(zero_point),
-            sum,
+            signed: [A::SIGNED, B::SIGNED],
+            zero_points: [bytemuck::must_cast(za), bytemuck::must_cast(zb)],
+        }
+    }
+}
+
+/// A vector of codes of `Q`, as bytes, and the bits of its zero point.
+pub(super) struct Operand<'a, Q> {
+    pub(super) codes: &'a [u8],
+    pub(super) zero_point: u8,
+    of: PhantomData<Q>,
+}
+
+impl<Q> Clone for Operand<'_, Q> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q> Copy for Operand<'_, Q> {}
+
+impl<'a, Q: Byte> Operand<'a, Q> {
+    #[inline(always)]
+    pub(super) fn new(codes: &'a [u8], zero_point: u8) -> Self {
+        Self {
+            codes,
+            zero_point,
+            of: PhantomData,
         }
     }
 
-    /// As codes of the other type, for a kernel that flips them.
+    /// For a kernel that flips the codes.
     #[inline(always)]
-    pub(super) fn flipped(self) -> Self {
-        let mut flipped = Self {
-            signed: !self.signed,
-            zero_point: self.zero_point ^ 0x80,
-            ..self
-        };
-        if let Some(sum) = &mut flipped.sum {
-            let shift = value(flipped.zero_point, flipped.signed) - self.zero_point();
-            *sum = sum.wrapping_add(shift * self.codes.len() as i64);
-        }
-        flipped
+    pub(super) fn flipped(self) -> Operand<'a, Q::Flipped> {
+        Operand::new(self.codes, self.zero_point ^ 0x80)
+    }
+
+    /// As one of a type that has the same sign.
+    #[inline(always)]
+    pub(super) fn retyped<T: Byte>(self) -> Operand<'a, T> {
+        Operand::new(self.codes, self.zero_point)
     }
 
     /// The codes and the zero point as what they are.
     #[inline(always)]
-    pub(super) fn typed<Q: Code>(self) -> (&'a [Q], Q) {
+    pub(super) fn typed(self) -> (&'a [Q], Q) {
         (
             bytemuck::must_cast_slice(self.codes),
             bytemuck::must_cast(self.zero_point),
@@ -57,74 +78,40 @@ impl<'a> Operand<'a> {
     /// The zero point as a number.
     #[inline(always)]
     pub(super) fn zero_point(self) -> i64 {
-        value(self.zero_point, self.signed)
+        value::<Q>(self.zero_point)
     }
 }
 
-/// Rows of codes.
+/// The rows of a matrix of codes, as bytes, and their zero points.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
     pub(super) codes: &'a [u8],
-    pub(super) signed: bool,
-    /// The bits of the zero points, but for those of [`Matrix::flip`].
-    zero_points: ZeroPoints<'a, u8>,
-    flip: u8,
+    pub(super) zero_points: ZeroPoints<'a, u8>,
 }
 
 impl<'a> Matrix<'a> {
+    /// Of so many rows of that length.
     #[inline(always)]
-    pub(super) fn new<Q: Code>(codes: &'a [Q], zero_points: ZeroPoints<'a, Q>) -> Self {
-        let zero_points = match zero_points {
-            ZeroPoints::Same(zero_point) => ZeroPoints::Same(bytemuck::must_cast(zero_point)),
-            ZeroPoints::Each(each) => ZeroPoints::Each(bytemuck::must_cast_slice(each)),
-        };
-        Self {
+    pub(super) fn new<Q: Code>(
+        codes: &'a [Q],
+        zero_points: ZeroPoints<'a, Q>,
+        [rows, row]: [usize; 2],
+    ) -> Result<Self, Error> {
+        row_shape(codes.len(), rows, row)?;
+        zero_points.check(rows)?;
+        Ok(Self {
             codes: bytemuck::must_cast_slice(codes),
-            signed: Q::SIGNED,
-            zero_points,
-            flip: 0,
-        }
+            zero_points: zero_points.bytes(),
+        })
     }
 
-    /// `Ok` if these are so many rows of that length.
-    pub(super) fn check(&self, row: usize, rows: usize) -> Result<(), Error> {
-        row_shape(self.codes.len(), rows, row)?;
-        self.zero_points.check(rows)
-    }
-
-    /// As codes of the other type, for a kernel that flips them.
-    #[inline(always)]
-    pub(super) fn flipped(self) -> Self {
-        Self {
-            signed: !self.signed,
-            flip: self.flip ^ 0x80,
-            ..self
-        }
-    }
-
-    /// The zero point of row `r` as a number.
-    #[inline(always)]
-    pub(super) fn zero_point(self, r: usize) -> i64 {
-        value(self.zero_points.of(r) ^ self.flip, self.signed)
-    }
-
-    /// Whether all zero points are this number.
-    #[inline(always)]
-    pub(super) fn all_are(self, zero_point: i64) -> bool {
-        match self.zero_points {
-            ZeroPoints::Same(_) => self.zero_point(0) == zero_point,
-            ZeroPoints::Each(each) => {
-                let mut all = true;
-                for r in 0..each.len() {
-                    all &= self.zero_point(r) == zero_point;
-                }
-                all
-            }
-        }
-    }
-
-    /// `out[r] = value(row r, its zero point)`.
-    pub(super) fn each<Q: Code>(self, row: usize, out: &mut [i64], value: impl Fn(&[Q], Q) -> i64) {
+    /// `out[r] = value(row r, its zero point)`, row by row.
+    pub(super) fn each<Q: Code>(
+        &self,
+        row: usize,
+        out: &mut [i64],
+        value: impl Fn(&[Q], Q) -> i64,
+    ) {
         let codes: &[Q] = bytemuck::must_cast_slice(self.codes);
         for r in 0..out.len() {
             let zero_point = bytemuck::must_cast(self.zero_points.of(r));
@@ -135,8 +122,8 @@ impl<'a> Matrix<'a> {
 
 /// The code of these bits.
 #[inline(always)]
-pub(super) fn value(bits: u8, signed: bool) -> i64 {
-    if signed {
+pub(super) fn value<Q: Byte>(bits: u8) -> i64 {
+    if Q::SIGNED {
         i64::from(bits as i8)
     } else {
         i64::from(bits)
@@ -206,6 +193,8 @@ impl<
     const SUM_B: bool,
 > Pairs<D, 3, 1> for Products<D, A, B, FLIP_A, FLIP_B, SUM_A, SUM_B>
 {
+    const USED: usize = 1 + SUM_A as usize + SUM_B as usize;
+
     #[inline(always)]
     fn step(
         self,

@@ -1,7 +1,7 @@
 //! `Σ aᵢ`
 
-use super::operand::{Operand, add_codes};
-use crate::element::Code;
+use super::operand::add_codes;
+use crate::element::{Code, sealed::Codes};
 use crate::pairs::{Pairs, pairs};
 use crate::reference;
 use crate::simd::Byte;
@@ -27,35 +27,31 @@ impl Tier {
     /// [`sum`](crate::sum()) on this tier.
     #[must_use]
     pub fn sum<Q: Code>(self, codes: &[Q]) -> i64 {
-        compiled(self, Operand::new(codes, Q::MIN, None))
+        compiled(self, Q::erase(codes))
     }
 }
 
-fn compiled(tier: Tier, codes: Operand<'_>) -> i64 {
-    let types = PhantomData;
-    if codes.signed {
-        tier.run_dot(Sum::<i8> { codes, types })
-    } else {
-        let types = PhantomData;
-        tier.run_dot(Sum::<u8> { codes, types })
+fn compiled(tier: Tier, codes: Codes<'_>) -> i64 {
+    match codes {
+        Codes::U8(codes) => tier.run_dot(Sum { codes }),
+        Codes::I8(codes) => tier.run_dot(Sum { codes }),
     }
 }
 
-struct Sum<'a, A> {
-    codes: Operand<'a>,
-    types: PhantomData<A>,
+struct Sum<'a, Q> {
+    codes: &'a [Q],
 }
 
-impl<A: Byte> DotOperation for Sum<'_, A> {
+impl<Q: Byte> DotOperation for Sum<'_, Q> {
     type Output = i64;
 
     fn scalar(&mut self) -> i64 {
-        reference::sum(self.codes.typed::<A>().0)
+        reference::sum(self.codes)
     }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
-        sum_of::<D, A>(d, self.codes.codes)
+        sum_of::<D, Q>(d, bytemuck::must_cast_slice(self.codes))
     }
 }
 
@@ -64,7 +60,7 @@ impl<A: Byte> DotOperation for Sum<'_, A> {
 pub(super) fn sum_of<D: Dot, A: Byte>(d: D, codes: &[u8]) -> i64 {
     let kernel = Kernel::<A>(PhantomData);
     // As pairs with themselves, of which it takes the first.
-    let [sum] = pairs::<D, _, 1, 1, 4>(d, kernel, codes, codes);
+    let [sum] = pairs::<D, _, 1, 1>(d, kernel, codes, codes);
     sum
 }
 
@@ -72,6 +68,8 @@ pub(super) fn sum_of<D: Dot, A: Byte>(d: D, codes: &[u8]) -> i64 {
 struct Kernel<A>(PhantomData<A>);
 
 impl<D: Dot, A: Byte> Pairs<D, 1, 1> for Kernel<A> {
+    const USED: usize = 1;
+
     #[inline(always)]
     fn step(self, d: D, [sum]: [Int<D>; 1], a: Bytes<D>, _: Bytes<D>) -> [Int<D>; 1] {
         [add_codes::<D, A>(d, sum, a)]

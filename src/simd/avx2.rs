@@ -76,6 +76,7 @@ impl Avx2 {
 }
 
 impl Simd for Avx2 {
+    const REGISTERS: usize = 16;
     const LANES: usize = 8;
 
     type F32 = __m256;
