@@ -21,7 +21,7 @@ pub(crate) const fn is_big(bytes: usize) -> bool {
 const AHEAD: usize = 4096;
 
 /// Bytes of a cache line.
-pub(crate) const LINE: usize = 64;
+const LINE: usize = 64;
 
 /// Elements of the longest quad.
 const MAX_STEP: usize = 64;

@@ -1,7 +1,6 @@
 //! The loops over pairs of codes: one vector with another, or with each row of a matrix. Written
 //! once, for every kernel and every instruction set.
 
-use crate::drive::LINE;
 use crate::simd::Simd;
 use crate::simd::dot::{Bytes, Dot, Int};
 
@@ -158,14 +157,11 @@ fn add_to<D: Dot, const M: usize>(d: D, totals: &mut [i64; M], results: [Int<D>;
     }
 }
 
-/// Rows that are gone through at the same time, so that the query is loaded once for all of them.
-const ROWS: usize = 4;
-
-/// Bytes of rows from which on they are asked for early: more than the caches next to the core.
+/// Bytes of rows from which on they come from beyond the caches next to the core.
 const MANY: usize = 1 << 20;
 
-/// How far ahead that is.
-const AHEAD: usize = 4096;
+/// How far ahead those are asked for.
+const AHEAD: usize = 8192;
 
 /// A kernel with a result for each row.
 pub(crate) trait Rows<D: Dot, const N: usize, const M: usize>: Pairs<D, N, M> {
@@ -186,14 +182,18 @@ pub(crate) fn rows<D, K, const N: usize, const M: usize>(
     K: Rows<D, N, M>,
 {
     if rows.len() >= MANY {
-        rows_in_turn::<D, K, N, M, true>(d, kernel, query, rows, out);
+        rows_in_tiles::<D, K, N, M, 1, true>(d, kernel, query, rows, out);
+    } else if D::Base::REGISTERS / (K::USED + 1) < 4 {
+        rows_in_tiles::<D, K, N, M, 2, false>(d, kernel, query, rows, out);
     } else {
-        rows_in_turn::<D, K, N, M, false>(d, kernel, query, rows, out);
+        rows_in_tiles::<D, K, N, M, 4, false>(d, kernel, query, rows, out);
     }
 }
 
+/// `R` rows at the same time, so that the query is loaded once for all of them, and none of their
+/// sums waits for the one before it. From memory, it is faster to read row after row.
 #[inline(always)]
-fn rows_in_turn<D, K, const N: usize, const M: usize, const EARLY: bool>(
+fn rows_in_tiles<D, K, const N: usize, const M: usize, const R: usize, const FROM_MEMORY: bool>(
     d: D,
     kernel: K,
     query: &[u8],
@@ -205,17 +205,17 @@ fn rows_in_turn<D, K, const N: usize, const M: usize, const EARLY: bool>(
 {
     let len = query.len();
     let mut r = 0;
-    while r + ROWS <= out.len() {
-        let tile = &rows[r * len..][..ROWS * len];
-        let totals = tile_totals::<D, K, N, M, ROWS, EARLY>(d, kernel, query, tile);
-        for i in 0..ROWS {
+    while r + R <= out.len() {
+        let tile = &rows[r * len..][..R * len];
+        let totals = tile_totals::<D, K, N, M, R, FROM_MEMORY>(d, kernel, query, tile);
+        for i in 0..R {
             out[r + i] = kernel.value(r + i, totals[i]);
         }
-        r += ROWS;
+        r += R;
     }
     while r < out.len() {
         let tile = &rows[r * len..][..len];
-        let [totals] = tile_totals::<D, K, N, M, 1, EARLY>(d, kernel, query, tile);
+        let [totals] = tile_totals::<D, K, N, M, 1, FROM_MEMORY>(d, kernel, query, tile);
         out[r] = kernel.value(r, totals);
         r += 1;
     }
@@ -223,7 +223,7 @@ fn rows_in_turn<D, K, const N: usize, const M: usize, const EARLY: bool>(
 
 /// The totals of `R` rows.
 #[inline(always)]
-fn tile_totals<D, K, const N: usize, const M: usize, const R: usize, const EARLY: bool>(
+fn tile_totals<D, K, const N: usize, const M: usize, const R: usize, const FROM_MEMORY: bool>(
     d: D,
     kernel: K,
     query: &[u8],
@@ -251,7 +251,7 @@ where
             let q = vector::<D>(&vectors[i]);
             for r in 0..R {
                 let from = &row_vectors[r][i];
-                if EARLY && i * size_of_val(from) % LINE == 0 {
+                if FROM_MEMORY {
                     let address = core::ptr::from_ref(from).cast::<u8>();
                     s.prefetch(address.wrapping_add(AHEAD));
                 }
