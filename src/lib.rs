@@ -1,5 +1,5 @@
 //! SIMD kernels for integer tensor quantization: find the range of a tensor, choose a scale and a
-//! zero point, quantize it to 8-bit codes, and back.
+//! zero point, quantize it to 8-bit codes, and back; multiply and compare codes exactly.
 //!
 //! ```
 //! use zeropoint::{QuantParams, dequantize, min_max, quantize};
@@ -41,6 +41,10 @@
 //! | [`quantize_dynamic()`], [`quantize_dynamic_rows()`] | range, parameters and codes in one call, of a tensor or of each row |
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
 //! | [`rescale()`] | codes to codes of other parameters: `quantize(dequantize(q))` |
+//! | [`dot()`], [`dot_rows()`] | `Σ (aᵢ − za)(bᵢ − zb)`, exact for every length, of two vectors or of one with each row |
+//! | [`l2_squared()`], [`l2_rows()`] | `Σ ((aᵢ − za) − (bᵢ − zb))²`, exact |
+//! | [`cosine()`] | `ab / (√aa · √bb)` of exact dot products, in f64, each operation rounded once; 0.0 if one of the vectors is 0 |
+//! | [`sum()`] | `Σ aᵢ`, exact; [`dot_with_sums()`] takes it where it is known |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
 //!

@@ -23,6 +23,17 @@ impl AvxVnni {
         let base = Avx2::detect()?;
         found.then_some(Self { base })
     }
+
+    /// As pulp's tokens have it.
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        #[target_feature(enable = "avx2,fma,avxvnni")]
+        fn imp<F: NullaryFnOnce>(f: F) -> F::Output {
+            f.call()
+        }
+        // SAFETY: the token proves that the CPU has these instructions.
+        unsafe { imp(f) }
+    }
 }
 
 impl Dot for AvxVnni {
@@ -38,12 +49,7 @@ impl Dot for AvxVnni {
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
-        #[target_feature(enable = "avx2,fma,avxvnni")]
-        fn imp<F: NullaryFnOnce>(f: F) -> F::Output {
-            f.call()
-        }
-        // SAFETY: the token proves that the CPU has these instructions.
-        unsafe { imp(f) }
+        self.vectorize(f)
     }
 
     #[inline(always)]
