@@ -41,6 +41,8 @@ where
     match D::Base::REGISTERS / (K::USED + 1) {
         0..4 => in_chains::<D, K, N, M, 2>(d, kernel, a, b),
         4 => in_chains::<D, K, N, M, 3>(d, kernel, a, b),
+        // Of short vectors, twice as many.
+        10.. if D::Base::LANES == 4 => in_chains::<D, K, N, M, 8>(d, kernel, a, b),
         _ => in_chains::<D, K, N, M, 4>(d, kernel, a, b),
     }
 }
