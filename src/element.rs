@@ -59,6 +59,8 @@ pub(crate) mod sealed {
     }
 
     pub trait Sealed: Sized {
+        /// Whether the type has a sign.
+        const SIGNED: bool;
         /// The lowest code of a symmetric scheme: 0, or −127.
         const SYMMETRIC_MIN: Self;
 
@@ -71,6 +73,7 @@ pub(crate) mod sealed {
     }
 
     impl Sealed for u8 {
+        const SIGNED: bool = false;
         const SYMMETRIC_MIN: Self = 0;
 
         #[inline(always)]
@@ -100,6 +103,7 @@ pub(crate) mod sealed {
     }
 
     impl Sealed for i8 {
+        const SIGNED: bool = true;
         const SYMMETRIC_MIN: Self = -127;
 
         #[inline(always)]

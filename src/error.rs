@@ -11,6 +11,20 @@ pub enum Error {
         /// Elements of the output.
         output: usize,
     },
+    /// Two vectors have different lengths.
+    Lengths {
+        /// Elements of the first.
+        a: usize,
+        /// Elements of the second.
+        b: usize,
+    },
+    /// There is not one zero point for each row.
+    ZeroPoints {
+        /// Zero points that were given.
+        zero_points: usize,
+        /// Rows that there are.
+        rows: usize,
+    },
     /// The scale is NaN, infinite, or below [`MIN_SCALE`](crate::MIN_SCALE) (so too if it is
     /// negative or zero).
     Scale {
@@ -137,6 +151,12 @@ impl fmt::Display for Error {
             Self::Length { input, output } => {
                 write!(f, "input has {input} elements, output {output}")
             }
+            Self::Lengths { a, b } => {
+                write!(f, "the first vector has {a} elements, the second {b}")
+            }
+            Self::ZeroPoints { zero_points, rows } => {
+                write!(f, "{zero_points} zero points were given for {rows} rows")
+            }
             Self::Scale { scale } => write!(
                 f,
                 "scale {scale:e} is not a finite number of at least {:e}",
@@ -240,6 +260,15 @@ pub(crate) fn same_length(input: usize, output: usize) -> Result<(), Error> {
         Ok(())
     } else {
         Err(Error::Length { input, output })
+    }
+}
+
+/// `Ok` if two vectors have the same length.
+pub(crate) fn same_lengths(a: usize, b: usize) -> Result<(), Error> {
+    if a == b {
+        Ok(())
+    } else {
+        Err(Error::Lengths { a, b })
     }
 }
 

@@ -1,5 +1,5 @@
 //! SIMD kernels for integer tensor quantization: find the range of a tensor, choose a scale and a
-//! zero point, quantize it to 8-bit codes, and back.
+//! zero point, quantize it to 8-bit codes, and back; multiply and compare codes exactly.
 //!
 //! ```
 //! use zeropoint::{QuantParams, dequantize, min_max, quantize};
@@ -43,6 +43,10 @@
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
 //! | [`requantize_channels()`] | the same with a multiplier for each channel, and a bias that is added to the accumulator first, saturating |
 //! | [`rescale()`] | codes to codes of other parameters: `quantize(dequantize(q))` |
+//! | [`dot()`], [`dot_rows()`] | `Σ (aᵢ − za)(bᵢ − zb)`, exact for every length, of two vectors or of one with each row |
+//! | [`l2_squared()`], [`l2_rows()`] | `Σ ((aᵢ − za) − (bᵢ − zb))²`, exact |
+//! | [`cosine()`] | `ab / (√aa · √bb)` of exact dot products, in f64, each operation rounded once; 0.0 if one of the vectors is 0 |
+//! | [`sum()`] | `Σ aᵢ`, exact; [`dot_with_sums()`] takes it where it is known |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
 //!
@@ -82,6 +86,9 @@ extern crate self as zeropoint;
 #[path = "../tests/channels.rs"]
 mod channels;
 #[cfg(test)]
+#[path = "../tests/dot.rs"]
+mod dot_tests;
+#[cfg(test)]
 #[path = "../tests/elementwise.rs"]
 mod elementwise;
 
@@ -91,22 +98,26 @@ mod error;
 mod layout;
 mod multiplier;
 mod ops;
+mod pairs;
 mod params;
 pub mod reference;
 mod rounding;
 mod simd;
 mod spread;
 mod tier;
+mod zero_points;
 
 pub use element::Code;
 pub use error::Error;
 pub use layout::Blocks;
 pub use multiplier::Multiplier;
 pub use ops::{
-    Border, clamp, dequantize, dequantize_blocks, dequantize_channels, fake_quantize,
-    fake_quantize_blocks, fake_quantize_channels, min_max, min_max_blocks, min_max_channels, pad,
-    quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu,
-    requantize, requantize_channels, rescale,
+    Border, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows,
+    dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows,
+    l2_squared, min_max, min_max_blocks, min_max_channels, pad, quantize, quantize_blocks,
+    quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
+    requantize_channels, rescale, sum,
 };
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;
+pub use zero_points::ZeroPoints;

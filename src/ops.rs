@@ -1,13 +1,19 @@
 //! The operations, one a file: the formula, the public functions, the kernel.
 
 mod clamp;
+mod cosine;
 mod dequantize;
 mod dequantize_channels;
+mod dot;
+mod dot_rows;
 mod encode;
 mod fake_quantize;
 mod fake_quantize_channels;
+mod l2_rows;
+mod l2_squared;
 mod min_max;
 mod min_max_channels;
+mod operand;
 mod pad;
 mod quantize;
 mod quantize_channels;
@@ -17,12 +23,18 @@ mod quotient;
 mod requantize;
 mod requantize_channels;
 mod rescale;
+mod sum;
 
 pub use clamp::{clamp, relu};
+pub use cosine::cosine;
 pub use dequantize::dequantize;
 pub use dequantize_channels::{dequantize_blocks, dequantize_channels};
+pub use dot::{dot, dot_with_sums};
+pub use dot_rows::dot_rows;
 pub use fake_quantize::fake_quantize;
 pub use fake_quantize_channels::{fake_quantize_blocks, fake_quantize_channels};
+pub use l2_rows::l2_rows;
+pub use l2_squared::l2_squared;
 pub use min_max::min_max;
 pub use min_max_channels::{min_max_blocks, min_max_channels};
 pub use pad::{Border, pad};
@@ -33,3 +45,4 @@ pub use quantize_dynamic_rows::quantize_dynamic_rows;
 pub use requantize::requantize;
 pub use requantize_channels::requantize_channels;
 pub use rescale::rescale;
+pub use sum::sum;

@@ -3,10 +3,11 @@
 //! Every tier gives exactly these results. The tier `scalar` runs these very functions.
 
 use crate::element::Code;
-use crate::error::{Error, row_shape, same_length};
+use crate::error::{Error, row_shape, same_length, same_lengths};
 use crate::layout::{Blocks, Layout};
 use crate::multiplier::{Multiplier, alike};
 use crate::params::{Choice, QuantParams, Range, Scheme};
+use crate::zero_points::ZeroPoints;
 use core::ops::RangeInclusive;
 
 /// The specification of [`min_max`](crate::min_max).
@@ -371,4 +372,134 @@ pub(crate) fn bounded<Q: Code>(codes: &mut [Q], lo: Q, hi: Q) {
     for code in codes {
         *code = (*code).max(lo).min(hi);
     }
+}
+
+/// The specification of [`dot`](crate::dot).
+///
+/// # Errors
+/// As there.
+pub fn dot<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
+    same_lengths(a.len(), b.len())?;
+    Ok(product_sum(a, za, b, zb))
+}
+
+/// `Σ (a − za)(b − zb)`.
+pub(crate) fn product_sum<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> i64 {
+    let mut sum = 0;
+    for (&a, &b) in a.iter().zip(b) {
+        sum += i64::from(offset(a, za) * offset(b, zb));
+    }
+    sum
+}
+
+/// The specification of [`sum`](crate::sum).
+#[must_use]
+pub fn sum<Q: Code>(codes: &[Q]) -> i64 {
+    let mut sum = 0;
+    for &code in codes {
+        sum += i64::from(code.into());
+    }
+    sum
+}
+
+/// The specification of [`dot_with_sums`](crate::dot_with_sums), for sums that are right.
+///
+/// # Errors
+/// As there.
+pub fn dot_with_sums<A: Code, B: Code>(
+    a: &[A],
+    za: A,
+    _sum_a: i64,
+    b: &[B],
+    zb: B,
+    _sum_b: i64,
+) -> Result<i64, Error> {
+    dot(a, za, b, zb)
+}
+
+/// The specification of [`dot_rows`](crate::dot_rows).
+///
+/// # Errors
+/// As there.
+pub fn dot_rows<'a, A: Code, B: Code>(
+    query: &[A],
+    zq: A,
+    rows: &[B],
+    zr: impl Into<ZeroPoints<'a, B>>,
+    out: &mut [i64],
+) -> Result<(), Error> {
+    let zr = zr.into();
+    row_shape(rows.len(), out.len(), query.len())?;
+    zr.check(out.len())?;
+    for (r, out) in out.iter_mut().enumerate() {
+        let row = &rows[r * query.len()..][..query.len()];
+        *out = dot(query, zq, row, zr.of(r))?;
+    }
+    Ok(())
+}
+
+/// The specification of [`l2_squared`](crate::l2_squared).
+///
+/// # Errors
+/// As there.
+pub fn l2_squared<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
+    same_lengths(a.len(), b.len())?;
+    Ok(square_sum(a, za, b, zb))
+}
+
+/// `Σ ((a − za) − (b − zb))²`.
+pub(crate) fn square_sum<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> i64 {
+    let mut sum = 0;
+    for (&a, &b) in a.iter().zip(b) {
+        let difference = offset(a, za) - offset(b, zb);
+        sum += i64::from(difference * difference);
+    }
+    sum
+}
+
+/// The specification of [`l2_rows`](crate::l2_rows).
+///
+/// # Errors
+/// As there.
+pub fn l2_rows<'a, A: Code, B: Code>(
+    query: &[A],
+    zq: A,
+    rows: &[B],
+    zr: impl Into<ZeroPoints<'a, B>>,
+    out: &mut [i64],
+) -> Result<(), Error> {
+    let zr = zr.into();
+    row_shape(rows.len(), out.len(), query.len())?;
+    zr.check(out.len())?;
+    for (r, out) in out.iter_mut().enumerate() {
+        let row = &rows[r * query.len()..][..query.len()];
+        *out = l2_squared(query, zq, row, zr.of(r))?;
+    }
+    Ok(())
+}
+
+/// The specification of [`cosine`](crate::cosine).
+///
+/// # Errors
+/// As there.
+pub fn cosine<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
+    Ok(cosine_of(
+        dot(a, za, b, zb)?,
+        dot(a, za, a, za)?,
+        dot(b, zb, b, zb)?,
+    ))
+}
+
+/// The cosine for these dot products: of the two vectors, and of each with itself.
+pub(crate) fn cosine_of(ab: i64, aa: i64, bb: i64) -> f64 {
+    if aa == 0 || bb == 0 {
+        return 0.0;
+    }
+    ab as f64 / (libm::sqrt(aa as f64) * libm::sqrt(bb as f64))
+}
+
+/// `code − zero_point`.
+fn offset<Q: Code>(code: Q, zero_point: Q) -> i32 {
+    let (code, zero_point): (i32, i32) = (code.into(), zero_point.into());
+    code - zero_point
 }

@@ -20,13 +20,24 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512vbmi;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512vnni;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avxvnni;
+pub(crate) mod dot;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub(crate) mod dotprod;
 #[cfg(test)]
 pub(crate) mod emulated;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub(crate) mod i8mm;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) mod neon;
 
 /// One instruction set.
 pub(crate) trait Simd: Copy {
+    /// Vectors that fit in the registers.
+    const REGISTERS: usize = 32;
     /// Numbers of 32 bits in a vector.
     const LANES: usize;
     /// Elements of a quad.
@@ -40,6 +51,8 @@ pub(crate) trait Simd: Copy {
     type I16: Copy;
     /// `4 · LANES` codes of either type.
     type U8: Pod;
+    /// A `U8` in memory.
+    type Bytes: Pod;
     /// What [`Simd::watch`] remembers.
     type Watch: Copy;
     /// What [`Simd::lookup`] gives.
@@ -238,6 +251,26 @@ pub(crate) trait Simd: Copy {
     /// `from − zero_point` as f32, of the quad's vector `i`; `from` has `4 · LANES` signed elements.
     /// `AFFINE`: the zero point is not 0.
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> Self::F32;
+
+    // For sums over codes.
+
+    /// The vectors of `from`, and what is left.
+    fn vectors(from: &[u8]) -> (&[Self::Bytes], &[u8]);
+    /// The last `len` elements of `from`, which are at most `4 · LANES`, somewhere among zeros: for
+    /// slices of the same length, in the same lanes.
+    fn load_u8_last(self, from: &[u8], len: usize) -> Self::U8;
+    /// `a ^ 0x80`: from unsigned to signed codes, all 128 less, or back.
+    fn flip(self, a: Self::U8) -> Self::U8;
+    /// `|a − b|` of unsigned bytes.
+    fn abs_diff_u8(self, a: Self::U8, b: Self::U8) -> Self::U8;
+    /// `|a − b|` of signed bytes, as an unsigned one.
+    fn abs_diff_i8(self, a: Self::U8, b: Self::U8) -> Self::U8;
+    /// `a + b`, with wrap-around.
+    fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a − b`, with wrap-around.
+    fn sub_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// The sum of all lanes, with wrap-around.
+    fn reduce_add(self, a: Self::I32) -> i32;
 }
 
 /// Every byte: the indices of a table.
@@ -359,6 +392,9 @@ fn put_words<const N: usize>(words: [u64; N], to: &mut [u8]) {
 
 /// A type of codes as the kernels see it: which of the primitives are its own.
 pub(crate) trait Byte: crate::Code {
+    /// The other type, of what [`Simd::flip`] makes of these codes.
+    type Flipped: Byte;
+
     fn splat<S: Simd>(self, s: S) -> S::U8;
     fn narrow<S: Simd>(s: S, a: S::I16, b: S::I16) -> S::U8;
     fn offsets<S: Simd, const AFFINE: bool>(
@@ -369,9 +405,12 @@ pub(crate) trait Byte: crate::Code {
     ) -> S::F32;
     fn larger<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8;
     fn smaller<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8;
+    fn abs_diff<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8;
 }
 
 impl Byte for u8 {
+    type Flipped = i8;
+
     #[inline(always)]
     fn splat<S: Simd>(self, s: S) -> S::U8 {
         s.splat_u8(self)
@@ -401,9 +440,16 @@ impl Byte for u8 {
     fn smaller<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
         s.min_u8(a, b)
     }
+
+    #[inline(always)]
+    fn abs_diff<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
+        s.abs_diff_u8(a, b)
+    }
 }
 
 impl Byte for i8 {
+    type Flipped = u8;
+
     #[inline(always)]
     fn splat<S: Simd>(self, s: S) -> S::U8 {
         s.splat_u8(self as u8)
@@ -432,5 +478,10 @@ impl Byte for i8 {
     #[inline(always)]
     fn smaller<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
         s.min_i8(a, b)
+    }
+
+    #[inline(always)]
+    fn abs_diff<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
+        s.abs_diff_i8(a, b)
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::error::Error;
 use crate::simd::Simd;
+use crate::simd::dot::Dot;
 #[cfg(test)]
 use crate::simd::emulated::Emulated;
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-use crate::simd::neon::Neon;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{avx2::Avx2, avx512::Avx512};
+use crate::simd::{avx2::Avx2, avx512::Avx512, avx512vnni::Avx512Vnni, avxvnni::AvxVnni};
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use crate::simd::{dotprod::Dotprod, i8mm::I8mm, neon::Neon};
 use core::fmt;
 use core::str::FromStr;
 use pulp::NullaryFnOnce;
@@ -37,9 +38,17 @@ enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
+    AvxVnni(AvxVnni),
+    #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni(Avx512Vnni),
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     Neon(Neon),
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    Dotprod(Dotprod),
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    I8mm(I8mm),
     #[cfg(test)]
     Emulated(Emulated),
 }
@@ -58,9 +67,29 @@ pub(crate) trait Operation {
     fn simd<S: Simd>(&mut self, s: S) -> Self::Output;
 }
 
+/// An operation for which the tiers that differ in their dot products only are different.
+pub(crate) trait DotOperation {
+    type Output;
+
+    /// By the specification.
+    fn scalar(&mut self) -> Self::Output;
+
+    /// By the kernel; `#[inline(always)]`.
+    fn simd<D: Dot>(&mut self, d: D) -> Self::Output;
+}
+
 impl Tier {
     /// The names of all tiers of all architectures, slowest first.
-    pub const NAMES: &[&str] = &["scalar", "avx2", "avx512", "neon"];
+    pub const NAMES: &[&str] = &[
+        "scalar",
+        "avx2",
+        "avxvnni",
+        "avx512",
+        "avx512vnni",
+        "neon",
+        "dotprod",
+        "i8mm",
+    ];
 
     /// The tier that needs nothing: the specification, as plain loops.
     pub const SCALAR: Self = Self(Kind::Scalar);
@@ -76,9 +105,17 @@ impl Tier {
             #[cfg(target_arch = "x86_64")]
             Avx2::detect().map(Kind::Avx2),
             #[cfg(target_arch = "x86_64")]
+            AvxVnni::detect().map(Kind::AvxVnni),
+            #[cfg(target_arch = "x86_64")]
             Avx512::detect().map(Kind::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            Avx512Vnni::detect().map(Kind::Avx512Vnni),
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Neon::detect().map(Kind::Neon),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Dotprod::detect().map(Kind::Dotprod),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            I8mm::detect().map(Kind::I8mm),
         ];
         kinds.into_iter().flatten().map(Self)
     }
@@ -89,6 +126,7 @@ impl Tier {
     /// the fastest of those up to `avx2`. That is for tests, benchmarks and bug reports. A value
     /// that is not the name of a tier is ignored, with a warning on standard error.
     #[must_use]
+    #[inline]
     pub fn best() -> Self {
         #[cfg(feature = "std")]
         {
@@ -129,15 +167,23 @@ impl Tier {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni(_) => "avxvnni",
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vnni(_) => "avx512vnni",
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Kind::Neon(_) => "neon",
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Kind::Dotprod(_) => "dotprod",
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Kind::I8mm(_) => "i8mm",
             #[cfg(test)]
             Kind::Emulated(_) => "emulated",
         }
     }
 
-    /// Runs an operation on this tier.
+    /// Runs an operation on this tier: on one that adds dot products to another, as on that one.
     #[inline(always)]
     pub(crate) fn run<O: Operation>(self, mut operation: O) -> O::Output {
         match self.0 {
@@ -145,11 +191,43 @@ impl Tier {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(simd) => frame(simd, &mut operation),
             #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni(dot) => frame(dot.base(), &mut operation),
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx512(simd) => frame(simd, &mut operation),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vnni(dot) => frame(dot.base(), &mut operation),
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Kind::Neon(simd) => frame(simd, &mut operation),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Kind::Dotprod(dot) => frame(dot.base(), &mut operation),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Kind::I8mm(dot) => frame(dot.base(), &mut operation),
             #[cfg(test)]
             Kind::Emulated(simd) => frame(simd, &mut operation),
+        }
+    }
+
+    /// Runs an operation with the dot products of this tier.
+    #[inline(always)]
+    pub(crate) fn run_dot<O: DotOperation>(self, mut operation: O) -> O::Output {
+        match self.0 {
+            Kind::Scalar => operation.scalar(),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(dot) => dot_frame(dot, &mut operation),
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni(dot) => dot_frame(dot, &mut operation),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(dot) => dot_frame(dot, &mut operation),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vnni(dot) => dot_frame(dot, &mut operation),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Kind::Neon(dot) => dot_frame(dot, &mut operation),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Kind::Dotprod(dot) => dot_frame(dot, &mut operation),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Kind::I8mm(dot) => dot_frame(dot, &mut operation),
+            #[cfg(test)]
+            Kind::Emulated(dot) => dot_frame(dot, &mut operation),
         }
     }
 }
@@ -169,6 +247,23 @@ fn frame<S: Simd, O: Operation>(simd: S, operation: &mut O) -> O::Output {
     }
 
     simd.vectorize(Frame(simd, operation))
+}
+
+/// The same with dot products.
+#[inline(always)]
+fn dot_frame<D: Dot, O: DotOperation>(dot: D, operation: &mut O) -> O::Output {
+    struct Frame<'a, D, O>(D, &'a mut O);
+
+    impl<D: Dot, O: DotOperation> NullaryFnOnce for Frame<'_, D, O> {
+        type Output = O::Output;
+
+        #[inline(always)]
+        fn call(self) -> O::Output {
+            self.1.simd(self.0)
+        }
+    }
+
+    dot.vectorize(Frame(dot, operation))
 }
 
 impl PartialEq for Tier {

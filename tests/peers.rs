@@ -3,7 +3,7 @@
 mod common;
 
 use common::tiers;
-use zeropoint::{MIN_SCALE, QuantParams, Range, Scheme, Tier, reference};
+use zeropoint::{Code, MIN_SCALE, QuantParams, Range, Scheme, Tier, reference};
 
 fn quantized(tier: Tier, x: &[f32], params: QuantParams<u8>) -> Vec<u8> {
     let mut codes = vec![1; x.len()];
@@ -165,5 +165,57 @@ fn wrong_lengths_are_errors_in_every_build() {
                     .is_err()
             );
         }
+    }
+}
+
+/// `Σ (a − za)(b − zb)` of `n` pairs of the same codes, on every tier.
+fn dot_is<A: Code, B: Code>(n: usize, (a, za): (A, A), (b, zb): (B, B), expected: i64) {
+    let (a, b) = (vec![a; n], vec![b; n]);
+    for tier in tiers() {
+        assert_eq!(tier.dot(&a, za, &b, zb), Ok(expected), "{tier}, {n} pairs");
+        let mut out = [0];
+        tier.dot_rows(&a, za, &b, zb, &mut out).unwrap();
+        assert_eq!(out, [expected], "{tier}, a row of {n}");
+    }
+}
+
+/// rten, FBGEMM, MLAS: `vpmaddubsw` saturates, so users are told to do with 7 bits.
+#[test]
+fn products_of_8_bits_do_not_saturate() {
+    for n in [2, 64, 67, 300] {
+        let pairs = n as i64;
+        dot_is::<u8, i8>(n, (255, 0), (127, 0), pairs * 255 * 127);
+        dot_is::<u8, i8>(n, (255, 0), (-128, 0), pairs * 255 * -128);
+        dot_is::<u8, u8>(n, (255, 0), (255, 0), pairs * 255 * 255);
+        dot_is::<i8, u8>(n, (127, 0), (255, 0), pairs * 127 * 255);
+    }
+}
+
+/// `NumKong`, rten: sums of 32 bits wrap.
+#[test]
+fn long_dot_products_do_not_wrap() {
+    dot_is::<i8, i8>(140_000, (-128, 0), (-128, 0), 140_000 * 128 * 128);
+    dot_is::<u8, u8>(70_000, (255, 0), (255, 0), 70_000 * 255 * 255);
+    dot_is::<u8, i8>(140_000, (255, 0), (-128, 127), 140_000 * 255 * -255);
+}
+
+/// candle, ggml: the sign trick takes −128 · −128 for −16384; ONNX Runtime on NEON: two of them
+/// overflow 16 bits.
+#[test]
+fn the_lowest_code_by_itself() {
+    for n in [1, 2, 16, 32, 33, 64, 300] {
+        dot_is::<i8, i8>(n, (-128, 0), (-128, 0), n as i64 * 16_384);
+        dot_is::<i8, i8>(n, (-128, 0), (127, 0), n as i64 * -128 * 127);
+    }
+}
+
+/// qdrant: codes of 7 bits only, and a dot product that is summed in f32.
+#[test]
+fn dot_products_are_exact_beyond_24_bits() {
+    // 2²⁴ + 1 is no f32.
+    let (mut a, mut b) = (vec![128_u8; 1025], vec![128_u8; 1025]);
+    (a[1024], b[1024]) = (1, 1);
+    for tier in tiers() {
+        assert_eq!(tier.dot(&a, 0, &b, 0), Ok((1 << 24) + 1), "{tier}");
     }
 }

@@ -1,65 +1,14 @@
-//! Reading and writing safetensors files.
+//! Writing safetensors files.
 
+use crate::common::Tensor;
 use crate::quality::{Examined, Quantized};
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, View};
+use safetensors::tensor::{Dtype, View};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use zeropoint::{Code, QuantParams};
-
-/// A tensor as it is in the file.
-pub(crate) struct Tensor<'a> {
-    pub(crate) name: String,
-    view: TensorView<'a>,
-}
-
-impl Tensor<'_> {
-    pub(crate) fn dtype(&self) -> Dtype {
-        self.view.dtype()
-    }
-
-    pub(crate) fn shape(&self) -> &[usize] {
-        self.view.shape()
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.view.data()
-    }
-
-    /// The values, if they are of a type that is quantized here.
-    pub(crate) fn to_f32(&self) -> Option<Vec<f32>> {
-        let bytes = self.bytes();
-        match self.dtype() {
-            Dtype::F32 => Some(convert(bytes, f32::from_le_bytes)),
-            Dtype::F16 => Some(convert(bytes, |x| f16::from_le_bytes(x).to_f32())),
-            Dtype::BF16 => Some(convert(bytes, |x| bf16::from_le_bytes(x).to_f32())),
-            _ => None,
-        }
-    }
-}
-
-fn convert<const SIZE: usize>(bytes: &[u8], value: impl Fn([u8; SIZE]) -> f32) -> Vec<f32> {
-    let (elements, _) = bytes.as_chunks();
-    elements.iter().map(|&element| value(element)).collect()
-}
-
-/// The tensors of a file, in the order of their data.
-pub(crate) fn tensors(file: &[u8]) -> Result<Vec<Tensor<'_>>, SafeTensorError> {
-    let mut tensors: Vec<_> = SafeTensors::deserialize(file)?
-        .tensors()
-        .into_iter()
-        .map(|(name, view)| Tensor { name, view })
-        .collect();
-    // By name where one of two tensors is empty, so that the order is always the same.
-    tensors.sort_by(|a, b| {
-        let (a_data, b_data) = (a.bytes().as_ptr(), b.bytes().as_ptr());
-        a_data.cmp(&b_data).then_with(|| a.name.cmp(&b.name))
-    });
-    Ok(tensors)
-}
 
 /// Writes the codes of each tensor under its name, with `NAME.scale` and `NAME.zero_point`;
 /// returns how many tensors that were.

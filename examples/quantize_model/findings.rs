@@ -1,6 +1,6 @@
 //! What the built-in sample shows.
 
-use crate::file::Tensor;
+use crate::common::Tensor;
 use crate::quality::Noise;
 use crate::table::{interval, number, percent};
 use std::io::{self, Write};

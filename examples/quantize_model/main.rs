@@ -10,6 +10,8 @@
 //!
 //! `quality.rs` is where `zeropoint` is at work; the rest reads, prints and writes.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod file;
 mod findings;
 mod quality;
@@ -17,15 +19,14 @@ mod table;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use file::Tensor;
+use common::{Tensor, about, one_line, print, tensors};
 use indicatif::{ProgressBar, ProgressStyle};
 use quality::{Examined, NamedScheme, SCHEMES};
 use std::error::Error;
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use table::one_line;
 use zeropoint::Tier;
 
 const SAMPLE: &str = concat!(
@@ -80,7 +81,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let path = options.model.as_deref().unwrap_or(Path::new(SAMPLE));
     let bytes = fs::read(path).map_err(|error| about(path, error))?;
-    let tensors = file::tensors(&bytes)
+    let tensors = tensors(&bytes)
         .map_err(|error| about(path, format!("not a valid safetensors file: {error}")))?;
     let examined = examine(&tensors, &schemes, options)?;
 
@@ -104,11 +105,6 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         })?;
     }
     Ok(())
-}
-
-/// `error`, with the file that it is about.
-fn about(path: &Path, error: impl Into<Box<dyn Error>>) -> String {
-    format!("{}: {}", path.display(), error.into())
 }
 
 fn examine<'a>(
@@ -141,15 +137,4 @@ fn progress_bar(tensors: &[Tensor<'_>]) -> Result<ProgressBar, Box<dyn Error>> {
     }
     let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes} {wide_msg}")?;
     Ok(ProgressBar::new(bytes).with_style(style))
-}
-
-/// Prints to standard output. That its reader has seen enough, as `head` has, is not an error.
-fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Box<dyn Error>> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}").into())
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,6 +1,6 @@
 //! Quantizing a tensor, and finding out what became of it.
 
-use crate::file::Tensor;
+use crate::common::Tensor;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier};

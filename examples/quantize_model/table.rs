@@ -1,5 +1,6 @@
 //! Printing what was found.
 
+use crate::common::one_line;
 use crate::quality::{Examined, Quality, Report};
 use std::io::{self, Write};
 use zeropoint::{Range, Tier};
@@ -89,16 +90,4 @@ pub(crate) fn number(x: f64) -> String {
     } else {
         format!("{x:.3e}")
     }
-}
-
-/// `text` on one line, whatever a file has for a name: control characters are escaped.
-pub(crate) fn one_line(text: &str) -> String {
-    text.chars().fold(String::new(), |mut line, c| {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-        line
-    })
 }

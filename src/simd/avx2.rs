@@ -1,7 +1,8 @@
 //! AVX2 and FMA: vectors of 256 bits.
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
-use super::{BYTES, Line, Lookup, Simd, array, put, put_words, words};
+use super::dot::Dot;
+use super::{BYTES, Byte, Line, Lookup, Simd, array, put, put_words, words};
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -26,6 +27,17 @@ fn lowest_8(n: usize) -> __m256i {
     let from = 8 - n.min(8);
     bytemuck::must_cast(array::<_, 8>(&ONES_THEN_ZEROS[from..]))
 }
+
+/// From its element `n` on, a mask of the highest `n` of 32 lanes.
+const ZEROS_THEN_ONES: [u8; 64] = {
+    let mut mask = [0; 64];
+    let mut i = 32;
+    while i < 64 {
+        mask[i] = 0xff;
+        i += 1;
+    }
+    mask
+};
 
 impl Avx2 {
     /// The token, if the CPU has the instructions; without `std`, if the compiler assumes them.
@@ -70,12 +82,14 @@ impl Avx2 {
 }
 
 impl Simd for Avx2 {
+    const REGISTERS: usize = 16;
     const LANES: usize = 8;
 
     type F32 = __m256;
     type I32 = __m256i;
     type I16 = __m256i;
     type U8 = __m256i;
+    type Bytes = [u8; 32];
     /// The lowest of the narrowed quotients, lane by lane.
     type Watch = __m256i;
     type Lookup = Self;
@@ -461,6 +475,120 @@ impl Simd for Avx2 {
             .avx2
             ._mm256_cvtepi8_epi32(bytemuck::must_cast([from, 0]));
         self.offset::<AFFINE>(wide, zero_point.into())
+    }
+
+    #[inline(always)]
+    fn vectors(from: &[u8]) -> (&[[u8; 32]], &[u8]) {
+        from.as_chunks()
+    }
+
+    #[inline(always)]
+    fn load_u8_last(self, from: &[u8], len: usize) -> __m256i {
+        if from.len() < 32 {
+            return self.load_u8_partial(&from[from.len() - len..]);
+        }
+        let last = self.load_u8(&from[from.len() - 32..]);
+        let mask = self.load_u8(&ZEROS_THEN_ONES[len..]);
+        self.avx2._mm256_and_si256(last, mask)
+    }
+
+    #[inline(always)]
+    fn flip(self, a: __m256i) -> __m256i {
+        self.avx2._mm256_xor_si256(a, self.splat_u8(0x80))
+    }
+
+    #[inline(always)]
+    fn abs_diff_u8(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2
+            ._mm256_sub_epi8(self.max_u8(a, b), self.min_u8(a, b))
+    }
+
+    #[inline(always)]
+    fn abs_diff_i8(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2
+            ._mm256_sub_epi8(self.max_i8(a, b), self.min_i8(a, b))
+    }
+
+    #[inline(always)]
+    fn add_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_add_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn sub_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_sub_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn reduce_add(self, a: __m256i) -> i32 {
+        let upper = self.avx2._mm256_permute2x128_si256::<1>(a, a);
+        let a = self.add_i32(a, upper);
+        let a = self.add_i32(a, self.avx2._mm256_shuffle_epi32::<0b01_00_11_10>(a));
+        let a = self.add_i32(a, self.avx2._mm256_shuffle_epi32::<0b10_11_00_01>(a));
+        self.avx2._mm256_extract_epi32::<0>(a)
+    }
+}
+
+/// Each 16-bit product below is the sum of two that can't saturate: `vpmaddubsw` is only given
+/// numbers of 7 bits, or the top bits alone.
+impl Dot for Avx2 {
+    type Base = Self;
+
+    const SAME: bool = true;
+    const MIXED: bool = true;
+
+    #[inline(always)]
+    fn base(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+
+    /// Signed `b`: of `a`, the low 7 bits, and the top bit, which is worth 128 or −128.
+    #[inline(always)]
+    fn dot<A: Byte, B: Byte>(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        if !B::SIGNED {
+            if A::SIGNED {
+                return self.dot::<B, A>(sum, b, a);
+            }
+            let low = self.splat_i16(0xff);
+            let even = self.avx2._mm256_madd_epi16(
+                self.avx2._mm256_and_si256(a, low),
+                self.avx2._mm256_and_si256(b, low),
+            );
+            let odd = self.avx2._mm256_madd_epi16(
+                self.avx2._mm256_srli_epi16::<8>(a),
+                self.avx2._mm256_srli_epi16::<8>(b),
+            );
+            return self.add_i32(sum, self.add_i32(even, odd));
+        }
+        let low = self.avx2._mm256_and_si256(a, self.splat_u8(0x7f));
+        let top = self.avx2._mm256_and_si256(a, self.splat_u8(0x80));
+        let low = self.avx2._mm256_maddubs_epi16(low, b);
+        let top = self.avx2._mm256_maddubs_epi16(top, b);
+        let sign = self.splat_i16(if A::SIGNED { -1 } else { 1 });
+        let low = self.avx2._mm256_madd_epi16(low, self.splat_i16(1));
+        let top = self.avx2._mm256_madd_epi16(top, sign);
+        self.add_i32(sum, self.add_i32(low, top))
+    }
+
+    #[inline(always)]
+    fn weighted<A: Byte, B: Byte>(self, sum: __m256i, a: __m256i, weight: __m256i) -> __m256i {
+        let ones = self.splat_u8(1);
+        let pairs = if A::SIGNED {
+            self.avx2._mm256_maddubs_epi16(ones, a)
+        } else {
+            self.avx2._mm256_maddubs_epi16(a, ones)
+        };
+        let weight = if B::SIGNED {
+            self.avx2._mm256_srai_epi16::<8>(weight)
+        } else {
+            self.avx2._mm256_srli_epi16::<8>(weight)
+        };
+        self.add_i32(sum, self.avx2._mm256_madd_epi16(pairs, weight))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plain arrays in the shape of NEON: runs the kernels' logic on any machine.
 
-use super::{Line, Lookup, Simd, array, put};
+use super::dot::Dot;
+use super::{Byte, Line, Lookup, Simd, array, put};
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
 
@@ -14,6 +15,7 @@ impl Simd for Emulated {
     type I32 = [i32; 4];
     type I16 = [i16; 8];
     type U8 = [u8; 16];
+    type Bytes = [u8; 16];
     type Watch = [[f32; 4]; 2];
     type Lookup = Self;
 
@@ -241,6 +243,75 @@ impl Simd for Emulated {
 
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> [f32; 4] {
         from_fn(|j| f32::from(from[4 * i + j] as i8) - f32::from(zero_point))
+    }
+
+    fn vectors(from: &[u8]) -> (&[[u8; 16]], &[u8]) {
+        from.as_chunks()
+    }
+
+    // In the last lanes where it can, as on NEON.
+    fn load_u8_last(self, from: &[u8], len: usize) -> [u8; 16] {
+        if from.len() < 16 {
+            return self.load_u8_partial(&from[from.len() - len..]);
+        }
+        let last = &from[from.len() - 16..];
+        from_fn(|i| if i < 16 - len { 0 } else { last[i] })
+    }
+
+    fn flip(self, a: [u8; 16]) -> [u8; 16] {
+        a.map(|a| a ^ 0x80)
+    }
+
+    fn abs_diff_u8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        from_fn(|i| a[i].abs_diff(b[i]))
+    }
+
+    fn abs_diff_i8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        from_fn(|i| (a[i] as i8).abs_diff(b[i] as i8))
+    }
+
+    fn add_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].wrapping_add(b[i]))
+    }
+
+    fn sub_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].wrapping_sub(b[i]))
+    }
+
+    fn reduce_add(self, a: [i32; 4]) -> i32 {
+        a.into_iter().fold(0, i32::wrapping_add)
+    }
+}
+
+/// As on NEON: pairs of the same sign only.
+impl Dot for Emulated {
+    type Base = Self;
+
+    const SAME: bool = true;
+    const MIXED: bool = false;
+
+    fn base(self) -> Self {
+        self
+    }
+
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        f.call()
+    }
+
+    fn dot<A: Byte, B: Byte>(self, sum: [i32; 4], a: [u8; 16], b: [u8; 16]) -> [i32; 4] {
+        assert_eq!(A::SIGNED, B::SIGNED, "NEON has no such pair");
+        let value = |code: u8| {
+            if A::SIGNED {
+                i32::from(code as i8)
+            } else {
+                i32::from(code)
+            }
+        };
+        from_fn(|lane| {
+            (4 * lane..4 * lane + 4).fold(sum[lane], |sum, i| {
+                sum.wrapping_add(value(a[i]) * value(b[i]))
+            })
+        })
     }
 }
 

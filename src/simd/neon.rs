@@ -1,7 +1,8 @@
 //! NEON, which every aarch64 CPU has: vectors of 128 bits.
 #![allow(unsafe_code, reason = "making the token without std")]
 
-use super::{Line, Lookup, Simd, array, put, put_words, words};
+use super::dot::Dot;
+use super::{Byte, Line, Lookup, Simd, array, put, put_words, words};
 use core::arch::aarch64::*;
 use pulp::NullaryFnOnce;
 
@@ -19,6 +20,7 @@ impl Simd for Neon {
     type I32 = int32x4_t;
     type I16 = int16x8_t;
     type U8 = uint8x16_t;
+    type Bytes = [u8; 16];
     type Watch = [float32x4_t; 2];
     type Lookup = Self;
 
@@ -341,7 +343,107 @@ impl Simd for Neon {
         let codes = self.neon.veorq_u8(self.load_u8(from), self.splat_u8(0x80));
         self.offsets(codes, i, zero_point as u8 ^ 0x80)
     }
+
+    #[inline(always)]
+    fn vectors(from: &[u8]) -> (&[[u8; 16]], &[u8]) {
+        from.as_chunks()
+    }
+
+    #[inline(always)]
+    fn load_u8_last(self, from: &[u8], len: usize) -> uint8x16_t {
+        if from.len() < 16 {
+            return self.load_u8_partial(&from[from.len() - len..]);
+        }
+        let last = self.load_u8(&from[from.len() - 16..]);
+        let mask = self.load_u8(&ZEROS_THEN_ONES[len..]);
+        self.neon.vandq_u8(last, mask)
+    }
+
+    #[inline(always)]
+    fn flip(self, a: uint8x16_t) -> uint8x16_t {
+        self.neon.veorq_u8(a, self.splat_u8(0x80))
+    }
+
+    #[inline(always)]
+    fn abs_diff_u8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        self.neon.vabdq_u8(a, b)
+    }
+
+    #[inline(always)]
+    fn abs_diff_i8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        let (a, b) = (
+            self.neon.vreinterpretq_s8_u8(a),
+            self.neon.vreinterpretq_s8_u8(b),
+        );
+        self.neon.vreinterpretq_u8_s8(self.neon.vabdq_s8(a, b))
+    }
+
+    #[inline(always)]
+    fn add_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        self.neon.vaddq_s32(a, b)
+    }
+
+    #[inline(always)]
+    fn sub_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        self.neon.vsubq_s32(a, b)
+    }
+
+    #[inline(always)]
+    fn reduce_add(self, a: int32x4_t) -> i32 {
+        self.neon.vaddvq_s32(a)
+    }
 }
+
+/// Two products of bytes are added as numbers of 32 bits: as 16 bits, two of −128 · −128 overflow.
+impl Dot for Neon {
+    type Base = Self;
+
+    const SAME: bool = true;
+    const MIXED: bool = false;
+
+    #[inline(always)]
+    fn base(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+
+    #[inline(always)]
+    fn dot<A: Byte, B: Byte>(self, sum: int32x4_t, a: uint8x16_t, b: uint8x16_t) -> int32x4_t {
+        if A::SIGNED {
+            let (a, b) = (
+                self.neon.vreinterpretq_s8_u8(a),
+                self.neon.vreinterpretq_s8_u8(b),
+            );
+            let low = self
+                .neon
+                .vmull_s8(self.neon.vget_low_s8(a), self.neon.vget_low_s8(b));
+            let sum = self.neon.vpadalq_s16(sum, low);
+            return self.neon.vpadalq_s16(sum, self.neon.vmull_high_s8(a, b));
+        }
+        let low = self
+            .neon
+            .vmull_u8(self.neon.vget_low_u8(a), self.neon.vget_low_u8(b));
+        let sum = self.neon.vreinterpretq_u32_s32(sum);
+        let sum = self.neon.vpadalq_u16(sum, low);
+        let sum = self.neon.vpadalq_u16(sum, self.neon.vmull_high_u8(a, b));
+        self.neon.vreinterpretq_s32_u32(sum)
+    }
+}
+
+/// From its element `n` on, a mask of the highest `n` of 16 lanes.
+const ZEROS_THEN_ONES: [u8; 32] = {
+    let mut mask = [0; 32];
+    let mut i = 16;
+    while i < 32 {
+        mask[i] = 0xff;
+        i += 1;
+    }
+    mask
+};
 
 impl Lookup<Self> for Neon {
     type Table = [uint8x16x4_t; 4];

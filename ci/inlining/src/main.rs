@@ -2,11 +2,7 @@
 
 use std::hint::black_box;
 use zeropoint::{
-    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, dequantize,
-    dequantize_blocks, dequantize_channels, fake_quantize, fake_quantize_blocks,
-    fake_quantize_channels, min_max, min_max_blocks, min_max_channels, quantize, quantize_blocks,
-    quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
-    requantize_channels, rescale,
+    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows, l2_squared, min_max, min_max_blocks, min_max_channels, quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
@@ -55,9 +51,31 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     Ok(())
 }
 
+fn dot_products<A: Code, B: Code>(a: A, b: B) -> Result<(), Error> {
+    for n in [10, 1000] {
+        let (x, y) = (black_box(vec![a; n]), black_box(vec![b; n]));
+        for (za, zb) in [(a, b), (a, B::MIN), (A::MIN, b)] {
+            black_box(dot(&x, za, &y, zb)?);
+            black_box(dot_with_sums(&x, za, sum(&x), &y, zb, sum(&y))?);
+            black_box(l2_squared(&x, za, &y, zb)?);
+            black_box(cosine(&x, za, &y, zb)?);
+            let mut out = [0; 5];
+            let (query, rows) = (&x[..n / 5], &y[..]);
+            dot_rows(query, za, rows, zb, &mut out)?;
+            l2_rows(query, za, rows, zb, &mut out)?;
+            black_box(out);
+        }
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), Error> {
     operations::<u8>(0)?;
     operations::<i8>(0)?;
+    dot_products(1_u8, 2_u8)?;
+    dot_products(1_u8, 2_i8)?;
+    dot_products(1_i8, 2_u8)?;
+    dot_products(1_i8, 2_i8)?;
     println!("all operations ran on {}", Tier::best());
     Ok(())
 }
