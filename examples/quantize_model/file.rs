@@ -1,25 +1,38 @@
 //! Writing safetensors files.
 
 use crate::common::Tensor;
+use crate::groups::{Granularity, Groups};
 use crate::quality::{Examined, Quantized};
 use safetensors::tensor::{Dtype, View};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use zeropoint::{Code, QuantParams};
 
-/// Writes the codes of each tensor under its name, with `NAME.scale` and `NAME.zero_point`;
-/// returns how many tensors that were.
-pub(crate) fn save(path: &Path, examined: &[Examined<'_>]) -> Result<usize, Box<dyn Error>> {
+/// Writes the codes of each tensor under its name, with `NAME.scale` and `NAME.zero_point`, which
+/// hold a number for each group; returns how many tensors that were.
+///
+/// The shapes don't tell how long blocks are, if they don't fill their rows: so the file's metadata
+/// has it, as `block`.
+pub(crate) fn save(
+    path: &Path,
+    granularity: Granularity,
+    examined: &[Examined<'_>],
+) -> Result<usize, Box<dyn Error>> {
     let mut written = 0;
     let mut entries = BTreeMap::new();
-    for Examined { tensor, codes, .. } in examined {
-        for quantized in codes {
+    for examined in examined {
+        let Examined { tensor, groups, .. } = examined;
+        for quantized in &examined.codes {
             let added = match quantized {
-                Quantized::U8(params, codes) => entries_for(tensor, Dtype::U8, *params, codes),
-                Quantized::I8(params, codes) => entries_for(tensor, Dtype::I8, *params, codes),
+                Quantized::U8(params, codes) => {
+                    entries_for(tensor, Dtype::U8, groups, params, codes)
+                }
+                Quantized::I8(params, codes) => {
+                    entries_for(tensor, Dtype::I8, groups, params, codes)
+                }
             };
             for (name, entry) in added {
                 if entries.contains_key(&name) {
@@ -30,7 +43,11 @@ pub(crate) fn save(path: &Path, examined: &[Examined<'_>]) -> Result<usize, Box<
             written += 1;
         }
     }
-    fs::write(path, safetensors::serialize(entries, None)?)?;
+    let metadata = match granularity {
+        Granularity::Blocks(block) => Some(HashMap::from([("block".into(), block.to_string())])),
+        _ => None,
+    };
+    fs::write(path, safetensors::serialize(entries, metadata)?)?;
     Ok(written)
 }
 
@@ -38,13 +55,18 @@ pub(crate) fn save(path: &Path, examined: &[Examined<'_>]) -> Result<usize, Box<
 fn entries_for<'a, Q: Code>(
     tensor: &'a Tensor<'_>,
     dtype: Dtype,
-    params: QuantParams<Q>,
+    groups: &'a Groups,
+    params: &[QuantParams<Q>],
     codes: &'a [Q],
 ) -> [(String, Entry<'a>); 3] {
     let entry = |dtype, shape, data| Entry { dtype, shape, data };
     let name = &tensor.name;
-    let scale = params.scale().to_le_bytes().to_vec();
-    let zero_point = bytemuck::bytes_of(&params.zero_point()).to_vec();
+    let scales: Vec<u8> = params
+        .iter()
+        .flat_map(|params| params.scale().to_le_bytes())
+        .collect();
+    let zero_points: Vec<Q> = params.iter().map(QuantParams::zero_point).collect();
+    let zero_points = bytemuck::cast_slice(&zero_points).to_vec();
     [
         (
             name.clone(),
@@ -52,11 +74,11 @@ fn entries_for<'a, Q: Code>(
         ),
         (
             format!("{name}.scale"),
-            entry(Dtype::F32, &[1], scale.into()),
+            entry(Dtype::F32, &groups.shape, scales.into()),
         ),
         (
             format!("{name}.zero_point"),
-            entry(dtype, &[1], zero_point.into()),
+            entry(dtype, &groups.shape, zero_points.into()),
         ),
     ]
 }

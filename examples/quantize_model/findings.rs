@@ -1,16 +1,15 @@
 //! What the built-in sample shows.
 
 use crate::common::Tensor;
-use crate::quality::Noise;
+use crate::groups::{Granularity, Groups};
+use crate::quality::{Noise, Outcome};
 use crate::table::{interval, number, percent};
 use std::io::{self, Write};
-use zeropoint::{Code, Error, QuantParams, Range, Tier};
+use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier};
 
 pub(crate) fn print(out: &mut dyn Write, tier: Tier, tensors: &[Tensor<'_>]) -> io::Result<()> {
-    let look = |name| {
-        let tensor = tensors.iter().find(|tensor| tensor.name == name)?;
-        Activations::new(tier, tensor.to_f32()?)
-    };
+    let find = |name| tensors.iter().find(|tensor| tensor.name == name);
+    let look = |name| Activations::new(tier, find(name)?.to_f32()?);
     writeln!(out, "\nWhat it shows")?;
     if let Some(x) = look("activations.softmax") {
         softmax(out, &x)?;
@@ -22,6 +21,10 @@ pub(crate) fn print(out: &mut dyn Write, tier: Tier, tensors: &[Tensor<'_>]) -> 
     let after = look("activations.after_layer_norm");
     if let (Some(before), Some(after)) = (before, after) {
         layer_norm(out, &before, &after)?;
+    }
+    let weight = find("encoder.layer.5.attention.self.query.weight");
+    if let Some(weight) = weight.and_then(|weight| Weight::new(tier, weight)) {
+        granularity(out, &weight)?;
     }
     Ok(())
 }
@@ -54,7 +57,7 @@ fn gelu(out: &mut dyn Write, x: &Activations) -> io::Result<()> {
         number(x.range.min.into()),
         number(x.range.max.into()),
         symmetric.wasted,
-        percent(symmetric.wasted, 255),
+        percent(symmetric.wasted.into(), 255.0),
         affine.params.zero_point(),
         255 - affine.params.zero_point(),
         affine.sqnr - symmetric.sqnr,
@@ -82,6 +85,75 @@ fn layer_norm(out: &mut dyn Write, before: &Activations, after: &Activations) ->
         before.symmetric.wasted,
         after.symmetric.wasted,
     )
+}
+
+fn granularity(out: &mut dyn Write, weight: &Weight) -> io::Result<()> {
+    let Weight {
+        tensor,
+        channels,
+        blocks,
+    } = weight;
+    writeln!(
+        out,
+        "\n\
+         Granularity. With one scale and zero point, the query weight has an SQNR of {:.1} dB (affine-u8)\n\
+         and {:.1} dB (symmetric-i8). Parameters per {} win {:.1} and {:.1} dB, for {:.2} bits per weight in\n\
+         place of {:.2}; per {} they win {:.1} and {:.1} dB, for {:.2} bits.",
+        tensor.affine.sqnr,
+        tensor.symmetric.sqnr,
+        channels.granularity,
+        channels.affine.gain_over(&tensor.affine),
+        channels.symmetric.gain_over(&tensor.symmetric),
+        channels.bits,
+        tensor.bits,
+        blocks.granularity,
+        blocks.affine.gain_over(&tensor.affine),
+        blocks.symmetric.gain_over(&tensor.symmetric),
+        blocks.bits,
+    )
+}
+
+/// How a weight fares with coarse and with fine parameters.
+struct Weight {
+    tensor: Grouped,
+    channels: Grouped,
+    blocks: Grouped,
+}
+
+impl Weight {
+    fn new(tier: Tier, tensor: &Tensor<'_>) -> Option<Self> {
+        let x = tensor.to_f32()?;
+        let grouped = |granularity| Grouped::new(tier, &x, granularity, tensor.shape()).ok();
+        Some(Self {
+            tensor: grouped(Granularity::Tensor)?,
+            channels: grouped(Granularity::Channels)?,
+            blocks: grouped(Granularity::Blocks(32))?,
+        })
+    }
+}
+
+struct Grouped {
+    granularity: Granularity,
+    bits: f64,
+    affine: Noise,
+    symmetric: Noise,
+}
+
+impl Grouped {
+    fn new(
+        tier: Tier,
+        x: &[f32],
+        granularity: Granularity,
+        shape: &[usize],
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let groups = Groups::new(granularity, shape);
+        Ok(Self {
+            granularity,
+            bits: groups.bits(x.len()),
+            affine: Outcome::new(tier, x, &groups, Scheme::<u8>::affine())?.noise,
+            symmetric: Outcome::new(tier, x, &groups, Scheme::<i8>::symmetric())?.noise,
+        })
+    }
 }
 
 /// A tensor, and how it fares with an affine and with a symmetric scheme.

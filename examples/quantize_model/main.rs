@@ -5,26 +5,30 @@
 //! cargo run --release --example quantize_model                        # a sample that is built in
 //! cargo run --release --example quantize_model -- model.safetensors   # F32, F16 and BF16 tensors
 //! cargo run --release --example quantize_model -- --scheme symmetric-i8 --out i8.safetensors
+//! cargo run --release --example quantize_model -- --per-channel       # or --block 32
 //! cargo run --release --example quantize_model -- --help
 //! ```
 //!
-//! `quality.rs` is where `zeropoint` is at work; the rest reads, prints and writes.
+//! `quality.rs` and `groups.rs` are where `zeropoint` is at work; the rest reads, prints and writes.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod file;
 mod findings;
+mod groups;
 mod quality;
 mod table;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use common::{Tensor, about, one_line, print, tensors};
+use groups::Granularity;
 use indicatif::{ProgressBar, ProgressStyle};
 use quality::{Examined, NamedScheme, SCHEMES};
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zeropoint::Tier;
@@ -45,7 +49,15 @@ struct Options {
     #[arg(long, value_name = "NAME", default_value = "all", value_parser = scheme_names())]
     scheme: String,
 
-    /// Write the codes to FILE, with the scale and zero point of each tensor; needs one scheme
+    /// A scale and zero point for each channel, along the first axis of tensors with two or more axes
+    #[arg(long, conflicts_with = "block")]
+    per_channel: bool,
+
+    /// A scale and zero point for each block of N elements along the last axis
+    #[arg(long, value_name = "N", value_parser = block_length)]
+    block: Option<NonZeroUsize>,
+
+    /// Write the codes to FILE, with the scales and zero points of each tensor; needs one scheme
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
@@ -54,9 +66,24 @@ struct Options {
     tier: Tier,
 }
 
+impl Options {
+    fn granularity(&self) -> Granularity {
+        match self.block {
+            Some(block) => Granularity::Blocks(block.get()),
+            None if self.per_channel => Granularity::Channels,
+            None => Granularity::Tensor,
+        }
+    }
+}
+
 fn scheme_names() -> PossibleValuesParser {
     let names = SCHEMES.iter().map(|(name, _)| *name);
     names.chain(["all"]).into()
+}
+
+fn block_length(text: &str) -> Result<NonZeroUsize, &'static str> {
+    let not_a_length = |_| "a block is a whole number of elements, 1 or more";
+    text.parse().map_err(not_a_length)
 }
 
 fn main() -> ExitCode {
@@ -86,7 +113,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let examined = examine(&tensors, &schemes, options)?;
 
     print(|out| {
-        table::print(out, options.tier, &examined)?;
+        table::print(out, options.tier, options.granularity(), &examined)?;
         if options.model.is_none() {
             findings::print(out, options.tier, &tensors)?;
         }
@@ -94,7 +121,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     })?;
 
     if let Some(path) = &options.out {
-        let written = file::save(path, &examined).map_err(|error| about(path, error))?;
+        let written = file::save(path, options.granularity(), &examined)
+            .map_err(|error| about(path, error))?;
         print(|out| {
             let path = one_line(&path.to_string_lossy());
             writeln!(
@@ -116,7 +144,7 @@ fn examine<'a>(
     let mut all = Vec::new();
     for tensor in tensors {
         progress.set_message(one_line(&tensor.name));
-        let mut examined = Examined::new(tensor, schemes, options.tier);
+        let mut examined = Examined::new(tensor, schemes, options.granularity(), options.tier);
         if options.out.is_none() {
             examined.codes.clear();
         }

@@ -1,9 +1,11 @@
 //! Quantizing a tensor, and finding out what became of it.
 
 use crate::common::Tensor;
+use crate::groups::{Granularity, Groups};
+use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier};
+use zeropoint::{Code, QuantParams, Range, Scheme, Tier};
 
 /// The schemes to choose from.
 pub(crate) const SCHEMES: [NamedScheme; 3] = [
@@ -22,29 +24,35 @@ pub(crate) enum AnyScheme {
 }
 
 impl AnyScheme {
-    fn examine(self, tier: Tier, x: &[f32], range: Range) -> Result<(Quality, Quantized), Error> {
+    fn examine(self, tier: Tier, x: &[f32], groups: &Groups) -> Found<(Quality, Quantized)> {
         match self {
-            Self::U8(scheme) => examine(tier, x, range, scheme, Quantized::U8),
-            Self::I8(scheme) => examine(tier, x, range, scheme, Quantized::I8),
+            Self::U8(scheme) => examine(tier, x, groups, scheme, Quantized::U8),
+            Self::I8(scheme) => examine(tier, x, groups, scheme, Quantized::I8),
         }
     }
 }
 
-/// Codes, and the parameters that give them their meaning.
+/// What was found, or why it can't be.
+type Found<T> = Result<T, Box<dyn Error>>;
+
+/// Codes, and the parameters of each group that give them their meaning.
 pub(crate) enum Quantized {
-    U8(QuantParams<u8>, Vec<u8>),
-    I8(QuantParams<i8>, Vec<i8>),
+    U8(Vec<QuantParams<u8>>, Vec<u8>),
+    I8(Vec<QuantParams<i8>>, Vec<i8>),
 }
 
 /// What a scheme makes of a tensor.
 pub(crate) struct Quality {
-    pub(crate) scale: f32,
-    pub(crate) zero_point: i32,
+    /// The smallest and the largest of all groups.
+    pub(crate) scale: (f32, f32),
+    pub(crate) zero_point: (i32, i32),
     /// How many codes are in use.
-    pub(crate) codes: u32,
-    /// How many of them no value in the tensor's range is quantized to.
-    pub(crate) wasted: u32,
+    pub(crate) codes: f64,
+    /// How many of them no value in a group's range is quantized to: the mean of the groups.
+    pub(crate) wasted: f64,
     pub(crate) noise: Noise,
+    /// What the groups win over parameters per tensor, in dB; `None` for those.
+    pub(crate) gain: Option<f64>,
     /// Elements quantized in a second.
     pub(crate) speed: f64,
 }
@@ -56,12 +64,13 @@ pub(crate) struct Report {
     /// How many of the elements are NaN.
     pub(crate) nan: usize,
     /// By scheme: its quality, or why it can't be used.
-    pub(crate) schemes: Vec<(&'static str, Result<Quality, Error>)>,
+    pub(crate) schemes: Vec<(&'static str, Found<Quality>)>,
 }
 
 /// A tensor, and what came of it.
 pub(crate) struct Examined<'a> {
     pub(crate) tensor: &'a Tensor<'a>,
+    pub(crate) groups: Groups,
     /// `None` if its elements are of a type that is not quantized here.
     pub(crate) report: Option<Report>,
     /// The codes by each scheme that can be used.
@@ -69,7 +78,13 @@ pub(crate) struct Examined<'a> {
 }
 
 impl<'a> Examined<'a> {
-    pub(crate) fn new(tensor: &'a Tensor<'a>, schemes: &[NamedScheme], tier: Tier) -> Self {
+    pub(crate) fn new(
+        tensor: &'a Tensor<'a>,
+        schemes: &[NamedScheme],
+        granularity: Granularity,
+        tier: Tier,
+    ) -> Self {
+        let groups = Groups::new(granularity, tensor.shape());
         let mut codes = Vec::new();
         let report = tensor.to_f32().map(|x| {
             let mut report = Report {
@@ -77,10 +92,8 @@ impl<'a> Examined<'a> {
                 nan: x.iter().filter(|x| x.is_nan()).count(),
                 schemes: Vec::new(),
             };
-            // Without numbers it is as if there were only zeros.
-            let range = report.range.unwrap_or(Range::new(0.0, 0.0));
             for &(name, scheme) in schemes {
-                let found = scheme.examine(tier, &x, range);
+                let found = scheme.examine(tier, &x, &groups);
                 let quality = found.map(|(quality, quantized)| {
                     codes.push(quantized);
                     quality
@@ -91,45 +104,103 @@ impl<'a> Examined<'a> {
         });
         Self {
             tensor,
+            groups,
             report,
             codes,
         }
     }
 }
 
-/// The main job: parameters for the range, codes by them, and what the codes stand for.
+/// Parameters for the range of each group, codes by them, and what they lose.
+pub(crate) struct Outcome<Q> {
+    ranges: Vec<Range>,
+    params: Vec<QuantParams<Q>>,
+    codes: Vec<Q>,
+    pub(crate) noise: Noise,
+}
+
+impl<Q: Code> Outcome<Q> {
+    /// The main job.
+    pub(crate) fn new(tier: Tier, x: &[f32], groups: &Groups, scheme: Scheme<Q>) -> Found<Self> {
+        let ranges = groups.ranges(tier, x)?;
+        let params = groups.params(scheme, &ranges)?;
+        let mut codes = vec![Q::MIN; x.len()];
+        groups.quantize(tier, x, &params, &mut codes)?;
+        let mut y = vec![0.0; x.len()];
+        groups.dequantize(tier, &codes, &params, &mut y)?;
+        Ok(Self {
+            noise: Noise::between(x, &y),
+            ranges,
+            params,
+            codes,
+        })
+    }
+
+    /// The codes in use, and how many of them are wasted: the means of the groups.
+    fn codes_in_use(&self) -> Result<(f64, f64), zeropoint::Error> {
+        let (mut all, mut wasted) = (0.0, 0.0);
+        for (params, &range) in self.params.iter().zip(&self.ranges) {
+            let (lo, hi) = params.codes().into_inner();
+            all += f64::from(hi.into().abs_diff(lo.into()) + 1);
+            wasted += f64::from(params.wasted_codes(range)?);
+        }
+        let groups = self.params.len() as f64;
+        Ok((all / groups, wasted / groups))
+    }
+}
+
+/// The outcome, and what there is to say about it.
 fn examine<Q: Code>(
     tier: Tier,
     x: &[f32],
-    range: Range,
+    groups: &Groups,
     scheme: Scheme<Q>,
-    quantized: fn(QuantParams<Q>, Vec<Q>) -> Quantized,
-) -> Result<(Quality, Quantized), Error> {
-    let params = scheme.params(range)?;
-    let mut codes = vec![params.zero_point(); x.len()];
-    tier.quantize(x, params, &mut codes)?;
-    let mut y = vec![0.0; x.len()];
-    tier.dequantize(&codes, params, &mut y)?;
-
-    let (lo, hi) = params.codes().into_inner();
-    let quality = Quality {
-        scale: params.scale(),
-        zero_point: params.zero_point().into(),
-        codes: hi.into().abs_diff(lo.into()) + 1,
-        wasted: params.wasted_codes(range)?,
-        noise: Noise::between(x, &y),
-        speed: speed(tier, x, params, &mut codes)?,
+    quantized: fn(Vec<QuantParams<Q>>, Vec<Q>) -> Quantized,
+) -> Found<(Quality, Quantized)> {
+    let mut outcome = Outcome::new(tier, x, groups, scheme)?;
+    let gain = match groups.granularity {
+        Granularity::Tensor => None,
+        _ => {
+            let whole = Groups::new(Granularity::Tensor, &[x.len()]);
+            let coarse = Outcome::new(tier, x, &whole, scheme)?;
+            Some(outcome.noise.gain_over(&coarse.noise))
+        }
     };
-    Ok((quality, quantized(params, codes)))
+    let (codes, wasted) = outcome.codes_in_use()?;
+    let params = &outcome.params;
+    let quality = Quality {
+        scale: extremes(params.iter().map(QuantParams::scale)),
+        zero_point: extremes(params.iter().map(|params| params.zero_point().into())),
+        codes,
+        wasted,
+        gain,
+        speed: speed(tier, x, groups, params, &mut outcome.codes)?,
+        noise: outcome.noise,
+    };
+    Ok((quality, quantized(outcome.params, outcome.codes)))
+}
+
+/// The smallest and the largest.
+fn extremes<T: Copy + Default + PartialOrd>(values: impl Iterator<Item = T>) -> (T, T) {
+    values
+        .map(|value| (value, value))
+        .reduce(|(lo, hi), (value, _)| {
+            (
+                if value < lo { value } else { lo },
+                if value > hi { value } else { hi },
+            )
+        })
+        .unwrap_or_default()
 }
 
 /// Elements quantized in a second: the best of what a few milliseconds allow to try.
 fn speed<Q: Code>(
     tier: Tier,
     x: &[f32],
-    params: QuantParams<Q>,
+    groups: &Groups,
+    params: &[QuantParams<Q>],
     codes: &mut [Q],
-) -> Result<f64, Error> {
+) -> Result<f64, zeropoint::Error> {
     const PATIENCE: Duration = Duration::from_millis(3);
     const ELEMENTS: usize = 1 << 16;
     // Small tensors are quantized several times between two looks at the clock.
@@ -139,7 +210,7 @@ fn speed<Q: Code>(
     while best == Duration::MAX || first.elapsed() < PATIENCE {
         let start = Instant::now();
         for _ in 0..calls {
-            tier.quantize(black_box(x), params, codes)?;
+            groups.quantize(tier, black_box(x), params, codes)?;
         }
         best = best.min(start.elapsed());
     }
@@ -168,5 +239,13 @@ impl Noise {
             10.0 * (signal / noise).log10()
         };
         Self { sqnr, largest }
+    }
+
+    /// How much higher the SQNR is, in dB.
+    pub(crate) fn gain_over(&self, other: &Self) -> f64 {
+        if self.sqnr == other.sqnr {
+            return 0.0; // both infinite, perhaps
+        }
+        self.sqnr - other.sqnr
     }
 }
