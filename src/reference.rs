@@ -402,19 +402,41 @@ pub fn sum<Q: Code>(codes: &[Q]) -> i64 {
     sum
 }
 
-/// The specification of [`dot_with_sums`](crate::dot_with_sums), for sums that are right.
+/// The specification of [`dot_with_sums`](crate::dot_with_sums).
 ///
 /// # Errors
 /// As there.
 pub fn dot_with_sums<A: Code, B: Code>(
     a: &[A],
     za: A,
-    _sum_a: i64,
+    sum_a: i64,
     b: &[B],
     zb: B,
-    _sum_b: i64,
+    sum_b: i64,
 ) -> Result<i64, Error> {
-    dot(a, za, b, zb)
+    let products = dot(a, A::zeroed(), b, B::zeroed())?;
+    let zero_points = [za.into(), zb.into()];
+    Ok(less_zero_points(
+        products,
+        a.len(),
+        zero_points,
+        [sum_a, sum_b],
+    ))
+}
+
+/// `products − za · sum_b − zb · sum_a + n · za · zb`, with wrap-around.
+#[inline]
+pub(crate) fn less_zero_points(
+    products: i64,
+    n: usize,
+    zero_points: [i32; 2],
+    [sum_a, sum_b]: [i64; 2],
+) -> i64 {
+    let [za, zb] = zero_points.map(i64::from);
+    products
+        .wrapping_sub(za.wrapping_mul(sum_b))
+        .wrapping_sub(zb.wrapping_mul(sum_a))
+        .wrapping_add((n as i64).wrapping_mul(za * zb))
 }
 
 /// The specification of [`dot_rows`](crate::dot_rows).

@@ -31,7 +31,8 @@ pub fn dot<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Erro
 /// [`dot()`] of vectors whose sums are known: `sum_a` is `Σ a[i]` and `sum_b` is `Σ b[i]`, without
 /// zero points, as [`sum()`](crate::sum()) gives them. Then zero points cost nothing.
 ///
-/// If one of them is not the sum, the result is just some number.
+/// It is `Σ a[i] b[i] − za · sum_b − zb · sum_a + n · za · zb`, in `i64` with wrap-around: also where
+/// a sum is given that is not the sum of the codes.
 ///
 /// # Errors
 /// [`Error::Lengths`] if `a` and `b` differ in length.
@@ -80,13 +81,11 @@ impl Tier {
         zb: B,
         sum_b: i64,
     ) -> Result<i64, Error> {
-        same_lengths(a.len(), b.len())?;
-        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
-        Ok(compiled_with_sums(
-            self,
-            a,
-            b,
-            Meaning::new(za, zb),
+        let products = self.dot(a, A::zeroed(), b, B::zeroed())?;
+        Ok(reference::less_zero_points(
+            products,
+            a.len(),
+            [za.into(), zb.into()],
             [sum_a, sum_b],
         ))
     }
@@ -108,22 +107,6 @@ fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> i64 {
         [false, true] => tier.run_dot(Dots::<u8, i8>::new(a, za, b, zb)),
         [true, false] => tier.run_dot(Dots::<u8, i8>::new(b, zb, a, za)),
         [true, true] => tier.run_dot(Dots::<i8, i8>::new(a, za, b, zb)),
-    }
-}
-
-fn compiled_with_sums(
-    tier: Tier,
-    a: &[u8],
-    b: &[u8],
-    of: Meaning,
-    [sum_a, sum_b]: [i64; 2],
-) -> i64 {
-    let [za, zb] = of.zero_points;
-    match of.signed {
-        [false, false] => tier.run_dot(WithSums(Dots::<u8, u8>::new(a, za, b, zb), [sum_a, sum_b])),
-        [false, true] => tier.run_dot(WithSums(Dots::<u8, i8>::new(a, za, b, zb), [sum_a, sum_b])),
-        [true, false] => tier.run_dot(WithSums(Dots::<u8, i8>::new(b, zb, a, za), [sum_b, sum_a])),
-        [true, true] => tier.run_dot(WithSums(Dots::<i8, i8>::new(a, za, b, zb), [sum_a, sum_b])),
     }
 }
 
@@ -256,33 +239,4 @@ fn short<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
     let kernel = Products::<D, A, B, FLIP, false, true, true>::new(d, a.zero_point, b.zero_point);
     let [result] = short_pairs::<D, _, 3, 1>(d, kernel, a.codes, b.codes);
     result + constant::<D, A, B, FLIP>(a, b)
-}
-
-/// With known sums, of `a` and `b`.
-struct WithSums<'a, A, B>(Dots<'a, A, B>, [i64; 2]);
-
-impl<A: Byte, B: Byte> DotOperation for WithSums<'_, A, B> {
-    type Output = i64;
-
-    fn scalar(&mut self) -> i64 {
-        self.0.scalar()
-    }
-
-    #[inline(always)]
-    fn simd<D: Dot>(&mut self, d: D) -> i64 {
-        let Self(Dots { a, b }, [sum_a, sum_b]) = *self;
-        let (za, zb) = (a.zero_point(), b.zero_point());
-        let products = if has::<D, A, B>() {
-            products::<D, A, B, false, false, false>(d, a, b)
-        } else {
-            // The codes of `a`, flipped, are ±128 more.
-            let more = value::<A::Flipped>(0x80);
-            let products = products::<D, A::Flipped, B, true, false, false>(d, a.flipped(), b);
-            products.wrapping_sub(more.wrapping_mul(sum_b))
-        };
-        products
-            .wrapping_sub(za.wrapping_mul(sum_b))
-            .wrapping_sub(zb.wrapping_mul(sum_a))
-            .wrapping_add(a.codes.len() as i64 * za * zb)
-    }
 }
