@@ -5,7 +5,7 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Guarded, bits, code, tiers, values};
+use common::{Guarded, base_tiers as tiers, bits, code, values};
 use proptest::prelude::*;
 use zeropoint::{Blocks, Code, Error, Multiplier, QuantParams, Range, Tier, reference};
 
@@ -139,6 +139,20 @@ fn growing(n: usize) -> Vec<f32> {
     values(n).into_iter().enumerate().map(grow).collect()
 }
 
+/// Also on those that run the code of another.
+#[test]
+fn every_tier() {
+    for tier in Tier::available() {
+        let shape = Shape::channels(3, 70, 1);
+        check_shape(tier, &growing(shape.elements), shape);
+        let shape = Shape::blocks(2, 100, 32, 1);
+        check_shape(tier, &growing(shape.elements), shape);
+        let [_, multipliers, ..] = kinds_of_multipliers(70);
+        let output = QuantParams::new(1.0, 128_u8).unwrap();
+        check_requantize(tier, &accumulators(140), &multipliers, 1, output);
+    }
+}
+
 #[test]
 fn channels_of_every_kind() {
     let inner = [
@@ -202,19 +216,51 @@ fn blocks_of_every_kind() {
     }
 }
 
-/// Large enough for streaming stores.
+/// Large enough for streaming stores: what repeats itself every `period` elements, so that the
+/// reference has to do that many only.
+fn check_big(tier: Tier, shape: Shape, period: usize, small: Shape) {
+    let [_, params, ..] = kinds_of_params::<i8>(small.params);
+    let all_params: Vec<_> = params.iter().copied().cycle().take(shape.params).collect();
+    let x = growing(period);
+    let (mut codes, mut y) = (vec![0; period], vec![0.0; period]);
+    let repeated = x.iter().copied().cycle().take(shape.elements);
+    let all_x: Vec<_> = repeated.collect();
+    let mut out = Guarded::new(shape.elements, 3, 1_i8);
+    let mut out_y = Guarded::new(shape.elements, 1, 1.0);
+    match (shape.sharing, small.sharing) {
+        (Sharing::Channels { inner }, Sharing::Channels { inner: small }) => {
+            reference::quantize_channels(&x, &params, small, &mut codes).unwrap();
+            reference::dequantize_channels(&codes, &params, small, &mut y).unwrap();
+            tier.quantize_channels(&all_x, &all_params, inner, out.slice_mut())
+                .unwrap();
+            tier.dequantize_channels(out.slice(), &all_params, inner, out_y.slice_mut())
+                .unwrap();
+        }
+        (Sharing::Blocks(blocks), Sharing::Blocks(small)) => {
+            reference::quantize_blocks(&x, &params, small, &mut codes).unwrap();
+            reference::dequantize_blocks(&codes, &params, small, &mut y).unwrap();
+            tier.quantize_blocks(&all_x, &all_params, blocks, out.slice_mut())
+                .unwrap();
+            tier.dequantize_blocks(out.slice(), &all_params, blocks, out_y.slice_mut())
+                .unwrap();
+        }
+        _ => unreachable!("both of one kind"),
+    }
+    let repeats = out.checked().chunks(period).all(|part| part == codes);
+    assert!(repeats, "quantize, {tier}, {shape:?}");
+    let repeats = out_y.checked().chunks(period).all(|part| part == y);
+    assert!(repeats, "dequantize, {tier}, {shape:?}");
+}
+
 #[test]
 fn big() {
     for tier in tiers() {
-        for (outer, channels, inner) in [(14 << 10, 1030, 1), (4, 5, 700_001)] {
-            let shape = Shape::channels(outer, channels, inner);
-            let x = values(shape.elements);
-            let [_, params, ..] = kinds_of_params::<i8>(channels);
-            check_params(tier, &x, &params, shape);
-        }
-        let shape = Shape::blocks(1, 14 << 20, 32, 1);
-        let [params, ..] = kinds_of_params::<i8>(shape.params);
-        check_params(tier, &values(shape.elements), &params, shape);
+        let rows = Shape::channels(14 << 10, 1030, 1);
+        check_big(tier, rows, 1030, Shape::channels(1, 1030, 1));
+        let runs = Shape::channels(4, 1, 112 << 15);
+        check_big(tier, runs, 128, Shape::channels(1, 1, 128));
+        let blocks = Shape::blocks(1, 14 << 20, 32, 1);
+        check_big(tier, blocks, 128, Shape::blocks(1, 128, 32, 1));
     }
 }
 

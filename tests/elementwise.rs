@@ -5,7 +5,7 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Guarded, bits, code, tiers, values};
+use common::{Guarded, base_tiers as tiers, bits, code, values};
 use proptest::prelude::*;
 use zeropoint::{Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, reference};
 
@@ -196,6 +196,23 @@ fn every_length() {
                 check_all(tier, &x, params, [0, 0]);
             }
         }
+    }
+}
+
+/// Also on those that run the code of another.
+#[test]
+fn every_tier() {
+    let x = values(300);
+    let accumulators = accumulators(300);
+    let [symmetric, affine, ..] = params_of_each_kind::<u8>();
+    for tier in Tier::available() {
+        check_min_max(tier, &x, 0);
+        check_all(tier, &x, affine, [0, 0]);
+        check_dynamic(tier, &x[100..150], Scheme::<i8>::symmetric());
+        for multiplier in multipliers() {
+            check_requantize(tier, &accumulators, multiplier, affine, [0, 0]);
+        }
+        check_rescale(tier, &[7; 2000], symmetric, affine, [0, 0]);
     }
 }
 
