@@ -20,6 +20,7 @@ const SHORT: [usize; 13] = [1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 33, 63, 64];
 
 fn short_calls(criterion: &mut Criterion) {
     frame::family(criterion, "elementwise", &SHORT);
+    frame::family(criterion, "dot", &SHORT);
 }
 
 /// What the free functions add to the method of a tier: looking up which is the best.

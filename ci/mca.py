@@ -20,11 +20,19 @@ class Kernel(NamedTuple):
     forbids: list[str]
     reads: int = 0  # bytes that an element is loaded from; or 0, if it is better known by
     writes: int = 0  # the bytes that it is stored to
+    pick: str = ""  # of loops that differ in what else they sum up, that with the "fewest" or the
+    # "most" instructions
 
+
+# What multiplies codes, and what the loops of the specification have.
+MULTIPLIES = ["vpdp|vpmadd|[us]?[us]dot|[us]mull"]
+SIGNED = ["vpdp|vpmadd|sdot|smull"]
+UNSIGNED = ["vpdp|vpmadd|udot|umull"]
+SCALAR = [r"\bmul\b|smlal|xtn|vpmull|shll|fmov"]
 
 # Adding an operation is adding a line here.
 KERNELS = [
-    Kernel("min_max", r"MinMax|Tier>::min_max", [], ["vmaxps", "fcmgt|bit|bsl"], reads=4),
+    Kernel("min_max", r"MinMax(?!Spread)|Tier>::min_max$", [], ["vmaxps", "fcmgt|bit|bsl|fminnm"], reads=4),
     Kernel("quantize affine u8", r"ops::quantize::(Quantize<u8>|compiled)",
            ["vpackuswb|sqxtun", "vpaddsw|sqadd"], ["vpmaxub|umax"], writes=1),
     Kernel("quantize symmetric i8", r"ops::quantize::(Quantize<i8>|compiled)",
@@ -33,16 +41,23 @@ KERNELS = [
            ["vpsubd|fsub|vsubps"], ["eor"], writes=4),
     Kernel("dequantize symmetric i8", r"ops::dequantize::(Dequantize<i8>|compiled)",
            ["vpmovsxbd|eor"], ["vpsubd|vsubps|fsub"], writes=4),
-    Kernel("fake_quantize affine u8", r"ops::fake_quantize", [], [], writes=4),
+    Kernel("fake_quantize affine u8", r"ops::fake_quantize::", [], [], writes=4),
     Kernel("requantize real u8", r"ops::requantize::Requantize<u8>",
            ["vmulps|fmul", "vpackuswb|sqxtun", "vpaddsw|sqadd"],
            ["vpmaxub|umax", "vmaxps|fmax"], writes=1),
     Kernel("requantize fixed u8", r"ops::requantize::Requantize<u8>",
            ["vpmuldq|smull", "vpackuswb|sqxtun", "vpaddsw|sqadd"],
            ["vpmaxub|umax", "vpmaxsd|smax"], writes=1),
-    Kernel("rescale u8 to i8", r"Avx512Vbmi, |Avx2, .*Rescale<u8, i8>|ops::rescale::compiled",
+    Kernel("rescale u8 to i8", r"(Avx512Vbmi|Avx2|Neon), .*Rescale<u8, i8>|Avx512Vbmi, ",
            ["vpmulhrsw|vpermi2b|tbx"], ["vpsllw"], writes=1),
     Kernel("relu u8", r"ops::clamp::(Clamp<u8>|compiled)", ["vpmaxub|umax"], [], writes=1),
+    Kernel("dot u8·i8", r"dot::Dots<u8, i8>", MULTIPLIES, SCALAR, reads=2, pick="fewest"),
+    Kernel("dot u8·i8, two zero points", r"dot::Dots<u8, i8>", MULTIPLIES, SCALAR, reads=2,
+           pick="most"),
+    Kernel("dot i8·i8", r"dot::(Dots<i8, i8>|compiled$)", SIGNED, SCALAR, reads=2, pick="fewest"),
+    Kernel("dot i8·i8, two zero points", r"dot::(Dots<i8, i8>|compiled$)", SIGNED, SCALAR, reads=2,
+           pick="most"),
+    Kernel("dot u8·u8", r"dot::(Dots<u8, u8>|compiled$)", UNSIGNED, SCALAR, reads=2, pick="fewest"),
 ]
 
 # Past the caches, by division, and for blocks with an infinity or a NaN: not the usual loop.
@@ -51,15 +66,21 @@ UNUSUAL = ["prefetch|prfm", "vmovnt", "div", "vcmpordps|fcmeq"]
 
 class Tier(NamedTuple):
     triple: str
-    frame: str  # what the symbol must contain
+    frame: str  # what the symbol must match
     register: str  # what a loop of the tier uses
     cpus: list[str]  # for llvm-mca
 
 
+NEON = r"\bv\d|\bq\d"
 TIERS = {
     "avx2": Tier("x86_64", "Avx2", "ymm", ["znver4", "sapphirerapids"]),
-    "avx512": Tier("x86_64", "Avx512", "zmm", ["znver4", "sapphirerapids"]),
-    "neon": Tier("aarch64", "", r"\bv\d|\bq\d", ["neoverse-n1", "neoverse-v2", "apple-m1", "cortex-a72"]),
+    "avxvnni": Tier("x86_64", "AvxVnni", "ymm", ["znver4", "sapphirerapids"]),
+    "avx512": Tier("x86_64", r"Avx512(Vbmi)?\b", "zmm", ["znver4", "sapphirerapids"]),
+    "avx512vnni": Tier("x86_64", "Avx512Vnni", "zmm", ["znver4", "sapphirerapids"]),
+    "neon": Tier("aarch64", "^(?!.*(Dotprod|I8mm))", NEON,
+                 ["neoverse-n1", "neoverse-v2", "apple-m1", "cortex-a72"]),
+    "dotprod": Tier("aarch64", "Dotprod", NEON, ["neoverse-n1", "neoverse-v2", "apple-m1"]),
+    "i8mm": Tier("aarch64", "I8mm", NEON, ["neoverse-n2", "neoverse-v2"]),
 }
 
 BRANCH = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z|call|bl|ret)\b")
@@ -98,8 +119,15 @@ def hot_loop(kernel: Kernel, tier: Tier, code: dict[str, list[tuple[int, str]]])
     """The loop of a kernel; the same one may be there several times."""
     fitting = []
     for symbol, instructions in code.items():
-        if tier.frame in symbol and re.search(kernel.symbol, symbol):
+        if re.search(tier.frame, symbol) and re.search(kernel.symbol, symbol):
             fitting += [loop for loop in straight_loops(instructions) if fits(kernel, tier, loop)]
+    if kernel.pick and fitting:
+        def effort(loop: list[str]) -> float:
+            return counts(loop, 1 / elements(kernel, loop))["arithmetic"]
+        least = min if kernel.pick == "fewest" else max
+        chosen = least(map(effort, fitting))
+        fitting = [loop for loop in fitting if effort(loop) == chosen]
+        return max(fitting, key=lambda loop: elements(kernel, loop))
     # Where a loop was unrolled, what is left over has one of its own.
     most = max((elements(kernel, loop) for loop in fitting), default=0)
     fitting = [loop for loop in fitting if elements(kernel, loop) == most]
@@ -110,7 +138,7 @@ def hot_loop(kernel: Kernel, tier: Tier, code: dict[str, list[tuple[int, str]]])
 
 
 def names(loop: list[str]) -> list[str]:
-    return [text.split()[0] for text in loop]
+    return [text.removeprefix("{vex} ").split()[0] for text in loop]
 
 
 def fits(kernel: Kernel, tier: Tier, loop: list[str]) -> bool:
@@ -163,6 +191,9 @@ def predicted(loop: list[str], triple: str, cpu: str) -> float:
     if triple == "x86_64":
         text = ".intel_syntax noprefix\n" + text
     command = ["llvm-mca-22", f"-mtriple={triple}", f"-mcpu={cpu}", f"-iterations={ROUNDS}"]
+    if triple == "x86_64":
+        # No model of AMD's has it, though the CPUs do.
+        command.append("-mattr=+avxvnni")
     result = subprocess.run(command, input=text, capture_output=True, text=True)
     total = re.search(r"Total Cycles:\s+(\d+)", result.stdout)
     if not total:

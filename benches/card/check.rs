@@ -9,7 +9,7 @@ use std::process::ExitCode;
 const AGAIN: usize = 3;
 
 /// Elements from which on a bare loop is long enough to be a measure.
-const LONG: u64 = 4096;
+const LONG: u64 = 3072;
 
 /// What became of the rows of a card.
 pub(crate) struct Changes {
@@ -85,13 +85,18 @@ fn compare(card: &Card, before: &Card, tolerance: f64) -> Changes {
     changes
 }
 
-/// The time of a row in times of a bare loop: that of its own size, if that is long enough.
+/// The time of a row in times of a bare loop: that of its own size, or else of the next that is long
+/// enough.
 fn ratio(row: &Row, rows: &[Row]) -> Option<f64> {
-    let measure = rows.iter().find(|bare| {
+    let is_measure = |bare: &&Row| {
         bare.way == BARE
             && bare.operation == row.operation
-            && bare.elements == row.elements.max(LONG)
-    })?;
+            && bare.elements >= row.elements.max(LONG)
+    };
+    let measure = rows
+        .iter()
+        .filter(is_measure)
+        .min_by_key(|bare| bare.elements)?;
     Some(row.ns / measure.ns)
 }
 
@@ -134,7 +139,7 @@ impl Changes {
         for change in &self.slower {
             writeln!(
                 out,
-                "  SLOWER  {:<26}{:<14}{:>6}  {:>6.2} → {:.2}, {:+.0} %",
+                "  SLOWER  {:<34}{:<14}{:>6}  {:>6.2} → {:.2}, {:+.0} %",
                 change.operation,
                 change.way,
                 size(change.elements),

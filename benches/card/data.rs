@@ -11,6 +11,10 @@ pub(crate) const FORMAT: u32 = 1;
 /// The way that is not a tier.
 pub(crate) const BARE: &str = "bare loop";
 
+/// Elements that are many, and still in the first level of the caches: details are of the largest
+/// size of a family that is not larger.
+const DETAILED: u64 = 4096;
+
 /// The results of a run.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Card {
@@ -23,6 +27,13 @@ pub(crate) struct Card {
 }
 
 impl Card {
+    /// The size of a family that details are of.
+    pub(crate) fn detailed(&self, family: &str) -> u64 {
+        let of_family = self.rows.iter().filter(|row| row.family == family);
+        let sizes = of_family.map(|row| row.elements);
+        sizes.filter(|size| *size <= DETAILED).max().unwrap_or(0)
+    }
+
     /// The card in the file at `path`; or what is wrong with it, in words that name the file.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let read = || -> Result<Self, Box<dyn Error>> {

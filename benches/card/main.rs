@@ -19,7 +19,7 @@ mod table;
 
 use check::Changes;
 use clap::Parser;
-use common::{FAMILIES, Operation};
+use common::{FAMILIES, Family, Operation};
 use data::{BARE, Card, FORMAT, Machine, Row};
 use indicatif::{ProgressBar, ProgressStyle};
 use measure::{CYCLES, Timing, Way, count_cycles, race};
@@ -70,37 +70,32 @@ struct Options {
 }
 
 impl Options {
-    fn sizes(&self) -> &'static [usize] {
-        if self.quick {
-            &table::SIZES[..3]
-        } else {
-            &table::SIZES
+    fn sizes(&self, family: &Family) -> &'static [usize] {
+        match family.card {
+            [sizes @ .., _] if self.quick => sizes,
+            sizes => sizes,
         }
     }
 
     fn budget(&self) -> Duration {
-        Duration::from_millis(if self.quick { 2 } else { 600 })
+        Duration::from_millis(if self.quick { 2 } else { 400 })
     }
 
     fn operations(&self) -> impl Iterator<Item = Measured> {
         let filter = self.filter.as_deref().unwrap_or_default();
         FAMILIES
             .iter()
-            .flat_map(|&(family, unit, operations)| {
-                operations.iter().map(move |operation| Measured {
-                    family,
-                    unit,
-                    operation,
-                })
+            .flat_map(|family| {
+                let of_family = move |operation| Measured { family, operation };
+                family.operations.iter().map(of_family)
             })
             .filter(move |measured| measured.operation.name.contains(filter))
     }
 }
 
-/// An operation, and what its family is.
+/// An operation, and its family.
 struct Measured {
-    family: &'static str,
-    unit: &'static str,
+    family: &'static Family,
     operation: &'static Operation,
 }
 
@@ -163,7 +158,7 @@ fn measure_all(options: &Options, limits: &Limits) -> Result<Vec<Row>, Box<dyn E
     let mut rows = Vec::new();
     for measured in operations {
         progress.set_message(measured.operation.name);
-        for &len in options.sizes() {
+        for &len in options.sizes(measured.family) {
             rows.extend(measured.at(len, options.budget(), limits));
         }
         progress.inc(1);
@@ -175,7 +170,7 @@ fn measure_all(options: &Options, limits: &Limits) -> Result<Vec<Row>, Box<dyn E
 /// Measures once more what is slower, and keeps the better times.
 fn measure_again(card: &mut Card, changes: &Changes, options: &Options, limits: &Limits) {
     for measured in options.operations() {
-        for &len in options.sizes() {
+        for &len in options.sizes(measured.family) {
             if changes.concern(measured.operation.name, len as u64) {
                 let rows = measured.at(len, options.budget(), limits);
                 check::keep_faster(&mut card.rows, rows);
@@ -187,10 +182,10 @@ fn measure_again(card: &mut Card, changes: &Changes, options: &Options, limits: 
 impl Measured {
     /// The rows of this operation on `len` elements.
     fn at(&self, len: usize, budget: Duration, limits: &Limits) -> Vec<Row> {
-        let Self { operation, .. } = self;
+        let Self { family, operation } = self;
         let mut ways = vec![Way::new("clock", count_cycles)];
         // Each has buffers of its own, so that none finds what another has left in a cache.
-        ways.extend(Tier::available().map(|tier| {
+        ways.extend(family.tiers().map(|tier| {
             let mut call = (operation.setup)(len);
             Way::new(tier.name(), move || call(black_box(tier)))
         }));
@@ -215,8 +210,8 @@ impl Measured {
     fn row(&self, way: &str, len: usize, timing: Timing, ghz: f64, limits: &Limits) -> Row {
         let (name, elements) = (self.operation.name, len as u64);
         Row {
-            family: self.family.to_owned(),
-            unit: self.unit.to_owned(),
+            family: self.family.name.to_owned(),
+            unit: self.family.unit.to_owned(),
             operation: name.to_owned(),
             way: way.to_owned(),
             elements,

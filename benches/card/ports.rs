@@ -37,7 +37,14 @@ impl Ports {
     /// commonest; so the limit is an estimate there. `None` for a tier that is not here.
     fn of(tier: &str, core: &str) -> Option<Self> {
         let is = |names: &[&str]| names.iter().any(|name| core.starts_with(name));
-        Some(match tier {
+        // What dot products are added to another tier has the vectors of that one.
+        let base = match tier {
+            "avxvnni" => "avx2",
+            "avx512vnni" => "avx512",
+            "dotprod" | "i8mm" => "neon",
+            tier => tier,
+        };
+        Some(match base {
             "avx512" if is(&["znver5"]) => ports(4.0, 2.0, 1.0),
             // Two halves of 256 bits each.
             "avx512" if is(&["znver4"]) => ports(2.0, 1.0, 0.5),

@@ -3,12 +3,6 @@
 use crate::data::{BARE, Card, Row};
 use std::io::{self, Write};
 
-/// A short call; in the first level of the caches, in the second, and in none.
-pub(crate) const SIZES: [usize; 4] = [16, 4 << 10, 64 << 10, 16 << 20];
-
-/// The size that the detailed columns are about.
-const DETAILED: u64 = SIZES[1] as u64;
-
 /// A number of elements, in the units of memory.
 pub(crate) fn size(elements: u64) -> String {
     match elements {
@@ -20,20 +14,131 @@ pub(crate) fn size(elements: u64) -> String {
 
 pub(crate) fn print(out: &mut dyn Write, card: &Card) -> io::Result<()> {
     print_head(out, card)?;
-    let mut last = "";
-    for row in card.rows.iter().filter(|row| row.elements == DETAILED) {
-        if row.operation != last {
-            writeln!(out)?;
+    let mut families: Vec<&str> = Vec::new();
+    for row in &card.rows {
+        if families.last() != Some(&row.family.as_str()) {
+            families.push(&row.family);
         }
-        let operation = if row.operation == last {
-            ""
-        } else {
-            &row.operation
-        };
-        print_row(out, operation, row, &card.rows)?;
-        last = &row.operation;
+    }
+    for family in families {
+        let rows = card.rows.iter().filter(|row| row.family == family);
+        let detailed = card.detailed(family);
+        Table::new(rows.collect(), detailed).print(out)?;
     }
     print_legend(out)
+}
+
+/// The operations of a family, a line for each tier.
+struct Table<'a> {
+    rows: Vec<&'a Row>,
+    /// The sizes of short calls: of them there is the time only.
+    short: Vec<u64>,
+    /// The size that the detailed columns are about.
+    detailed: u64,
+    /// Beyond the first level of the caches: of them there is the bandwidth.
+    long: Vec<u64>,
+}
+
+impl<'a> Table<'a> {
+    fn new(rows: Vec<&'a Row>, detailed: u64) -> Self {
+        let mut sizes: Vec<u64> = rows.iter().map(|row| row.elements).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let (of_short, of_long) = (|size: &u64| *size < detailed, |size: &u64| *size > detailed);
+        Self {
+            rows,
+            short: sizes.iter().copied().filter(of_short).collect(),
+            detailed,
+            long: sizes.iter().copied().filter(of_long).collect(),
+        }
+    }
+
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.print_head(out)?;
+        let mut last = "";
+        for row in self.rows.iter().filter(|row| row.elements == self.detailed) {
+            if row.operation == last {
+                self.print_row(out, "", row)?;
+            } else {
+                writeln!(out)?;
+                self.print_row(out, &row.operation, row)?;
+            }
+            last = &row.operation;
+        }
+        Ok(())
+    }
+
+    fn print_head(&self, out: &mut dyn Write) -> io::Result<()> {
+        let first = self.rows.first().expect("a family has operations");
+        write!(out, "\n{:<46}", "")?;
+        for &short in &self.short {
+            write!(out, "{:>8}", size(short))?;
+        }
+        write!(out, "  {:-^53}", format!(" {} ", size(self.detailed)))?;
+        for &long in &self.long {
+            write!(out, "  {:-^16}", format!(" {} ", size(long)))?;
+        }
+        write!(out, "\n{:<34}{:<12}", first.family, "tier")?;
+        for _ in &self.short {
+            write!(out, "{:>8}", "ns")?;
+        }
+        write!(
+            out,
+            "  {:>9}{:>11}{:>8}{:>9}{:>9}{:>7}",
+            "ns",
+            format!("{}/cycle", first.unit),
+            "GB/s",
+            "of bare",
+            "of port",
+            "spread",
+        )?;
+        for _ in &self.long {
+            write!(out, "  {:>8}{:>8}", "GB/s", "of bare")?;
+        }
+        writeln!(out)
+    }
+
+    fn print_row(&self, out: &mut dyn Write, operation: &str, row: &Row) -> io::Result<()> {
+        write!(out, "{operation:<34}{:<12}", row.way)?;
+        for &short in &self.short {
+            let ns = self.at(row, short).map(|row| format!("{:.1}", row.ns));
+            write!(out, "{:>8}", ns.as_deref().unwrap_or("-"))?;
+        }
+        let ports = row.port_cycles.map(|cycles| cycles / row.cycles());
+        write!(
+            out,
+            "  {:>9.1}{:>11.2}{:>8.1}{:>9}{:>9}{:>7}",
+            row.ns,
+            row.elements_per_cycle(),
+            row.bandwidth(),
+            self.of_bare(row),
+            percent(ports),
+            percent(Some(row.median_ns / row.ns - 1.0)),
+        )?;
+        for &long in &self.long {
+            let row = self.at(row, long);
+            let bandwidth = row.map_or("-".to_owned(), |row| format!("{:.1}", row.bandwidth()));
+            let of_bare = row.map_or("-".to_owned(), |row| self.of_bare(row));
+            write!(out, "  {bandwidth:>8}{of_bare:>8}")?;
+        }
+        writeln!(out)
+    }
+
+    /// The row like `row` of another size.
+    fn at(&self, row: &Row, size: u64) -> Option<&'a Row> {
+        self.find(&row.operation, &row.way, size)
+    }
+
+    fn of_bare(&self, row: &Row) -> String {
+        let bare = self.find(&row.operation, BARE, row.elements);
+        percent(bare.map(|bare| bare.ns / row.ns))
+    }
+
+    fn find(&self, operation: &str, way: &str, size: u64) -> Option<&'a Row> {
+        let is_it =
+            |row: &&&Row| row.operation == operation && row.way == way && row.elements == size;
+        self.rows.iter().copied().find(|row| is_it(&row))
+    }
 }
 
 fn print_head(out: &mut dyn Write, card: &Card) -> io::Result<()> {
@@ -65,65 +170,7 @@ fn print_head(out: &mut dyn Write, card: &Card) -> io::Result<()> {
     for line in lines {
         writeln!(out, "{line}")?;
     }
-    let [short, _, second, last] = SIZES.map(|len| size(len as u64));
-    writeln!(
-        out,
-        "\n{:<38}{short:>7}  {:-^52}  {:-^16}  {:-^16}",
-        "",
-        format!(" {} ", size(DETAILED)),
-        format!(" {second} "),
-        format!(" {last} "),
-    )?;
-    writeln!(
-        out,
-        "{:<26}{:<12}{:>7}  {:>9}{:>10}{:>8}{:>9}{:>9}{:>7}  {:>8}{:>8}  {:>8}{:>8}",
-        "operation",
-        "tier",
-        "ns",
-        "ns",
-        "el/cycle",
-        "GB/s",
-        "of bare",
-        "of port",
-        "spread",
-        "GB/s",
-        "of bare",
-        "GB/s",
-        "of bare"
-    )
-}
-
-fn print_row(out: &mut dyn Write, operation: &str, row: &Row, rows: &[Row]) -> io::Result<()> {
-    let at = |len: usize| {
-        rows.iter().find(|other| {
-            (&other.operation, &other.way, other.elements) == (&row.operation, &row.way, len as u64)
-        })
-    };
-    let short = at(SIZES[0]).map_or("-".to_owned(), |row| format!("{:.1}", row.ns));
-    let ports = row.port_cycles.map(|cycles| cycles / row.cycles());
-    writeln!(
-        out,
-        "{operation:<26}{:<12}{short:>7}  {:>9.1}{:>10.2}{:>8.1}{:>9}{:>9}{:>7}  {}  {}",
-        row.way,
-        row.ns,
-        row.elements_per_cycle(),
-        row.bandwidth(),
-        of_bare(row, rows),
-        percent(ports),
-        percent(Some(row.median_ns / row.ns - 1.0)),
-        from_memory(at(SIZES[2]), rows),
-        from_memory(at(SIZES[3]), rows),
-    )
-}
-
-fn from_memory(row: Option<&Row>, rows: &[Row]) -> String {
-    let bandwidth = row.map_or("-".to_owned(), |row| format!("{:.1}", row.bandwidth()));
-    let of_bare = row.map_or("-".to_owned(), |row| of_bare(row, rows));
-    format!("{bandwidth:>8}{of_bare:>8}")
-}
-
-fn of_bare(row: &Row, rows: &[Row]) -> String {
-    percent(row.beside(rows, BARE).map(|bare| bare.ns / row.ns))
+    Ok(())
 }
 
 fn percent(part: Option<f64>) -> String {
@@ -135,8 +182,8 @@ fn print_legend(out: &mut dyn Write) -> io::Result<()> {
         out,
         "
 ns        the shortest time of a call on so many elements, of many calls
-el/cycle  elements for each cycle; of dot products, multiply-accumulates. The frequency is measured
-          beside each operation
+el/cycle  elements for each cycle; of dot products, multiply-accumulates: codes of one side. The
+          frequency is measured beside each operation
 GB/s      bytes read and written
 of bare   how near it comes to a plain loop that reads and writes the same bytes and does nothing
           else; the better of two, with and without streaming stores, where there is an output

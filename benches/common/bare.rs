@@ -47,6 +47,36 @@ pub(crate) const READ_4: Bare = Bare {
     streaming: None,
 };
 
+/// Reads 1 byte an element.
+pub(crate) const READ_1: Bare = Bare {
+    bytes: 1,
+    plain: |len| {
+        let x = random::<u8>(len);
+        Box::new(move || {
+            let x = black_box(&*x);
+            pulp::Arch::new().dispatch(|| {
+                black_box(x.iter().fold(0, |all, x| all | x));
+            });
+        })
+    },
+    streaming: None,
+};
+
+/// Reads 1 byte an element from each of two slices.
+pub(crate) const READ_1_READ_1: Bare = Bare {
+    bytes: 2,
+    plain: |len| {
+        let (x, y) = (random::<u8>(len), random::<u8>(len));
+        Box::new(move || {
+            let (x, y) = (black_box(&*x), black_box(&*y));
+            pulp::Arch::new().dispatch(|| {
+                black_box(x.iter().zip(y).fold(0, |all, (x, y)| all | x | y));
+            });
+        })
+    },
+    streaming: None,
+};
+
 /// Reads 4 bytes an element and writes 1.
 pub(crate) const READ_4_WRITE_1: Bare = Bare {
     bytes: 5,

@@ -28,6 +28,7 @@ pub(crate) fn floats(len: usize) -> AVec<f32> {
 }
 
 /// As matrix products of codes give: some are saturated by the multiplier, most are not.
+#[allow(dead_code, reason = "other libraries have no use for them")]
 pub(crate) fn accumulators(len: usize) -> AVec<i32> {
     let mut accumulators = random(len);
     for x in accumulators.iter_mut() {

@@ -1,20 +1,19 @@
 //! How Criterion measures a family of operations.
 
 use crate::common::bare::Loop;
-use crate::common::{Call, FAMILIES, Operation};
+use crate::common::{Call, FAMILIES, Family, Operation};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use std::hint::black_box;
 use std::time::Duration;
-use zeropoint::Tier;
 
 /// The operations of the family `name`, each a group, at the sizes `sizes`.
 pub(crate) fn family(criterion: &mut Criterion, name: &str, sizes: &[usize]) {
-    let (_, _, operations) = FAMILIES
+    let family = FAMILIES
         .iter()
-        .find(|(family, ..)| *family == name)
+        .find(|family| family.name == name)
         .expect("the name of a family");
-    for operation in *operations {
+    for operation in family.operations {
         let mut group = criterion.benchmark_group(operation.name);
         group
             .warm_up_time(Duration::from_millis(200))
@@ -26,7 +25,7 @@ pub(crate) fn family(criterion: &mut Criterion, name: &str, sizes: &[usize]) {
                 bytes: (len * operation.bare.bytes) as u64,
             });
             bare_loops(&mut group, operation, len);
-            tiers(&mut group, operation, len);
+            tiers(&mut group, family, operation, len);
         }
         group.finish();
     }
@@ -44,9 +43,14 @@ fn bare_loops(group: &mut BenchmarkGroup<'_, WallTime>, operation: &Operation, l
     }
 }
 
-fn tiers(group: &mut BenchmarkGroup<'_, WallTime>, operation: &Operation, len: usize) {
+fn tiers(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    family: &Family,
+    operation: &Operation,
+    len: usize,
+) {
     let mut call: Option<Call> = None;
-    for tier in Tier::available() {
+    for tier in family.tiers() {
         group.bench_function(BenchmarkId::new(tier.name(), len), |bencher| {
             let call = call.get_or_insert_with(|| (operation.setup)(len));
             bencher.iter(|| call(black_box(tier)));

@@ -1,25 +1,77 @@
 //! What the benchmarks have in common: the list of operations, and the bare loops beside them.
 //!
 //! A family of operations is a file here with a list of [`Operation`]s. A new one joins the
-//! Criterion benchmarks and the card by its entry in such a list; a new list by a line in
+//! Criterion benchmarks and the card by its entry in such a list; a new list by an entry in
 //! [`FAMILIES`] and a Criterion benchmark of three lines, as `benches/elementwise.rs` is.
 
 pub(crate) mod bare;
 pub(crate) mod buffers;
 pub(crate) mod channels;
+pub(crate) mod dot;
 pub(crate) mod elementwise;
+pub(crate) mod rows;
 
 use bare::Bare;
 use zeropoint::Tier;
 
-/// The name of a family, what it counts (elements, "el", or multiply-accumulates, "MAC"), and its
-/// operations.
-pub(crate) type Family = (&'static str, &'static str, &'static [Operation]);
+/// Operations that are measured alike.
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    /// What it counts: elements, "el", or multiply-accumulates, "MAC".
+    #[allow(dead_code, reason = "Criterion has no such units")]
+    pub(crate) unit: &'static str,
+    /// The sizes in the card, which has details of the largest that is not over 4 Ki.
+    #[allow(dead_code, reason = "Criterion's benchmarks have sizes of their own")]
+    pub(crate) card: &'static [usize],
+    /// Whether the tiers that only add dot products to another run it as a kernel of their own;
+    /// else they run that of the other, and it is not measured again.
+    dots: bool,
+    pub(crate) operations: &'static [Operation],
+}
 
 pub(crate) const FAMILIES: &[Family] = &[
-    ("elementwise", "el", elementwise::OPERATIONS),
-    ("channels", "el", channels::OPERATIONS),
+    Family {
+        name: "elementwise",
+        unit: "el",
+        // A short call; in the first level of the caches, in the second, and in none.
+        card: &[16, 4 << 10, 64 << 10, 16 << 20],
+        dots: false,
+        operations: elementwise::OPERATIONS,
+    },
+    Family {
+        name: "channels",
+        unit: "el",
+        card: &[16, 4 << 10, 64 << 10, 16 << 20],
+        dots: false,
+        operations: channels::OPERATIONS,
+    },
+    Family {
+        name: "dot",
+        unit: "MAC",
+        // The last so large that both vectors, and the one of a sum, are in no cache.
+        card: &[64, 768, 4 << 10, 64 << 10, 64 << 20],
+        dots: true,
+        operations: dot::OPERATIONS,
+    },
+    Family {
+        name: "rows",
+        unit: "MAC",
+        // 1, 4, 64 and 64 Ki rows.
+        card: &[rows::ROW, rows::ROW << 2, rows::ROW << 6, rows::ROW << 16],
+        dots: true,
+        operations: rows::OPERATIONS,
+    },
 ];
+
+impl Family {
+    /// The tiers of this CPU that have kernels of their own for these operations.
+    pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier> {
+        Tier::available().filter(|tier| self.dots || !DOT_TIERS.contains(&tier.name()))
+    }
+}
+
+/// The tiers that differ from another in their dot products only.
+const DOT_TIERS: [&str; 4] = ["avxvnni", "avx512vnni", "dotprod", "i8mm"];
 
 /// An operation on buffers of some length, on the tier that it is given.
 pub(crate) type Call = Box<dyn FnMut(Tier)>;

@@ -23,9 +23,6 @@ const COLOURS: [RGBColor; 7] = [
 ];
 const GREY: RGBColor = RGBColor(0x8b, 0x94, 0x9e);
 
-/// The size that bars are about: in the first level of the caches.
-pub(crate) const DETAILED: u64 = 4096;
-
 const BAR: i32 = 14;
 const TEXT: i32 = 15;
 const LABELS: i32 = 190;
@@ -45,10 +42,8 @@ struct Group {
 
 /// The operations of a family on one machine: a group for each, with a bar for each tier.
 pub(crate) fn overview(machine: &Named, family: &str) -> Svg {
-    let rows: Vec<_> = of_size(machine, DETAILED)
-        .filter(|row| row.family == family)
-        .collect();
-    let tiers = &machine.card.machine.tiers;
+    let rows: Vec<_> = detailed(machine, family).collect();
+    let (tiers, all_tiers) = (tiers(machine, family), &machine.card.machine.tiers);
     let mut groups: Vec<Group> = Vec::new();
     for row in &rows {
         if groups
@@ -62,29 +57,31 @@ pub(crate) fn overview(machine: &Named, family: &str) -> Svg {
             });
         }
         let group = groups.last_mut().expect("one was pushed");
-        match tiers.iter().position(|tier| *tier == row.way) {
+        match all_tiers.iter().position(|tier| *tier == row.way) {
             Some(i) => group.bars.push((row.elements_per_cycle(), colour(i))),
             None => group.limit = Some(row.elements_per_cycle()),
         }
     }
     let unit = rows.first().map_or("el", |row| &row.unit);
     let title = format!(
-        "zeropoint: {unit}/cycle of {family} operations on {DETAILED} elements, {}",
+        "zeropoint: {unit}/cycle of {family} operations on {} elements, {}",
+        machine.card.detailed(family),
         machine.card.machine.core
     );
-    let legend: Vec<_> = tiers
+    let legend: Vec<_> = all_tiers
         .iter()
         .enumerate()
+        .filter(|(_, tier)| tiers.contains(&tier.as_str()))
         .map(|(i, tier)| (tier.as_str(), colour(i)))
         .collect();
     bars(&title, &legend, &groups, 760)
 }
 
 /// One operation on all machines: a group for each tier, with a bar for each machine.
-pub(crate) fn operation(machines: &[Named], operation: &str, tiers: &[&str]) -> Svg {
+pub(crate) fn operation(machines: &[Named], family: &str, operation: &str, tiers: &[&str]) -> Svg {
     let group = |way: &&str| {
         let bar = |(i, machine): (usize, &Named)| {
-            let row = of_size(machine, DETAILED)
+            let row = detailed(machine, family)
                 .find(|row| row.operation == operation && row.way == *way)?;
             Some((row.elements_per_cycle(), colour(i)))
         };
@@ -98,12 +95,22 @@ pub(crate) fn operation(machines: &[Named], operation: &str, tiers: &[&str]) -> 
     bars("", &[], &groups, 460)
 }
 
-fn of_size(machine: &Named, elements: u64) -> impl Iterator<Item = &Row> {
-    machine
-        .card
-        .rows
-        .iter()
-        .filter(move |row| row.elements == elements)
+/// The rows of a family that bars are about.
+fn detailed<'a>(machine: &'a Named, family: &'a str) -> impl Iterator<Item = &'a Row> {
+    let size = machine.card.detailed(family);
+    of_family(machine, family).filter(move |row| row.elements == size)
+}
+
+fn of_family<'a>(machine: &'a Named, family: &'a str) -> impl Iterator<Item = &'a Row> {
+    let rows = machine.card.rows.iter();
+    rows.filter(move |row| row.family == family)
+}
+
+/// The tiers that run the operations of a family, slowest first.
+pub(crate) fn tiers<'a>(machine: &'a Named, family: &str) -> Vec<&'a str> {
+    let all = machine.card.machine.tiers.iter().map(String::as_str);
+    all.filter(|tier| of_family(machine, family).any(|row| row.way == **tier))
+        .collect()
 }
 
 /// Horizontal bars. `title` and `legend` may be empty.
@@ -189,13 +196,8 @@ pub(crate) fn figure(value: f64) -> String {
 /// Bytes in a cycle against the bytes of a call: the best tier of each operation (dots) under the
 /// bare loop of its traffic (a line of the same colour).
 pub(crate) fn roofline(machine: &Named, family: &str) -> Svg {
-    let best = machine.card.machine.tiers.last().map_or("", String::as_str);
-    let rows: Vec<_> = machine
-        .card
-        .rows
-        .iter()
-        .filter(|row| row.family == family)
-        .collect();
+    let best = tiers(machine, family).pop().unwrap_or_default();
+    let rows: Vec<_> = of_family(machine, family).collect();
     let points = |way: &str, traffic: f64| -> Vec<(f64, f64)> {
         let is_it = |row: &&&Row| row.way == way && row.bytes == traffic;
         rows.iter().filter(is_it).map(|row| point(row)).collect()

@@ -30,9 +30,9 @@ struct Options {
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     output: PathBuf,
 
-    /// Also write the overview of the first card to FILE, as an SVG chart
-    #[arg(long, value_name = "FILE")]
-    chart: Option<PathBuf>,
+    /// Also write the overviews of the first card to DIRECTORY, a chart FAMILY.svg for each family
+    #[arg(long, value_name = "DIRECTORY")]
+    charts: Option<PathBuf>,
 }
 
 /// A card, and what its machine is called here.
@@ -64,14 +64,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             "the names of the files are those of the machines, and two are the same".into(),
         );
     }
-    if let Some(path) = &options.chart {
-        let family = &cards[0]
-            .card
-            .rows
-            .first()
-            .ok_or("a card without rows")?
-            .family;
-        write(path, &charts::overview(&cards[0], family)?)?;
+    if let Some(directory) = &options.charts {
+        let families: BTreeSet<_> = cards[0].card.rows.iter().map(|row| &row.family).collect();
+        for family in families {
+            let path = directory.join(family).with_extension("svg");
+            write(&path, &charts::overview(&cards[0], family)?)?;
+        }
     }
     write(&options.output, &page::page(&cards)?.into_string())?;
     println!("{}: {} machines", options.output.display(), cards.len());

@@ -1,7 +1,7 @@
 //! The page: charts, and the tables under them.
 
 use crate::Named;
-use crate::charts::{self, DETAILED, colour, figure};
+use crate::charts::{self, colour, figure};
 use crate::data::{BARE, Row};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::error::Error;
@@ -90,6 +90,8 @@ fn section(machines: &[Named], family: &str) -> Part {
         .iter()
         .filter(|machine| machine.card.rows.iter().any(|row| of_family(&row)))
         .collect();
+    let sizes = having.iter().map(|machine| machine.card.detailed(family));
+    let detailed = sizes.max().unwrap_or_default();
     let mut overviews = Vec::new();
     let mut roofs = Vec::new();
     for machine in having {
@@ -104,7 +106,7 @@ fn section(machines: &[Named], family: &str) -> Part {
             .filter(of_family)
             .any(|row| row.operation == name)
         {
-            operations.push(operation(machines, name)?);
+            operations.push(operation(machines, family, name)?);
         }
     }
     Ok(html! {
@@ -116,22 +118,22 @@ fn section(machines: &[Named], family: &str) -> Part {
              loop of the same traffic (the line of that colour): what caches and memory give."
         }
         div.charts { @for (machine, chart) in &roofs { figure {
-            figcaption { (machine.name) ", " (machine.card.machine.tiers.last().map_or("", String::as_str)) }
+            figcaption { (machine.name) ", " (charts::tiers(machine, family).pop().unwrap_or_default()) }
             (PreEscaped(chart))
         } } }
-        h3 { "Each operation, on " (DETAILED) " elements" }
+        h3 { "Each operation, on " (detailed) " elements" }
         div.grid { @for operation in &operations { (operation) } }
     })
 }
 
-fn operation(machines: &[Named], name: &str) -> Part {
-    let ways = distinct(machines, |row| &row.way);
-    let tiers: Vec<_> = Tier::NAMES
-        .iter()
-        .copied()
-        .filter(|tier| ways.contains(tier))
-        .collect();
-    let chart = charts::operation(machines, name, &tiers)?;
+fn operation(machines: &[Named], family: &str, name: &str) -> Part {
+    let has = |tier: &&str| {
+        machines
+            .iter()
+            .any(|machine| charts::tiers(machine, family).contains(tier))
+    };
+    let tiers: Vec<_> = Tier::NAMES.iter().copied().filter(has).collect();
+    let chart = charts::operation(machines, family, name, &tiers)?;
     Ok(html! {
         article {
             h4 { (name) }

@@ -156,9 +156,9 @@ def ours(card: dict | None, operation: str, size: int) -> float | None:
     """The time of the best tier in the card, if it has one."""
     if card is None:
         return None
-    tier = card["machine"]["tiers"][-1]
-    for row in card["rows"]:
-        if (row["operation"], row["way"], row["elements"]) == (operation, tier, size):
+    for tier in reversed(card["machine"]["tiers"]):
+        for row in card["rows"]:
+            if (row["operation"], row["way"], row["elements"]) == (operation, tier, size):
             return row["ns"]
     return None
 

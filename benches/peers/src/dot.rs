@@ -1,18 +1,25 @@
 //! Dot products of codes.
 
 use crate::buffers::random;
-use crate::{Contest, Entrant, entrant};
+use crate::{Contest, Entrant, OURS, entrant};
+use bytemuck::Pod;
 use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
 use diskann_vector::PureDistanceFunction;
 use diskann_vector::distance::InnerProduct;
 use numkong::Dot;
 use std::hint::black_box;
+use zeropoint::Code;
 
-pub(crate) const CONTESTS: &[Contest] =
-    &[contest("dot i8·i8", signed), contest("dot u8·u8", unsigned)];
+pub(crate) const CONTESTS: &[Contest] = &[
+    contest("dot i8·i8", signed),
+    contest("dot u8·u8", unsigned),
+    contest("dot u8·i8, two zero points", with_zero_points),
+];
 
-/// Of embeddings.
-const SIZES: &[usize] = &[64, 256, 768, 1024, 4096];
+/// Of embeddings; in the first level of the caches, and in the second.
+const SIZES: &[usize] = &[64, 256, 768, 1024, 4096, 64 << 10];
+
+const LENGTHS: &str = "vectors of the same length";
 
 const fn contest(name: &'static str, entrants: fn(usize) -> Vec<Entrant>) -> Contest {
     Contest {
@@ -35,6 +42,8 @@ fn signed(len: usize) -> Vec<Entrant> {
     let naive = [(a.clone(), b.clone()), (a.clone(), b.clone())];
     let [(a3, b3), (a4, b4)] = naive;
     vec![
+        ours::<i8, i8>(len, 0, 0),
+        bare_loop(len),
         entrant("numkong", WRAPS, move || {
             black_box(i8::dot(black_box(&a), &b));
         }),
@@ -63,6 +72,8 @@ fn unsigned(len: usize) -> Vec<Entrant> {
     let (a2, b2) = (a.clone(), b.clone());
     let (a3, b3) = (a.clone(), b.clone());
     vec![
+        ours::<u8, u8>(len, 0, 0),
+        bare_loop(len),
         entrant("numkong", WRAPS, move || {
             black_box(u8::dot(black_box(&a), &b));
         }),
@@ -74,6 +85,46 @@ fn unsigned(len: usize) -> Vec<Entrant> {
             black_box(lance_linalg::distance::dot(black_box(&*a3), &b3));
         }),
     ]
+}
+
+/// What no other library has.
+fn with_zero_points(len: usize) -> Vec<Entrant> {
+    let (a, b) = (random::<u8>(len), random::<i8>(len));
+    vec![
+        ours::<u8, i8>(len, 3, 5),
+        bare_loop(len),
+        entrant(
+            "naive loop for this CPU",
+            "wraps in 32 bits when long",
+            move || {
+                let (a, b) = black_box((&a, &b));
+                let products = a
+                    .iter()
+                    .zip(&**b)
+                    .map(|(&a, &b)| (i32::from(a) - 3) * (i32::from(b) - 5));
+                black_box(pulp::Arch::new().dispatch(|| products.sum::<i32>()));
+            },
+        ),
+    ]
+}
+
+/// Ours, with these zero points.
+fn ours<A: Code + Pod + Default, B: Code + Pod + Default>(len: usize, za: A, zb: B) -> Entrant {
+    let (a, b) = (random::<A>(len), random::<B>(len));
+    entrant(OURS, "exact", move || {
+        black_box(zeropoint::dot(black_box(&*a), za, &b, zb).expect(LENGTHS));
+    })
+}
+
+/// Reads both vectors, and does nothing else.
+fn bare_loop(len: usize) -> Entrant {
+    let (a, b) = (random::<u8>(len), random::<u8>(len));
+    entrant("bare loop", "only reads", move || {
+        let (a, b) = black_box((&*a, &*b));
+        black_box(
+            pulp::Arch::new().dispatch(|| a.iter().zip(b).fold(0, |all, (a, b)| all | a | b)),
+        );
+    })
 }
 
 #[inline(always)]
