@@ -299,6 +299,10 @@ pub(crate) trait Lookup<S: Simd>: Copy {
 /// `i ↦ rne((i − from) · ratio) + to`, saturated: what the entries of a table should be, but for
 /// rounding and narrower bounds.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "only AVX2 has no look-up of bytes")
+)]
 pub(crate) struct Line {
     pub(crate) ratio: f32,
     pub(crate) from: i16,
