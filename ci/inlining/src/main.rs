@@ -2,7 +2,11 @@
 
 use std::hint::black_box;
 use zeropoint::{
-    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows, l2_squared, min_max, min_max_blocks, min_max_channels, quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
+    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, cosine, dequantize,
+    dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums, fake_quantize,
+    fake_quantize_blocks, fake_quantize_channels, l2_rows, l2_squared, min_max, min_max_blocks,
+    min_max_channels, quantize, quantize_blocks, quantize_channels, quantize_dynamic,
+    quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
