@@ -236,7 +236,7 @@ fn fill<S: Simd, W: Words<N>, const N: usize>(
     len: usize,
 ) {
     let Panel { width, run, .. } = panel;
-    // If there are several rows, they begin with the first element.
+    // `len` goes beyond the row only where `start` is 0 and whole rows follow.
     let in_row = len.min(width - start);
     if run == 1 {
         for i in 0..in_row {
