@@ -136,6 +136,38 @@ pub enum Error {
         /// The exponent that was given.
         exponent: i32,
     },
+    /// A sum of so many products may not fit 32 bits.
+    Depth {
+        /// Products of each sum: columns of the left matrix, rows of the right one.
+        depth: usize,
+        /// The largest product, in magnitude, of these types with these zero points.
+        product: u32,
+    },
+    /// There are not as many elements as that many rows have, or the rows overlap.
+    Strided {
+        /// Elements that were given.
+        elements: usize,
+        /// Rows that there should be.
+        rows: usize,
+        /// Elements that a row should have.
+        row: usize,
+        /// Elements from the start of a row to that of the next.
+        stride: usize,
+    },
+    /// The buffer is too small, or there is no memory for one.
+    Buffer {
+        /// Bytes that there are.
+        bytes: usize,
+        /// Bytes that are needed.
+        needed: usize,
+    },
+    /// The matrix was packed for another tier.
+    PackedFor {
+        /// The tier that it was packed for.
+        packed: &'static str,
+        /// The tier that it was to be used on.
+        tier: &'static str,
+    },
     /// This is not the name of a tier.
     UnknownTier,
     /// The tier exists, but this CPU (or this build, without the feature `std`) does not have it.
@@ -237,6 +269,26 @@ impl fmt::Display for Error {
                 "fixed-point multiplier {multiplier} with exponent {exponent}: the multiplier must \
                  be at least 0, the exponent in -31..=30"
             ),
+            Self::Depth { depth, product } => write!(
+                f,
+                "a sum of {depth} products, of up to {product} each, may not fit 32 bits"
+            ),
+            Self::Strided {
+                elements,
+                rows,
+                row,
+                stride,
+            } => write!(
+                f,
+                "{elements} elements are not {rows} rows of {row}, {stride} from one to the next"
+            ),
+            Self::Buffer { bytes, needed } => {
+                write!(f, "{needed} bytes are needed, and there are {bytes}")
+            }
+            Self::PackedFor { packed, tier } => write!(
+                f,
+                "the matrix is packed for the tier {packed} and can't be used on {tier}"
+            ),
             Self::UnknownTier => {
                 write!(
                     f,
@@ -282,5 +334,46 @@ pub(crate) fn row_shape(elements: usize, rows: usize, row: usize) -> Result<(), 
             rows,
             row,
         })
+    }
+}
+
+/// `Ok` if so many rows of that length, that far from each other, have so many elements. What lies
+/// between the last row and the next one that would be may be there or not.
+pub(crate) fn strided_shape(
+    elements: usize,
+    rows: usize,
+    row: usize,
+    stride: usize,
+) -> Result<(), Error> {
+    let most = rows.checked_mul(stride);
+    let least = if rows > 0 && row > 0 {
+        most.and_then(|most| (most - stride).checked_add(row))
+    } else {
+        Some(0)
+    };
+    match (least, most) {
+        (Some(least), Some(most)) if stride >= row && least <= elements && elements <= most => {
+            Ok(())
+        }
+        _ => Err(Error::Strided {
+            elements,
+            rows,
+            row,
+            stride,
+        }),
+    }
+}
+
+/// `Ok` if no sum of so many products can overflow 32 bits.
+pub(crate) fn check_depth<A: crate::Code, B: crate::Code>(
+    depth: usize,
+    za: crate::ZeroPoints<'_, A>,
+    zb: crate::ZeroPoints<'_, B>,
+) -> Result<(), Error> {
+    let product = za.reach() * zb.reach();
+    if depth.saturating_mul(product as usize) <= i32::MAX as usize {
+        Ok(())
+    } else {
+        Err(Error::Depth { depth, product })
     }
 }

@@ -91,6 +91,9 @@ mod dot_tests;
 #[cfg(test)]
 #[path = "../tests/elementwise.rs"]
 mod elementwise;
+#[cfg(test)]
+#[path = "../tests/matmul.rs"]
+mod matmul_tests;
 
 mod drive;
 mod element;
@@ -98,6 +101,7 @@ mod error;
 mod layout;
 mod multiplier;
 mod ops;
+mod packed;
 mod pairs;
 mod params;
 pub mod reference;
@@ -114,10 +118,11 @@ pub use multiplier::Multiplier;
 pub use ops::{
     Border, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows,
     dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows,
-    l2_squared, min_max, min_max_blocks, min_max_channels, pad, quantize, quantize_blocks,
-    quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
+    l2_squared, matmul, matmul_strided, min_max, min_max_blocks, min_max_channels, pad, quantize,
+    quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
     requantize_channels, rescale, sum,
 };
+pub use packed::{PackedMatrix, Weights};
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use tier::Tier;
 pub use zero_points::ZeroPoints;

@@ -3,7 +3,7 @@
 //! Every tier gives exactly these results. The tier `scalar` runs these very functions.
 
 use crate::element::Code;
-use crate::error::{Error, row_shape, same_length, same_lengths};
+use crate::error::{Error, check_depth, row_shape, same_length, same_lengths, strided_shape};
 use crate::layout::{Blocks, Layout};
 use crate::multiplier::{Multiplier, alike};
 use crate::params::{Choice, QuantParams, Range, Scheme};
@@ -458,6 +458,52 @@ pub fn dot_rows<'a, A: Code, B: Code>(
         *out = dot(query, zq, row, zr.of(r))?;
     }
     Ok(())
+}
+
+/// The specification of [`matmul`](crate::matmul), of a `b` that is not packed; `shape`: M, K, N.
+///
+/// # Errors
+/// As there, and [`Error::Strided`] if `b` is not of that size.
+pub fn matmul<'a, 'b, A: Code, B: Code>(
+    a: &[A],
+    za: impl Into<ZeroPoints<'a, A>>,
+    b: &[B],
+    zb: impl Into<ZeroPoints<'b, B>>,
+    shape: [usize; 3],
+    out: &mut [i32],
+) -> Result<(), Error> {
+    let (za, zb) = (za.into(), zb.into());
+    let [m, k, n] = shape;
+    strided_shape(a.len(), m, k, k)?;
+    strided_shape(b.len(), k, n, n)?;
+    strided_shape(out.len(), m, n, n)?;
+    za.check(m)?;
+    zb.check(n)?;
+    check_depth(k, za, zb)?;
+    product((a, k), za, b, zb, shape, (out, n));
+    Ok(())
+}
+
+/// `Σ (a − za)(b − zb)`, of each row and column.
+pub(crate) fn product<A: Code, B: Code>(
+    (a, a_stride): (&[A], usize),
+    za: ZeroPoints<'_, A>,
+    b: &[B],
+    zb: ZeroPoints<'_, B>,
+    [rows, depth, columns]: [usize; 3],
+    (out, out_stride): (&mut [i32], usize),
+) {
+    for m in 0..rows {
+        for n in 0..columns {
+            let mut sum = 0;
+            for k in 0..depth {
+                let a = offset(a[m * a_stride + k], za.of(m));
+                let b = offset(b[k * columns + n], zb.of(n));
+                sum += a * b;
+            }
+            out[m * out_stride + n] = sum;
+        }
+    }
 }
 
 /// The specification of [`l2_squared`](crate::l2_squared).

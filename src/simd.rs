@@ -269,6 +269,8 @@ pub(crate) trait Simd: Copy {
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// `a − b`, with wrap-around.
     fn sub_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a · b`, with wrap-around.
+    fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// The sum of all lanes, with wrap-around.
     fn reduce_add(self, a: Self::I32) -> i32;
 }

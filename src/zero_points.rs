@@ -1,4 +1,4 @@
-//! The zero points of the rows of a matrix.
+//! The zero points of the rows, or the columns, of a matrix.
 
 use crate::element::Code;
 use crate::error::Error;
@@ -75,12 +75,34 @@ impl<'a, Q: Code> ZeroPoints<'a, Q> {
         }
     }
 
+    /// The largest `|q − z|` of any code and any of them.
+    pub(crate) fn reach(self) -> u32 {
+        let reach = |zero_point: Q| {
+            let [zero_point, lo, hi]: [i32; 3] = [zero_point, Q::MIN, Q::MAX].map(Into::into);
+            (zero_point - lo).max(hi - zero_point).unsigned_abs()
+        };
+        match self {
+            Self::Same(zero_point) => reach(zero_point),
+            Self::Each(each) => each.iter().copied().map(reach).max().unwrap_or(0),
+        }
+    }
+
     /// Their bits.
     #[inline(always)]
     pub(crate) fn bytes(self) -> ZeroPoints<'a, u8> {
         match self {
             Self::Same(zero_point) => ZeroPoints::Same(bytemuck::must_cast(zero_point)),
             Self::Each(each) => ZeroPoints::Each(bytemuck::must_cast_slice(each)),
+        }
+    }
+}
+
+impl<'a> ZeroPoints<'a, u8> {
+    /// Of these bits.
+    pub(crate) fn typed<Q: Code>(self) -> ZeroPoints<'a, Q> {
+        match self {
+            Self::Same(bits) => ZeroPoints::Same(bytemuck::must_cast(bits)),
+            Self::Each(bits) => ZeroPoints::Each(bytemuck::must_cast_slice(bits)),
         }
     }
 }

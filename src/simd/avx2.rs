@@ -520,6 +520,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn mul_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_mullo_epi32(a, b)
+    }
+
+    #[inline(always)]
     fn reduce_add(self, a: __m256i) -> i32 {
         let upper = self.avx2._mm256_permute2x128_si256::<1>(a, a);
         let a = self.add_i32(a, upper);
@@ -536,6 +541,10 @@ impl Dot for Avx2 {
 
     const SAME: bool = true;
     const MIXED: bool = true;
+
+    const DEPTH: usize = 2;
+
+    type Left = i8;
 
     #[inline(always)]
     fn base(self) -> Self {
@@ -589,6 +598,23 @@ impl Dot for Avx2 {
             self.avx2._mm256_srli_epi16::<8>(weight)
         };
         self.add_i32(sum, self.avx2._mm256_madd_epi16(pairs, weight))
+    }
+
+    #[inline(always)]
+    fn left(self, a: __m256i, part: usize) -> __m256i {
+        let halves: [__m128i; 2] = bytemuck::must_cast(a);
+        self.avx2._mm256_cvtepi8_epi16(halves[part])
+    }
+
+    #[inline(always)]
+    fn right(self, from: &[u8]) -> __m256i {
+        let from = bytemuck::must_cast(array::<_, 16>(from));
+        self.avx2._mm256_cvtepi8_epi16(from)
+    }
+
+    #[inline(always)]
+    fn multiply(self, sum: __m256i, left: __m256i, right: __m256i) -> __m256i {
+        self.add_i32(sum, self.avx2._mm256_madd_epi16(left, right))
     }
 }
 

@@ -473,6 +473,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn mul_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        self.f._mm512_mullo_epi32(a, b)
+    }
+
+    #[inline(always)]
     fn reduce_add(self, a: __m512i) -> i32 {
         self.f._mm512_reduce_add_epi32(a)
     }
@@ -484,6 +489,10 @@ impl Dot for Avx512 {
 
     const SAME: bool = true;
     const MIXED: bool = true;
+
+    const DEPTH: usize = 2;
+
+    type Left = i8;
 
     #[inline(always)]
     fn base(self) -> Self {
@@ -537,5 +546,22 @@ impl Dot for Avx512 {
             self.bw._mm512_srli_epi16::<8>(weight)
         };
         self.add_i32(sum, self.bw._mm512_madd_epi16(pairs, weight))
+    }
+
+    #[inline(always)]
+    fn left(self, a: __m512i, part: usize) -> __m512i {
+        let halves: [__m256i; 2] = bytemuck::must_cast(a);
+        self.bw._mm512_cvtepi8_epi16(halves[part])
+    }
+
+    #[inline(always)]
+    fn right(self, from: &[u8]) -> __m512i {
+        let from = bytemuck::must_cast(array::<_, 32>(from));
+        self.bw._mm512_cvtepi8_epi16(from)
+    }
+
+    #[inline(always)]
+    fn multiply(self, sum: __m512i, left: __m512i, right: __m512i) -> __m512i {
+        self.add_i32(sum, self.bw._mm512_madd_epi16(left, right))
     }
 }

@@ -42,6 +42,8 @@ impl Dot for Avx512Vnni {
     const SAME: bool = false;
     const MIXED: bool = true;
 
+    type Left = u8;
+
     #[inline(always)]
     fn base(self) -> Avx512 {
         // SAFETY: the token proves that the CPU has all that `Avx512` stands for.

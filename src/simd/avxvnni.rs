@@ -42,6 +42,8 @@ impl Dot for AvxVnni {
     const SAME: bool = false;
     const MIXED: bool = true;
 
+    type Left = u8;
+
     #[inline(always)]
     fn base(self) -> Avx2 {
         self.base

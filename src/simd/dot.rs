@@ -35,6 +35,33 @@ pub(crate) trait Dot: Copy {
     ) -> Int<Self> {
         self.dot::<A, B>(sum, a, weight)
     }
+
+    // For matrix products: `left` has codes of a row, `right` of several columns.
+
+    /// Codes of a row that one lane multiplies at once: 4, or 2 that are widened to 16 bits.
+    const DEPTH: usize = 4;
+
+    /// The type of codes on the left. On the right they are `i8`.
+    type Left: Byte;
+
+    /// Words of 32 bits, each of `DEPTH` codes of `a`: the first `LANES` of them, or the next, or
+    /// so on, by `part`.
+    #[inline(always)]
+    fn left(self, a: Bytes<Self>, _part: usize) -> Bytes<Self> {
+        a
+    }
+
+    /// `from`, which has `DEPTH` codes for each lane, as `multiply` takes them.
+    #[inline(always)]
+    fn right(self, from: &[u8]) -> Bytes<Self> {
+        self.base().load_u8(from)
+    }
+
+    /// `sum + Σ left · right` over the `DEPTH` codes of each lane, with wrap-around.
+    #[inline(always)]
+    fn multiply(self, sum: Int<Self>, left: Bytes<Self>, right: Bytes<Self>) -> Int<Self> {
+        self.dot::<Self::Left, i8>(sum, left, right)
+    }
 }
 
 /// Numbers of 32 bits of a [`Dot`].

@@ -35,6 +35,8 @@ impl Dot for Dotprod {
     const SAME: bool = true;
     const MIXED: bool = false;
 
+    type Left = i8;
+
     #[inline(always)]
     fn base(self) -> Neon {
         // SAFETY: the token proves that the CPU has NEON.

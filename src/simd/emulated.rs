@@ -278,6 +278,10 @@ impl Simd for Emulated {
         from_fn(|i| a[i].wrapping_sub(b[i]))
     }
 
+    fn mul_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].wrapping_mul(b[i]))
+    }
+
     fn reduce_add(self, a: [i32; 4]) -> i32 {
         a.into_iter().fold(0, i32::wrapping_add)
     }
@@ -289,6 +293,8 @@ impl Dot for Emulated {
 
     const SAME: bool = true;
     const MIXED: bool = false;
+
+    type Left = i8;
 
     fn base(self) -> Self {
         self

@@ -43,6 +43,8 @@ impl Dot for I8mm {
     const SAME: bool = true;
     const MIXED: bool = true;
 
+    type Left = i8;
+
     #[inline(always)]
     fn base(self) -> Neon {
         self.dotprod().base()

@@ -389,6 +389,11 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn mul_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        self.neon.vmulq_s32(a, b)
+    }
+
+    #[inline(always)]
     fn reduce_add(self, a: int32x4_t) -> i32 {
         self.neon.vaddvq_s32(a)
     }
@@ -400,6 +405,8 @@ impl Dot for Neon {
 
     const SAME: bool = true;
     const MIXED: bool = false;
+
+    type Left = i8;
 
     #[inline(always)]
     fn base(self) -> Self {

@@ -1,0 +1,341 @@
+//! Weights as matrix products read them: packed once, in panels of columns.
+//!
+//! A panel has `WIDTH` vectors of columns. It begins with the sums of its columns, and then has the
+//! codes, [`Dot::DEPTH`] of the first column, as many of the next, and so on; then the next rows.
+//! All codes are `i8`: those that are `u8` are flipped. Columns and rows that the matrix does not
+//! have are zeros.
+
+use crate::element::Code;
+use crate::error::{Error, strided_shape};
+use crate::simd::Simd;
+use crate::simd::dot::Dot;
+use crate::tier::{DotOperation, Tier};
+use core::fmt;
+use core::marker::PhantomData;
+
+/// A matrix of weights, `[K, N]`, that is to be packed.
+///
+/// ```
+/// # use zeropoint::{Tier, Weights};
+/// let weights = Weights::new(&[1_i8, 2, 3, 4, 5, 6], 2, 3); // [[1, 2, 3], [4, 5, 6]]
+/// let transposed = Weights::transposed(&[1_i8, 4, 2, 5, 3, 6], 2, 3); // the same
+/// let packed = weights.pack(Tier::best())?;
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Weights<'a, B> {
+    codes: &'a [B],
+    k: usize,
+    n: usize,
+    stride: usize,
+    transposed: bool,
+}
+
+impl<'a, B: Code> Weights<'a, B> {
+    /// `k` rows of `n` codes, row by row.
+    #[must_use]
+    pub fn new(codes: &'a [B], k: usize, n: usize) -> Self {
+        Self {
+            codes,
+            k,
+            n,
+            stride: n,
+            transposed: false,
+        }
+    }
+
+    /// `k` rows of `n` codes, column by column: `codes` is `[N, K]`.
+    #[must_use]
+    pub fn transposed(codes: &'a [B], k: usize, n: usize) -> Self {
+        Self {
+            codes,
+            k,
+            n,
+            stride: k,
+            transposed: true,
+        }
+    }
+
+    /// The same with so many elements from the start of a row (of a column, if it is transposed)
+    /// to that of the next.
+    #[must_use]
+    pub fn with_stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// Bytes that a buffer for [`Weights::pack_into`] must have. It does not depend on the codes.
+    #[must_use]
+    pub fn packed_len(&self, tier: Tier) -> usize {
+        Layout::new(tier, self.k, self.n).buffer
+    }
+
+    /// Packs them for products on this tier, into memory of its own.
+    ///
+    /// # Errors
+    /// [`Error::Strided`] if there are not as many codes as that; [`Error::Buffer`] if there is no
+    /// memory.
+    #[cfg(feature = "std")]
+    pub fn pack(&self, tier: Tier) -> Result<PackedMatrix<'static, B>, Error> {
+        self.check()?;
+        let needed = self.packed_len(tier);
+        let mut buffer = std::vec::Vec::new();
+        buffer
+            .try_reserve_exact(needed)
+            .map_err(|_| Error::Buffer { bytes: 0, needed })?;
+        buffer.resize(needed, 0);
+        self.packed(tier, Buffer::Owned(buffer))
+    }
+
+    /// Packs them for products on this tier, into this buffer, of which the first
+    /// [`packed_len`](Weights::packed_len) bytes are used.
+    ///
+    /// # Errors
+    /// [`Error::Strided`] if there are not as many codes as that; [`Error::Buffer`] if the buffer
+    /// is smaller than that.
+    pub fn pack_into<'b>(
+        &self,
+        tier: Tier,
+        buffer: &'b mut [u8],
+    ) -> Result<PackedMatrix<'b, B>, Error> {
+        self.check()?;
+        let (bytes, needed) = (buffer.len(), self.packed_len(tier));
+        if bytes < needed {
+            return Err(Error::Buffer { bytes, needed });
+        }
+        self.packed(tier, Buffer::Borrowed(&mut buffer[..needed]))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let (rows, row) = if self.transposed {
+            (self.n, self.k)
+        } else {
+            (self.k, self.n)
+        };
+        strided_shape(self.codes.len(), rows, row, self.stride)
+    }
+
+    fn packed<'b>(&self, tier: Tier, mut buffer: Buffer<'b>) -> Result<PackedMatrix<'b, B>, Error> {
+        let layout = Layout::new(tier, self.k, self.n);
+        let bytes = buffer.bytes_mut();
+        // No vector lies across two cache lines.
+        let start = bytes.as_ptr().align_offset(LINE).min(LINE - 1);
+        let source = Source {
+            codes: bytemuck::must_cast_slice(self.codes),
+            k: self.k,
+            n: self.n,
+            steps: if self.transposed {
+                [1, self.stride]
+            } else {
+                [self.stride, 1]
+            },
+            flip: if B::SIGNED { 0 } else { 0x80 },
+        };
+        source.pack(&layout, &mut bytes[start..]);
+        Ok(PackedMatrix {
+            tier,
+            k: self.k,
+            n: self.n,
+            buffer,
+            start,
+            of: PhantomData,
+        })
+    }
+}
+
+/// A matrix of weights, `[K, N]`, packed for the products of one tier: see [`Weights`].
+pub struct PackedMatrix<'b, B> {
+    tier: Tier,
+    k: usize,
+    n: usize,
+    buffer: Buffer<'b>,
+    start: usize,
+    of: PhantomData<B>,
+}
+
+impl<B> PackedMatrix<'_, B> {
+    /// The tier that it was packed for, the only one that it can be used on.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// The rows, K.
+    #[must_use]
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// The columns, N.
+    #[must_use]
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// What [`Source::pack`] wrote.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer.bytes()[self.start..]
+    }
+}
+
+impl<B> fmt::Debug for PackedMatrix<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PackedMatrix")
+            .field("tier", &self.tier)
+            .field("k", &self.k)
+            .field("n", &self.n)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Buffer<'b> {
+    #[cfg(feature = "std")]
+    Owned(std::vec::Vec<u8>),
+    Borrowed(&'b mut [u8]),
+}
+
+impl Buffer<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            #[cfg(feature = "std")]
+            Self::Owned(bytes) => bytes,
+            Self::Borrowed(bytes) => bytes,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            #[cfg(feature = "std")]
+            Self::Owned(bytes) => bytes,
+            Self::Borrowed(bytes) => bytes,
+        }
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Vectors of columns in a panel.
+pub(crate) const WIDTH: usize = 2;
+
+/// Columns of the widest panel.
+const WIDEST: usize = 32;
+
+/// Bytes of the column sums of a panel.
+pub(crate) const fn sums_len<D: Dot>() -> usize {
+    WIDTH * D::Base::LANES * size_of::<i32>()
+}
+
+/// Bytes of `depth` rows of a panel.
+pub(crate) const fn rows_len<D: Dot>(depth: usize) -> usize {
+    WIDTH * D::Base::LANES * depth.next_multiple_of(D::DEPTH)
+}
+
+/// Where the codes of a matrix are put for a tier.
+struct Layout {
+    /// Columns of a panel; 0 for the tier `scalar`, which has the matrix row by row, as it is.
+    columns: usize,
+    depth: usize,
+    /// Bytes of a panel.
+    panel: usize,
+    /// Bytes of all of it, wherever it starts.
+    buffer: usize,
+}
+
+impl Layout {
+    fn new(tier: Tier, k: usize, n: usize) -> Self {
+        let [columns, depth] = tier.run_dot(Shape);
+        if columns == 0 {
+            return Self {
+                columns,
+                depth,
+                panel: 0,
+                buffer: k.saturating_mul(n).saturating_add(LINE - 1),
+            };
+        }
+        let rows = k.div_ceil(depth).saturating_mul(depth);
+        let panel = rows
+            .saturating_add(size_of::<i32>())
+            .saturating_mul(columns);
+        Self {
+            columns,
+            depth,
+            panel,
+            buffer: n
+                .div_ceil(columns)
+                .saturating_mul(panel)
+                .saturating_add(LINE - 1),
+        }
+    }
+}
+
+/// Columns of a panel, and codes of a column in a word.
+struct Shape;
+
+impl DotOperation for Shape {
+    type Output = [usize; 2];
+
+    fn scalar(&mut self) -> [usize; 2] {
+        [0, 1]
+    }
+
+    #[inline(always)]
+    fn simd<D: Dot>(&mut self, _: D) -> [usize; 2] {
+        [WIDTH * D::Base::LANES, D::DEPTH]
+    }
+}
+
+/// Codes to pack.
+struct Source<'a> {
+    codes: &'a [u8],
+    k: usize,
+    n: usize,
+    /// Elements from one row to the next, and from one column to the next.
+    steps: [usize; 2],
+    flip: u8,
+}
+
+impl Source<'_> {
+    fn code(&self, k: usize, n: usize) -> u8 {
+        self.codes[k * self.steps[0] + n * self.steps[1]]
+    }
+
+    fn pack(&self, layout: &Layout, to: &mut [u8]) {
+        let &Layout {
+            columns,
+            depth,
+            panel,
+            ..
+        } = layout;
+        if self.n == 0 {
+            return;
+        }
+        if columns == 0 {
+            for k in 0..self.k {
+                for n in 0..self.n {
+                    to[k * self.n + n] = self.code(k, n);
+                }
+            }
+            return;
+        }
+        for p in 0..self.n.div_ceil(columns) {
+            let panel = &mut to[p * panel..][..panel];
+            panel.fill(0);
+            let (sums, rows) = panel.split_at_mut(columns * size_of::<i32>());
+            let first = p * columns;
+            let width = columns.min(self.n - first);
+            let mut totals = [0_i32; WIDEST];
+            for k in 0..self.k {
+                let row = &mut rows[k / depth * depth * columns..][..depth * columns];
+                for c in 0..width {
+                    let code = self.code(k, first + c) ^ self.flip;
+                    totals[c] = totals[c].wrapping_add((code as i8).into());
+                    row[c * depth + k % depth] = code;
+                }
+            }
+            for c in 0..width {
+                sums[c * size_of::<i32>()..][..size_of::<i32>()]
+                    .copy_from_slice(&totals[c].to_le_bytes());
+            }
+        }
+    }
+}

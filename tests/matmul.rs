@@ -1,0 +1,322 @@
+//! Matrix products on every tier equal the reference.
+//!
+//! The crate's unit tests include this file too: there the emulated tier is among the tiers.
+
+#[path = "common/mod.rs"]
+mod common;
+
+use common::{Guarded, code, tiers};
+use proptest::prelude::*;
+use zeropoint::{Code, Error, Tier, Weights, ZeroPoints, matmul, reference};
+
+/// Codes of all values, ends included, and different ones for each seed.
+fn codes<Q: Code>(n: usize, seed: usize) -> Vec<Q> {
+    (0..n)
+        .map(|i| match i % 11 {
+            3 => Q::MIN,
+            7 => Q::MAX,
+            _ => code(((i + seed) * 7919 + i * i % 509 * (seed + 1)) as u8),
+        })
+        .collect()
+}
+
+/// Zero points of so many rows or columns: 0, that which a flip makes 0, the ends, some others.
+fn zero_points<Q: Code>(n: usize) -> Vec<Q> {
+    (0..n)
+        .map(|i| code([37, 0, 0x80, 0xff, 0x7f, 200][i % 6]))
+        .collect()
+}
+
+/// Rows that are so far apart, with `filler` between them.
+fn spread<T: Copy>(elements: &[T], row: usize, stride: usize, filler: T) -> Vec<T> {
+    let mut spread = Vec::new();
+    for (r, row) in elements.chunks_exact(row.max(1)).enumerate() {
+        spread.resize(r * stride, filler);
+        spread.extend(row);
+    }
+    spread
+}
+
+fn transposed<T: Copy>(b: &[T], [k, n]: [usize; 2]) -> Vec<T> {
+    (0..n * k).map(|i| b[i % k * n + i / k]).collect()
+}
+
+/// The product of these codes with these zero points, from every form that the matrices can have.
+fn check<A: Code, B: Code>(
+    tier: Tier,
+    (a, za): (&[A], ZeroPoints<'_, A>),
+    (b, zb): (&[B], ZeroPoints<'_, B>),
+    [m, k, n]: [usize; 3],
+) {
+    let types = std::any::type_name::<(A, B)>();
+    let context = || format!("{tier}, {m} x {k} x {n} of {types}, zero points {za:?}, {zb:?}");
+    let mut expected = vec![0; m * n];
+    reference::matmul(a, za, b, zb, [m, k, n], &mut expected).unwrap();
+
+    let guarded_a = Guarded::of(a, m % 3, A::MAX);
+    let guarded_b = Guarded::of(b, n % 3, B::MIN);
+    let weights = Weights::new(guarded_b.slice(), k, n);
+    let packed = weights.pack(tier).unwrap();
+    let mut out = Guarded::new(m * n, k % 3, -1);
+    matmul(guarded_a.slice(), za, &packed, zb, out.slice_mut()).unwrap();
+    assert_eq!(out.checked(), expected, "{}", context());
+
+    // Strides, and a buffer of the caller.
+    let (a_stride, b_stride, out_stride) = (k + 3, n + 1, n + 5);
+    let strided_a = spread(a, k, a_stride, A::MAX);
+    let strided_b = spread(b, n, b_stride, B::MIN);
+    let weights = Weights::new(&strided_b, k, n).with_stride(b_stride);
+    let mut buffer = Guarded::new(weights.packed_len(tier), n % 5, 0x55);
+    let packed = weights.pack_into(tier, buffer.slice_mut()).unwrap();
+    let mut out = Guarded::of(&spread(&vec![0; m * n], n, out_stride, -1), 1, -1);
+    let strided_out = (out.slice_mut(), out_stride);
+    tier.matmul_strided((&strided_a, a_stride), za, &packed, zb, strided_out)
+        .unwrap();
+    let found = out.checked();
+    assert_eq!(found, spread(&expected, n, out_stride, -1), "{}", context());
+    buffer.checked();
+
+    // Transposed.
+    let columns = transposed(b, [k, n]);
+    let packed = Weights::transposed(&columns, k, n).pack(tier).unwrap();
+    let mut out = vec![7; m * n];
+    matmul(a, za, &packed, zb, &mut out).unwrap();
+    assert_eq!(out, expected, "transposed: {}", context());
+}
+
+/// Codes and zero points of all kinds.
+fn check_shape<A: Code, B: Code>(tier: Tier, shape: [usize; 3]) {
+    let [m, k, n] = shape;
+    let (a, b) = (codes::<A>(m * k, m), codes::<B>(k * n, n));
+    let (za, zb) = (zero_points::<A>(m), zero_points::<B>(n));
+    let (each_a, each_b) = (ZeroPoints::Each(&za[..]), ZeroPoints::Each(&zb[..]));
+    let (none_a, none_b) = (ZeroPoints::Same(code(0)), ZeroPoints::Same(code(0)));
+    let (one_a, one_b) = (ZeroPoints::Same(code(133)), ZeroPoints::Same(code(7)));
+    match (m + n + k) % 4 {
+        0 => check(tier, (&a, each_a), (&b, one_b), shape),
+        1 => check(tier, (&a, one_a), (&b, each_b), shape),
+        2 => check(tier, (&a, one_a), (&b, none_b), shape),
+        _ => check(tier, (&a, none_a), (&b, one_b), shape),
+    }
+    check(tier, (&a, each_a), (&b, each_b), shape);
+}
+
+/// Calls a generic function for each pair of types.
+macro_rules! each_pair {
+    ($check:ident $arguments:tt) => {
+        $check::<u8, u8> $arguments;
+        $check::<u8, i8> $arguments;
+        $check::<i8, u8> $arguments;
+        $check::<i8, i8> $arguments;
+    };
+}
+
+/// Heights of more than two tiles, on every tier.
+#[test]
+fn every_height() {
+    for tier in tiers() {
+        for m in (0..=30).chain([41, 43, 57]) {
+            each_pair!(check_shape(tier, [m, 70, 37]));
+        }
+    }
+}
+
+/// Depths of more than a chunk, on every tier.
+#[test]
+fn every_depth() {
+    for tier in tiers() {
+        for k in (0..=70).chain([127, 128, 129, 191, 192, 193, 255, 256, 257]) {
+            for m in [1, 2, 3, 5, 15] {
+                each_pair!(check_shape(tier, [m, k, 19]));
+            }
+        }
+    }
+}
+
+/// Widths of more than two panels, on every tier.
+#[test]
+fn every_width() {
+    for tier in tiers() {
+        for n in (0..=67).chain([95, 96, 97, 128, 129]) {
+            for m in [1, 4, 7] {
+                each_pair!(check_shape(tier, [m, 9, n]));
+            }
+        }
+    }
+}
+
+/// More than two blocks of rows and of columns of the right matrix.
+#[test]
+fn blocks() {
+    // The emulated tier would take minutes.
+    for tier in tiers().into_iter().filter(|tier| tier.name() != "emulated") {
+        for shape in [
+            [15, 1023, 33],
+            [15, 1025, 70],
+            [29, 2049, 37],
+            [17, 2500, 65],
+            [16, 1000, 1100],
+            [1, 15000, 40],
+            [2, 14336, 33],
+            [14, 3000, 33],
+        ] {
+            check_shape::<u8, i8>(tier, shape);
+            check_shape::<i8, u8>(tier, shape);
+        }
+    }
+}
+
+/// The largest products and sums, at depths where 32 bits just hold them.
+#[test]
+fn extreme_codes() {
+    fn check_extremes<A: Code, B: Code>(tier: Tier) {
+        for (a_code, za) in [(A::MIN, A::MAX), (A::MAX, A::MIN), (A::MIN, code(0))] {
+            for (b_code, zb) in [(B::MIN, B::MAX), (B::MAX, B::MIN), (B::MAX, code(0))] {
+                let (za, zb) = (ZeroPoints::Same(za), ZeroPoints::Same(zb));
+                for shape in [[3, 33_025, 2], [15, 300, 3]] {
+                    let [m, k, n] = shape;
+                    let (a, b) = (vec![a_code; m * k], vec![b_code; k * n]);
+                    check(tier, (&a, za), (&b, zb), shape);
+                }
+            }
+        }
+    }
+    for tier in tiers() {
+        each_pair!(check_extremes(tier));
+    }
+}
+
+#[test]
+fn all_zero_points() {
+    fn check_all<A: Code, B: Code>(tier: Tier) {
+        let shape = [2, 13, 3];
+        let (a, b) = (codes::<A>(2 * 13, 1), codes::<B>(13 * 3, 2));
+        for za in 0..=255 {
+            for zb in (0..=255).step_by(5) {
+                let (za, zb) = (ZeroPoints::Same(code(za)), ZeroPoints::Same(code(zb)));
+                check(tier, (&a, za), (&b, zb), shape);
+            }
+        }
+    }
+    for tier in tiers() {
+        each_pair!(check_all(tier));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_product(
+        m in 1_usize..32,
+        k in 0_usize..150,
+        n in 1_usize..80,
+        bytes in proptest::collection::vec(any::<u8>(), 32 * 150 + 150 * 80),
+        each in any::<[bool; 2]>(),
+    ) {
+        fn typed<Q: Code>(bytes: &[u8]) -> Vec<Q> {
+            bytes.iter().map(|&bits| code(bits)).collect()
+        }
+        fn check_any<A: Code, B: Code>(
+            tier: Tier,
+            bytes: &[u8],
+            shape: [usize; 3],
+            each: [bool; 2],
+        ) {
+            let [m, k, n] = shape;
+            let (a, b) = (typed::<A>(&bytes[..m * k]), typed::<B>(&bytes[m * k..][..k * n]));
+            let (za, zb) = (typed::<A>(&bytes[9..][..m]), typed::<B>(&bytes[3..][..n]));
+            let za = if each[0] { ZeroPoints::Each(&za[..]) } else { ZeroPoints::Same(za[0]) };
+            let zb = if each[1] { ZeroPoints::Each(&zb[..]) } else { ZeroPoints::Same(zb[0]) };
+            check(tier, (&a, za), (&b, zb), shape);
+        }
+        for tier in tiers() {
+            each_pair!(check_any(tier, &bytes, [m, k, n], each));
+        }
+    }
+}
+
+#[test]
+fn wrong_arguments_are_errors_that_name_the_numbers() {
+    for tier in Tier::available() {
+        let packed = Weights::new(&[0_i8; 6], 2, 3).pack(tier).unwrap();
+        let mut out = [7; 9];
+        let mut check = |a: &[u8], za: ZeroPoints<'_, u8>, zb, len: usize, expected: &str| {
+            let error = tier.matmul(a, za, &packed, zb, &mut out[..len]);
+            assert_eq!(error.unwrap_err().to_string(), expected);
+            assert_eq!(out, [7; 9]);
+        };
+        let (none, zb) = (0.into(), ZeroPoints::Same(0_i8));
+        let text = "3 elements are not 2 rows of 2, 2 from one to the next";
+        check(&[0; 3], none, zb, 6, text);
+        let text = "5 elements are not 2 rows of 3, 3 from one to the next";
+        check(&[0; 4], none, zb, 5, text);
+        let text = "3 zero points were given for 2 rows";
+        check(&[0; 4], (&[0; 3]).into(), zb, 6, text);
+        let text = "2 zero points were given for 3 rows";
+        check(&[0; 4], none, (&[0_i8; 2]).into(), 6, text);
+
+        let strided = tier.matmul_strided((&[0_u8; 4], 1), 0, &packed, 0, (&mut out, 3));
+        let expected = Error::Strided {
+            elements: 4,
+            rows: 3,
+            row: 2,
+            stride: 1,
+        };
+        assert_eq!(strided, Err(expected));
+
+        for other in Tier::available().filter(|&other| other != tier) {
+            let error = other.matmul(&[0_u8; 2], 0, &packed, 0, &mut out[..3]);
+            let text = error.unwrap_err().to_string();
+            let expected =
+                format!("the matrix is packed for the tier {tier} and can't be used on {other}");
+            assert_eq!(text, expected);
+        }
+
+        let weights = Weights::new(&[0_u8; 6], 2, 3);
+        let needed = weights.packed_len(tier);
+        let mut buffer = vec![0; needed - 1];
+        let error = weights.pack_into(tier, &mut buffer);
+        let text = error.unwrap_err().to_string();
+        let bytes = needed - 1;
+        assert_eq!(
+            text,
+            format!("{needed} bytes are needed, and there are {bytes}")
+        );
+        let error = Weights::new(&[0_u8; 5], 2, 3).pack(tier).unwrap_err();
+        let text = "5 elements are not 2 rows of 3, 3 from one to the next";
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+/// The depths at which a sum may overflow, by types and zero points.
+#[test]
+fn a_depth_that_may_overflow_is_an_error() {
+    for tier in tiers() {
+        let k = 33_026;
+        let packed = Weights::new(&vec![255_u8; k], k, 1).pack(tier).unwrap();
+        let a = vec![255_u8; k];
+        let mut out = [0];
+        let error = matmul(&a, 0, &packed, 0, &mut out).unwrap_err();
+        let text = "a sum of 33026 products, of up to 65025 each, may not fit 32 bits";
+        assert_eq!(error.to_string(), text);
+        // In the middle of the codes, zero points make the products smaller.
+        matmul(&a, 128, &packed, 127, &mut out).unwrap();
+        assert_eq!(out, [33_026 * 127 * 128]);
+    }
+}
+
+/// Shapes of no elements, however large.
+#[test]
+fn nothing() {
+    for tier in Tier::available() {
+        let none: [u8; 0] = [];
+        for (k, n) in [(0, 0), (5, 0)] {
+            let packed = Weights::new(&none, k, n).pack(tier).unwrap();
+            matmul(&none, 3, &packed, 3, &mut []).unwrap();
+        }
+        let packed = Weights::new(&none, 0, 4).pack(tier).unwrap();
+        let mut out = [7; 8];
+        matmul(&none, 3, &packed, 5, &mut out).unwrap();
+        assert_eq!(out, [0; 8]);
+        assert!(Weights::new(&none, 0, usize::MAX).pack(tier).is_err() || tier == Tier::SCALAR);
+    }
+}
