@@ -24,7 +24,7 @@ impl Code for i8 {
 }
 
 pub(crate) mod sealed {
-    use crate::params::QuantParams;
+    use crate::params::{Grid, QuantParams};
 
     /// Codes to write to, with their type as a value.
     ///
@@ -49,6 +49,33 @@ pub(crate) mod sealed {
     pub enum Params<'a> {
         U8(&'a [QuantParams<u8>]),
         I8(&'a [QuantParams<i8>]),
+    }
+
+    impl Codes<'_> {
+        pub(crate) fn len(&self) -> usize {
+            match self {
+                Self::U8(codes) => codes.len(),
+                Self::I8(codes) => codes.len(),
+            }
+        }
+    }
+
+    impl Params<'_> {
+        pub(crate) fn len(&self) -> usize {
+            match self {
+                Self::U8(params) => params.len(),
+                Self::I8(params) => params.len(),
+            }
+        }
+
+        /// Those of row `r`: the first, if it is the only one.
+        #[inline(always)]
+        pub(crate) fn grid(&self, r: usize) -> &Grid {
+            match self {
+                Self::U8(params) => params[r.min(params.len() - 1)].grid(),
+                Self::I8(params) => params[r.min(params.len() - 1)].grid(),
+            }
+        }
     }
 
     /// Parameters to write to, with the type of their codes as a value; see [`CodesMut`].

@@ -22,7 +22,7 @@ pub enum Error {
     ZeroPoints {
         /// Zero points that were given.
         zero_points: usize,
-        /// Rows that there are.
+        /// Rows (or columns) that there are.
         rows: usize,
     },
     /// The scale is NaN, infinite, or below [`MIN_SCALE`](crate::MIN_SCALE) (so too if it is
@@ -154,6 +154,13 @@ pub enum Error {
         /// Elements from the start of a row to that of the next.
         stride: usize,
     },
+    /// There is neither one parameter (or multiplier) for all rows or columns, nor one for each.
+    OneOrEach {
+        /// How many were given.
+        given: usize,
+        /// Rows, or columns, that there are.
+        there: usize,
+    },
     /// The buffer is too small, or there is no memory for one.
     Buffer {
         /// Bytes that there are.
@@ -187,7 +194,10 @@ impl fmt::Display for Error {
                 write!(f, "the first vector has {a} elements, the second {b}")
             }
             Self::ZeroPoints { zero_points, rows } => {
-                write!(f, "{zero_points} zero points were given for {rows} rows")
+                write!(
+                    f,
+                    "{zero_points} zero points were given for {rows} rows or columns"
+                )
             }
             Self::Scale { scale } => write!(
                 f,
@@ -282,6 +292,11 @@ impl fmt::Display for Error {
                 f,
                 "{elements} elements are not {rows} rows of {row}, {stride} from one to the next"
             ),
+            Self::OneOrEach { given, there } => write!(
+                f,
+                "{given} parameters or multipliers were given for {there} rows or columns: there \
+                 must be one, or one for each"
+            ),
             Self::Buffer { bytes, needed } => {
                 write!(f, "{needed} bytes are needed, and there are {bytes}")
             }
@@ -364,16 +379,21 @@ pub(crate) fn strided_shape(
     }
 }
 
-/// `Ok` if no sum of so many products can overflow 32 bits.
-pub(crate) fn check_depth<A: crate::Code, B: crate::Code>(
-    depth: usize,
-    za: crate::ZeroPoints<'_, A>,
-    zb: crate::ZeroPoints<'_, B>,
-) -> Result<(), Error> {
-    let product = za.reach() * zb.reach();
+/// `Ok` if no sum of so many products can overflow 32 bits, of numbers that reach so far from 0.
+pub(crate) fn check_depth(depth: usize, reach: [u32; 2]) -> Result<(), Error> {
+    let product = reach[0] * reach[1];
     if depth.saturating_mul(product as usize) <= i32::MAX as usize {
         Ok(())
     } else {
         Err(Error::Depth { depth, product })
+    }
+}
+
+/// `Ok` if so many are one for all, or one for each of those that there are.
+pub(crate) fn one_or_each(given: usize, there: usize) -> Result<(), Error> {
+    if given == 1 || given == there {
+        Ok(())
+    } else {
+        Err(Error::OneOrEach { given, there })
     }
 }

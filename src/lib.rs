@@ -106,6 +106,7 @@ mod pairs;
 mod params;
 pub mod reference;
 mod rounding;
+mod rows;
 mod simd;
 mod spread;
 mod tier;
@@ -118,11 +119,12 @@ pub use multiplier::Multiplier;
 pub use ops::{
     Border, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows,
     dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows,
-    l2_squared, matmul, matmul_strided, min_max, min_max_blocks, min_max_channels, pad, quantize,
-    quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
-    requantize_channels, rescale, sum,
+    l2_squared, linear, matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks,
+    min_max_channels, pad, quantize, quantize_blocks, quantize_channels, quantize_dynamic,
+    quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
 };
 pub use packed::{PackedMatrix, Weights};
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
+pub use rows::{Rows, RowsMut};
 pub use tier::Tier;
 pub use zero_points::ZeroPoints;

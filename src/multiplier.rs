@@ -129,9 +129,12 @@ impl Multiplier {
     }
 }
 
-/// `Ok` if the multipliers are of one kind, and there are as many biases, if any.
-pub(crate) fn alike(multipliers: &[Multiplier], bias: Option<&[i32]>) -> Result<(), Error> {
-    let channels = multipliers.len();
+/// `Ok` if the multipliers are of one kind, and there is a bias for each channel, or none.
+pub(crate) fn alike(
+    multipliers: &[Multiplier],
+    bias: Option<&[i32]>,
+    channels: usize,
+) -> Result<(), Error> {
     let biases = bias.map_or(channels, <[i32]>::len);
     if biases != channels {
         return Err(Error::Bias { biases, channels });

@@ -218,16 +218,22 @@ const LINE: usize = 64;
 pub(crate) const WIDTH: usize = 2;
 
 /// Columns of the widest panel.
-const WIDEST: usize = 32;
+pub(crate) const WIDEST_PANEL: usize = 32;
 
 /// Bytes of the column sums of a panel.
 pub(crate) const fn sums_len<D: Dot>() -> usize {
     WIDTH * D::Base::LANES * size_of::<i32>()
 }
 
-/// Bytes of `depth` rows of a panel.
+/// Bytes of `depth` rows of a panel, and of as many more as fill the last four words of each row on
+/// the left.
 pub(crate) const fn rows_len<D: Dot>(depth: usize) -> usize {
-    WIDTH * D::Base::LANES * depth.next_multiple_of(D::DEPTH)
+    WIDTH * D::Base::LANES * depth.next_multiple_of(quad::<D>())
+}
+
+/// Rows for four words of a row on the left.
+const fn quad<D: Dot>() -> usize {
+    4 / D::WORDS * D::DEPTH
 }
 
 /// Where the codes of a matrix are put for a tier.
@@ -243,7 +249,7 @@ struct Layout {
 
 impl Layout {
     fn new(tier: Tier, k: usize, n: usize) -> Self {
-        let [columns, depth] = tier.run_dot(Shape);
+        let [columns, depth, quad] = tier.run_dot(Shape);
         if columns == 0 {
             return Self {
                 columns,
@@ -252,7 +258,7 @@ impl Layout {
                 buffer: k.saturating_mul(n).saturating_add(LINE - 1),
             };
         }
-        let rows = k.div_ceil(depth).saturating_mul(depth);
+        let rows = k.div_ceil(quad).saturating_mul(quad);
         let panel = rows
             .saturating_add(size_of::<i32>())
             .saturating_mul(columns);
@@ -268,19 +274,19 @@ impl Layout {
     }
 }
 
-/// Columns of a panel, and codes of a column in a word.
+/// Columns of a panel, and codes of a column in a step and for four words on the left.
 struct Shape;
 
 impl DotOperation for Shape {
-    type Output = [usize; 2];
+    type Output = [usize; 3];
 
-    fn scalar(&mut self) -> [usize; 2] {
-        [0, 1]
+    fn scalar(&mut self) -> [usize; 3] {
+        [0, 1, 1]
     }
 
     #[inline(always)]
-    fn simd<D: Dot>(&mut self, _: D) -> [usize; 2] {
-        [WIDTH * D::Base::LANES, D::DEPTH]
+    fn simd<D: Dot>(&mut self, _: D) -> [usize; 3] {
+        [WIDTH * D::Base::LANES, D::DEPTH, quad::<D>()]
     }
 }
 
@@ -323,7 +329,7 @@ impl Source<'_> {
             let (sums, rows) = panel.split_at_mut(columns * size_of::<i32>());
             let first = p * columns;
             let width = columns.min(self.n - first);
-            let mut totals = [0_i32; WIDEST];
+            let mut totals = [0_i32; WIDEST_PANEL];
             for k in 0..self.k {
                 let row = &mut rows[k / depth * depth * columns..][..depth * columns];
                 for c in 0..width {

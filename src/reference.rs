@@ -3,11 +3,13 @@
 //! Every tier gives exactly these results. The tier `scalar` runs these very functions.
 
 use crate::element::Code;
-use crate::error::{Error, check_depth, row_shape, same_length, same_lengths, strided_shape};
+use crate::error::{
+    Error, check_depth, one_or_each, row_shape, same_length, same_lengths, strided_shape,
+};
 use crate::layout::{Blocks, Layout};
 use crate::multiplier::{Multiplier, alike};
 use crate::params::{Choice, QuantParams, Range, Scheme};
-use crate::zero_points::ZeroPoints;
+use crate::zero_points::{ZeroPoints, Zeros};
 use core::ops::RangeInclusive;
 
 /// The specification of [`min_max`](crate::min_max).
@@ -310,7 +312,7 @@ pub fn requantize_channels<Q: Code>(
 ) -> Result<(), Error> {
     same_length(accumulators.len(), out.len())?;
     let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
-    alike(multipliers, bias)?;
+    alike(multipliers, bias, multipliers.len())?;
     requantize_each(accumulators, multipliers, bias, layout, params, out);
     Ok(())
 }
@@ -326,8 +328,7 @@ pub(crate) fn requantize_each<Q: Code>(
     for (i, (&accumulator, out)) in accumulators.iter().zip(out).enumerate() {
         let channel = layout.parameters_of(i);
         let bias = bias.map_or(0, |bias| bias[channel]);
-        let product = multipliers[channel].product(accumulator.saturating_add(bias));
-        *out = params.shifted(product);
+        *out = requantized(accumulator, multipliers[channel], bias, params);
     }
 }
 
@@ -460,7 +461,7 @@ pub fn dot_rows<'a, A: Code, B: Code>(
     Ok(())
 }
 
-/// The specification of [`matmul`](crate::matmul), of a `b` that is not packed; `shape`: M, K, N.
+/// The specification of [`matmul`](crate::matmul()), of a `b` that is not packed; `shape`: M, K, N.
 ///
 /// # Errors
 /// As there, and [`Error::Strided`] if `b` is not of that size.
@@ -472,37 +473,160 @@ pub fn matmul<'a, 'b, A: Code, B: Code>(
     shape: [usize; 3],
     out: &mut [i32],
 ) -> Result<(), Error> {
-    let (za, zb) = (za.into(), zb.into());
-    let [m, k, n] = shape;
+    sums(
+        a,
+        za.into().into(),
+        b,
+        zb.into().into(),
+        shape,
+        out,
+        |_, _, sum| sum,
+    )
+}
+
+/// The specification of [`matmul_requantize`](crate::matmul_requantize()), of a `b` that is not
+/// packed; `shape`: M, K, N.
+///
+/// # Errors
+/// As there, and [`Error::Strided`] if `b` is not of that size.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two matrices, and what their sums become"
+)]
+pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
+    a: &[A],
+    za: impl Into<ZeroPoints<'a, A>>,
+    b: &[B],
+    zb: impl Into<ZeroPoints<'b, B>>,
+    shape: [usize; 3],
+    multipliers: &[Multiplier],
+    bias: Option<&[i32]>,
+    params: QuantParams<Q>,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    one_or_each(multipliers.len(), shape[2])?;
+    alike(multipliers, bias, shape[2])?;
+    sums(
+        a,
+        za.into().into(),
+        b,
+        zb.into().into(),
+        shape,
+        out,
+        |_, n, sum| {
+            let multiplier = multipliers[n.min(multipliers.len() - 1)];
+            requantized(sum, multiplier, bias.map_or(0, |bias| bias[n]), params)
+        },
+    )
+}
+
+/// The specification of [`matmul_dequantize`](crate::matmul_dequantize()), of a `b` that is not
+/// packed; `shape`: M, K, N.
+///
+/// # Errors
+/// As there, and [`Error::Strided`] if `b` is not of that size.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two matrices, and what their sums become"
+)]
+pub fn matmul_dequantize<A: Code, B: Code>(
+    a: &[A],
+    params_a: &[QuantParams<A>],
+    b: &[B],
+    params_b: &[QuantParams<B>],
+    shape: [usize; 3],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    let (biases, channels) = (bias.map_or(shape[2], <[f32]>::len), shape[2]);
+    if biases != channels {
+        return Err(Error::Bias { biases, channels });
+    }
+    let [za, zb] = [Zeros::of_params(params_a), Zeros::of_params(params_b)];
+    sums(a, za, b, zb, shape, out, |m, n, sum| {
+        let scale_a = params_a[m.min(params_a.len() - 1)].scale();
+        let scale_b = params_b[n.min(params_b.len() - 1)].scale();
+        value_of_sum(sum, [scale_a, scale_b], bias.map(|bias| bias[n]))
+    })
+}
+
+/// The specification of [`linear`](crate::linear()), of a `b` that is not packed.
+///
+/// # Errors
+/// As there, and [`Error::Strided`] if `b` is not of that size.
+#[expect(clippy::too_many_arguments, reason = "what two operations have")]
+pub fn linear<A: Code, B: Code>(
+    x: &[f32],
+    scheme: Scheme<A>,
+    params: &mut [QuantParams<A>],
+    codes: &mut [A],
+    b: &[B],
+    params_b: &[QuantParams<B>],
+    shape: [usize; 3],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    quantize_dynamic_rows(x, shape[1], scheme, params, codes)?;
+    matmul_dequantize(codes, params, b, params_b, shape, bias, out)
+}
+
+/// `out[m][n] = value(m, n, Σ (a − za)(b − zb))`
+fn sums<A: Code, B: Code, T>(
+    a: &[A],
+    za: Zeros<'_>,
+    b: &[B],
+    zb: Zeros<'_>,
+    [m, k, n]: [usize; 3],
+    out: &mut [T],
+    value: impl Fn(usize, usize, i32) -> T,
+) -> Result<(), Error> {
     strided_shape(a.len(), m, k, k)?;
     strided_shape(b.len(), k, n, n)?;
     strided_shape(out.len(), m, n, n)?;
     za.check(m)?;
     zb.check(n)?;
-    check_depth(k, za, zb)?;
-    product((a, k), za, b, zb, shape, (out, n));
+    check_depth(k, [za.reach::<A>(m), zb.reach::<B>(n)])?;
+    for (i, out) in out.iter_mut().enumerate() {
+        let (row, column) = (i / n, i % n);
+        let column_codes = b.get(column..).unwrap_or_default().iter().step_by(n);
+        let row_codes = &a[row * k..][..k];
+        let sum = sum_of_products(row_codes, za.of(row), column_codes, zb.of(column));
+        *out = value(row, column, sum);
+    }
     Ok(())
 }
 
-/// `Σ (a − za)(b − zb)`, of each row and column.
-pub(crate) fn product<A: Code, B: Code>(
-    (a, a_stride): (&[A], usize),
-    za: ZeroPoints<'_, A>,
-    b: &[B],
-    zb: ZeroPoints<'_, B>,
-    [rows, depth, columns]: [usize; 3],
-    (out, out_stride): (&mut [i32], usize),
-) {
-    for m in 0..rows {
-        for n in 0..columns {
-            let mut sum = 0;
-            for k in 0..depth {
-                let a = offset(a[m * a_stride + k], za.of(m));
-                let b = offset(b[k * columns + n], zb.of(n));
-                sum += a * b;
-            }
-            out[m * out_stride + n] = sum;
-        }
+/// `Σ (a − za)(b − zb)`, which must fit.
+pub(crate) fn sum_of_products<'b, A: Code, B: Code>(
+    a: &[A],
+    za: i32,
+    b: impl Iterator<Item = &'b B>,
+    zb: i32,
+) -> i32 {
+    let mut sum = 0;
+    for (&a, &b) in a.iter().zip(b) {
+        let (a, b): (i32, i32) = (a.into(), b.into());
+        sum += (a - za) * (b - zb);
+    }
+    sum
+}
+
+/// THE SPECIFICATION of an accumulator's code, with a bias.
+pub(crate) fn requantized<Q: Code>(
+    accumulator: i32,
+    multiplier: Multiplier,
+    bias: i32,
+    params: QuantParams<Q>,
+) -> Q {
+    params.shifted(multiplier.product(accumulator.saturating_add(bias)))
+}
+
+/// THE SPECIFICATION of the value of a sum of products of codes.
+pub(crate) fn value_of_sum(sum: i32, scales: [f32; 2], bias: Option<f32>) -> f32 {
+    let value = sum as f32 * scales[0] * scales[1];
+    match bias {
+        Some(bias) => value + bias,
+        None => value,
     }
 }
 

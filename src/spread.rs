@@ -77,14 +77,36 @@ impl<S: Simd, W: Words<N>, const N: usize> Source<S> for ByVector<W, N> {
 }
 
 /// Elements whose words are laid out at a time.
-const TILE: usize = 512;
+pub(crate) const TILE: usize = 512;
 
 /// Room to write a whole vector from the last element on, and to read a quad from the first.
 const SLACK: usize = 64;
 
 /// The first word of each of so many elements, the second of each, …; aligned for whole vectors.
 #[repr(align(64))]
-struct Columns<const N: usize>([[i32; TILE + SLACK]; N]);
+pub(crate) struct Columns<const N: usize>([[i32; TILE + SLACK]; N]);
+
+impl<const N: usize> Columns<N> {
+    /// For words that [`Columns::fill`] lays out.
+    pub(crate) const fn new() -> Self {
+        Self([[0; TILE + SLACK]; N])
+    }
+
+    /// Lays out the words of `len` parameters, the first of them `first`: one for each element.
+    #[inline(always)]
+    pub(crate) fn fill<W: Words<N>>(&mut self, words: W, first: usize, len: usize) {
+        for i in 0..len {
+            let words = words.words(first + i);
+            for k in 0..N {
+                self.0[k][i] = words[k] as i32;
+            }
+        }
+    }
+
+    pub(crate) fn source<S: Simd>(&self) -> impl Source<S> {
+        ByLane(self)
+    }
+}
 
 /// Each lane has its own.
 #[derive(Clone, Copy)]
@@ -212,7 +234,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     let mut start = 0;
     while start < stride {
         let len = tile.min(stride - start);
-        fill(s, &mut columns.0, words, first, panel, start, len);
+        fill(s, &mut columns, words, first, panel, start, len);
         let mut from = start;
         while from < x.len() {
             let len = len.min(x.len() - from);
@@ -228,7 +250,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
 #[inline(always)]
 fn fill<S: Simd, W: Words<N>, const N: usize>(
     s: S,
-    columns: &mut [[i32; TILE + SLACK]; N],
+    columns: &mut Columns<N>,
     words: W,
     first: usize,
     panel: Panel,
@@ -239,12 +261,7 @@ fn fill<S: Simd, W: Words<N>, const N: usize>(
     // `len` goes beyond the row only where `start` is 0 and whole rows follow.
     let in_row = len.min(width - start);
     if run == 1 {
-        for i in 0..in_row {
-            let words = words.words(first + start + i);
-            for k in 0..N {
-                columns[k][i] = words[k] as i32;
-            }
-        }
+        columns.fill(words, first + start, in_row);
     } else {
         let mut done = 0;
         let mut p = start / run;
@@ -255,7 +272,7 @@ fn fill<S: Simd, W: Words<N>, const N: usize>(
             // Whole vectors: what is too much is overwritten by the next run.
             while done < end {
                 for k in 0..N {
-                    let to = &mut columns[k][done..][..S::LANES];
+                    let to = &mut columns.0[k][done..][..S::LANES];
                     s.store_i32(s.splat_i32(words[k] as i32), to);
                 }
                 done += S::LANES;
@@ -268,7 +285,7 @@ fn fill<S: Simd, W: Words<N>, const N: usize>(
     while done < len {
         let more = done.min(len - done);
         for k in 0..N {
-            columns[k].copy_within(..more, done);
+            columns.0[k].copy_within(..more, done);
         }
         done += more;
     }

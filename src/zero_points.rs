@@ -1,7 +1,11 @@
 //! The zero points of the rows, or the columns, of a matrix.
 
-use crate::element::Code;
+use crate::element::{
+    Code,
+    sealed::{Codes, Params},
+};
 use crate::error::Error;
+use crate::params::QuantParams;
 
 /// The zero points of the rows of a matrix: the same for all, or one for each.
 ///
@@ -75,18 +79,6 @@ impl<'a, Q: Code> ZeroPoints<'a, Q> {
         }
     }
 
-    /// The largest `|q − z|` of any code and any of them.
-    pub(crate) fn reach(self) -> u32 {
-        let reach = |zero_point: Q| {
-            let [zero_point, lo, hi]: [i32; 3] = [zero_point, Q::MIN, Q::MAX].map(Into::into);
-            (zero_point - lo).max(hi - zero_point).unsigned_abs()
-        };
-        match self {
-            Self::Same(zero_point) => reach(zero_point),
-            Self::Each(each) => each.iter().copied().map(reach).max().unwrap_or(0),
-        }
-    }
-
     /// Their bits.
     #[inline(always)]
     pub(crate) fn bytes(self) -> ZeroPoints<'a, u8> {
@@ -97,12 +89,84 @@ impl<'a, Q: Code> ZeroPoints<'a, Q> {
     }
 }
 
-impl<'a> ZeroPoints<'a, u8> {
-    /// Of these bits.
-    pub(crate) fn typed<Q: Code>(self) -> ZeroPoints<'a, Q> {
+/// Zero points, whatever they come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Zeros<'a> {
+    Same(i32),
+    Each(Codes<'a>),
+    Of(Params<'a>),
+}
+
+impl<'a, Q: Code> From<ZeroPoints<'a, Q>> for Zeros<'a> {
+    fn from(zero_points: ZeroPoints<'a, Q>) -> Self {
+        match zero_points {
+            ZeroPoints::Same(zero_point) => Self::Same(zero_point.into()),
+            ZeroPoints::Each(each) => Self::Each(Q::erase(each)),
+        }
+    }
+}
+
+impl<'a> Zeros<'a> {
+    /// Those of parameters: one for all, or one for each.
+    pub(crate) fn of_params<Q: Code>(params: &'a [QuantParams<Q>]) -> Self {
+        match params {
+            [same] => Self::Same(same.zero_point().into()),
+            each => Self::Of(Q::erase_params(each)),
+        }
+    }
+
+    /// `Ok` if they are those of so many rows, or columns.
+    pub(crate) fn check(self, rows: usize) -> Result<(), Error> {
         match self {
-            Self::Same(bits) => ZeroPoints::Same(bytemuck::must_cast(bits)),
-            Self::Each(bits) => ZeroPoints::Each(bytemuck::must_cast_slice(bits)),
+            Self::Each(each) if each.len() != rows => Err(Error::ZeroPoints {
+                zero_points: each.len(),
+                rows,
+            }),
+            Self::Of(params) if params.len() != rows => Err(Error::OneOrEach {
+                given: params.len(),
+                there: rows,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The zero point of row `r`.
+    #[inline(always)]
+    pub(crate) fn of(self, r: usize) -> i32 {
+        match self {
+            Self::Same(zero_point) => zero_point,
+            Self::Each(Codes::U8(each)) => each[r].into(),
+            Self::Each(Codes::I8(each)) => each[r].into(),
+            Self::Of(params) => params.grid(r).zero_point,
+        }
+    }
+
+    /// Those from row `first` on, with `plus` added.
+    #[inline(always)]
+    pub(crate) fn fill(self, first: usize, plus: i32, to: &mut [i32]) {
+        macro_rules! fill {
+            ($r:ident => $zero_point:expr) => {
+                for i in 0..to.len() {
+                    let $r = first + i;
+                    to[i] = $zero_point + plus;
+                }
+            };
+        }
+        match self {
+            Self::Same(zero_point) => to.fill(zero_point + plus),
+            Self::Each(Codes::U8(each)) => fill!(r => i32::from(each[r])),
+            Self::Each(Codes::I8(each)) => fill!(r => i32::from(each[r])),
+            Self::Of(params) => fill!(r => params.grid(r).zero_point),
+        }
+    }
+
+    /// The largest `|q − z|` of any code of this type and any of the first `rows` of them.
+    pub(crate) fn reach<Q: Code>(self, rows: usize) -> u32 {
+        let [lo, hi]: [i32; 2] = [Q::MIN, Q::MAX].map(Into::into);
+        let reach = |r| (self.of(r) - lo).max(hi - self.of(r)).unsigned_abs();
+        match self {
+            Self::Same(_) => reach(0),
+            _ => (0..rows).map(reach).max().unwrap_or(0),
         }
     }
 }

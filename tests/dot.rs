@@ -390,7 +390,7 @@ fn wrong_shapes_are_errors_that_name_the_numbers() {
             assert_eq!(out, [7; 2]);
         };
         check(0.into(), &[0; 7], "7 elements are not 2 rows of 3");
-        let each = "3 zero points were given for 2 rows";
+        let each = "3 zero points were given for 2 rows or columns";
         check((&[0; 3]).into(), &[0; 6], each);
         check((&vec![0; 3]).into(), &[0; 6], each);
         check([0; 3][..].into(), &[0; 6], each);

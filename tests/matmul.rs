@@ -70,7 +70,7 @@ fn check<A: Code, B: Code>(
     let packed = weights.pack_into(tier, buffer.slice_mut()).unwrap();
     let mut out = Guarded::of(&spread(&vec![0; m * n], n, out_stride, -1), 1, -1);
     let strided_out = (out.slice_mut(), out_stride);
-    tier.matmul_strided((&strided_a, a_stride), za, &packed, zb, strided_out)
+    tier.matmul((&strided_a[..], a_stride), za, &packed, zb, strided_out)
         .unwrap();
     let found = out.checked();
     assert_eq!(found, spread(&expected, n, out_stride, -1), "{}", context());
@@ -249,12 +249,12 @@ fn wrong_arguments_are_errors_that_name_the_numbers() {
         check(&[0; 3], none, zb, 6, text);
         let text = "5 elements are not 2 rows of 3, 3 from one to the next";
         check(&[0; 4], none, zb, 5, text);
-        let text = "3 zero points were given for 2 rows";
+        let text = "3 zero points were given for 2 rows or columns";
         check(&[0; 4], (&[0; 3]).into(), zb, 6, text);
-        let text = "2 zero points were given for 3 rows";
+        let text = "2 zero points were given for 3 rows or columns";
         check(&[0; 4], none, (&[0_i8; 2]).into(), 6, text);
 
-        let strided = tier.matmul_strided((&[0_u8; 4], 1), 0, &packed, 0, (&mut out, 3));
+        let strided = tier.matmul((&[0_u8; 4][..], 1), 0, &packed, 0, (&mut out[..], 3));
         let expected = Error::Strided {
             elements: 4,
             rows: 3,
@@ -311,7 +311,7 @@ fn nothing() {
         let none: [u8; 0] = [];
         for (k, n) in [(0, 0), (5, 0)] {
             let packed = Weights::new(&none, k, n).pack(tier).unwrap();
-            matmul(&none, 3, &packed, 3, &mut []).unwrap();
+            matmul(&none, 3, &packed, 3, &mut [0; 0]).unwrap();
         }
         let packed = Weights::new(&none, 0, 4).pack(tier).unwrap();
         let mut out = [7; 8];

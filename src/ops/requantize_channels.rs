@@ -64,7 +64,7 @@ impl Tier {
     ) -> Result<(), Error> {
         same_length(accumulators.len(), out.len())?;
         let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
-        alike(multipliers, bias)?;
+        alike(multipliers, bias, multipliers.len())?;
         let factors = Factors { multipliers, bias };
         compiled(
             self,

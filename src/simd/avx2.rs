@@ -233,6 +233,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        self.avx._mm256_add_ps(a, b)
+    }
+
+    #[inline(always)]
     fn div(self, a: __m256, b: __m256) -> __m256 {
         self.avx._mm256_div_ps(a, b)
     }
@@ -543,6 +548,8 @@ impl Dot for Avx2 {
     const MIXED: bool = true;
 
     const DEPTH: usize = 2;
+    const TALLEST: usize = 5;
+    const SUMS: usize = 12;
 
     type Left = i8;
 
@@ -607,14 +614,22 @@ impl Dot for Avx2 {
     }
 
     #[inline(always)]
-    fn right(self, from: &[u8]) -> __m256i {
+    fn right(self, from: &[u8]) -> [__m256i; 2] {
         let from = bytemuck::must_cast(array::<_, 16>(from));
-        self.avx2._mm256_cvtepi8_epi16(from)
+        [self.avx2._mm256_cvtepi8_epi16(from); 2]
     }
 
     #[inline(always)]
-    fn multiply(self, sum: __m256i, left: __m256i, right: __m256i) -> __m256i {
-        self.add_i32(sum, self.avx2._mm256_madd_epi16(left, right))
+    fn multiply(
+        self,
+        [sum, unused]: [__m256i; 2],
+        left: &[u32; 4],
+        w: usize,
+        [right, _]: [__m256i; 2],
+    ) -> [__m256i; 2] {
+        let left = bytemuck::must_cast(self.splat_i32(left[w] as i32));
+        let product = self.avx2._mm256_madd_epi16(left, right);
+        [self.add_i32(sum, product), unused]
     }
 }
 

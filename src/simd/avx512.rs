@@ -220,6 +220,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        self.f._mm512_add_ps(a, b)
+    }
+
+    #[inline(always)]
     fn div(self, a: __m512, b: __m512) -> __m512 {
         self.f._mm512_div_ps(a, b)
     }
@@ -491,6 +496,8 @@ impl Dot for Avx512 {
     const MIXED: bool = true;
 
     const DEPTH: usize = 2;
+    const TALLEST: usize = 12;
+    const SUMS: usize = 16;
 
     type Left = i8;
 
@@ -555,13 +562,21 @@ impl Dot for Avx512 {
     }
 
     #[inline(always)]
-    fn right(self, from: &[u8]) -> __m512i {
+    fn right(self, from: &[u8]) -> [__m512i; 2] {
         let from = bytemuck::must_cast(array::<_, 32>(from));
-        self.bw._mm512_cvtepi8_epi16(from)
+        [self.bw._mm512_cvtepi8_epi16(from); 2]
     }
 
     #[inline(always)]
-    fn multiply(self, sum: __m512i, left: __m512i, right: __m512i) -> __m512i {
-        self.add_i32(sum, self.bw._mm512_madd_epi16(left, right))
+    fn multiply(
+        self,
+        [sum, unused]: [__m512i; 2],
+        left: &[u32; 4],
+        w: usize,
+        [right, _]: [__m512i; 2],
+    ) -> [__m512i; 2] {
+        let left = bytemuck::must_cast(self.splat_i32(left[w] as i32));
+        let product = self.bw._mm512_madd_epi16(left, right);
+        [self.add_i32(sum, product), unused]
     }
 }

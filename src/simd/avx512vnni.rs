@@ -42,6 +42,9 @@ impl Dot for Avx512Vnni {
     const SAME: bool = false;
     const MIXED: bool = true;
 
+    const TALLEST: usize = 12;
+    const SUMS: usize = 16;
+
     type Left = u8;
 
     #[inline(always)]

@@ -36,16 +36,31 @@ pub(crate) trait Dot: Copy {
         self.dot::<A, B>(sum, a, weight)
     }
 
-    // For matrix products: `left` has codes of a row, `right` of several columns.
+    // For matrix products: `left` has codes of rows, `right` of columns. They are multiplied in
+    // steps: `DEPTH` codes of each of `ROWS` rows by as many of each of `LANES` columns.
 
-    /// Codes of a row that one lane multiplies at once: 4, or 2 that are widened to 16 bits.
+    /// Codes of a row, and of a column, in a step.
     const DEPTH: usize = 4;
+
+    /// Rows in a step: 1, or 2.
+    const ROWS: usize = 1;
+
+    /// Words of 32 bits that the codes of a step's rows are in: 1 (of 4 codes, or of 2 that are
+    /// widened to 16 bits), or 4 (of 8 codes of one row and 8 of the next).
+    const WORDS: usize = 1;
+
+    /// Rows of the highest tile whose sums, for [`WIDTH`](crate::packed::WIDTH) vectors of columns,
+    /// stay in registers.
+    const TALLEST: usize;
+
+    /// Vectors of sums that are enough for the multiplications not to wait for each other.
+    const SUMS: usize;
 
     /// The type of codes on the left. On the right they are `i8`.
     type Left: Byte;
 
-    /// Words of 32 bits, each of `DEPTH` codes of `a`: the first `LANES` of them, or the next, or
-    /// so on, by `part`.
+    /// Words of `DEPTH` codes of `a` each, where a step has one row: the first `LANES` of them, or
+    /// the next, or so on, by `part`.
     #[inline(always)]
     fn left(self, a: Bytes<Self>, _part: usize) -> Bytes<Self> {
         a
@@ -53,16 +68,33 @@ pub(crate) trait Dot: Copy {
 
     /// `from`, which has `DEPTH` codes for each lane, as `multiply` takes them.
     #[inline(always)]
-    fn right(self, from: &[u8]) -> Bytes<Self> {
-        self.base().load_u8(from)
+    fn right(self, from: &[u8]) -> [Bytes<Self>; 2] {
+        [self.base().load_u8(from); 2]
     }
 
-    /// `sum + Σ left · right` over the `DEPTH` codes of each lane, with wrap-around.
+    /// `sums + Σ left · right` over the codes of a step, with wrap-around; on the left are those
+    /// from the word `w` on, which is a constant.
     #[inline(always)]
-    fn multiply(self, sum: Int<Self>, left: Bytes<Self>, right: Bytes<Self>) -> Int<Self> {
-        self.dot::<Self::Left, i8>(sum, left, right)
+    fn multiply(
+        self,
+        [sum, unused]: Sums<Self>,
+        left: &[u32; 4],
+        w: usize,
+        [right, _]: [Bytes<Self>; 2],
+    ) -> Sums<Self> {
+        let left = bytemuck::must_cast(self.base().splat_i32(left[w] as i32));
+        [self.dot::<Self::Left, i8>(sum, left, right), unused]
+    }
+
+    /// The sums of each row.
+    #[inline(always)]
+    fn rows(self, sums: Sums<Self>) -> [Int<Self>; 2] {
+        sums
     }
 }
+
+/// The sums of a step, in an order of its own; if it has one row, the second vector is not used.
+pub(crate) type Sums<D> = [Int<D>; 2];
 
 /// Numbers of 32 bits of a [`Dot`].
 pub(crate) type Int<D> = <<D as Dot>::Base as Simd>::I32;

@@ -35,6 +35,9 @@ impl Dot for Dotprod {
     const SAME: bool = true;
     const MIXED: bool = false;
 
+    const TALLEST: usize = 8;
+    const SUMS: usize = 16;
+
     type Left = i8;
 
     #[inline(always)]
@@ -77,5 +80,40 @@ impl Dot for Dotprod {
             }
         }
         sum
+    }
+
+    /// By `sdot` with a lane of a vector: to broadcast a word would take the unit that multiplies.
+    #[inline(always)]
+    fn multiply(
+        self,
+        [mut sum, unused]: [int32x4_t; 2],
+        left: &[u32; 4],
+        w: usize,
+        [right, _]: [uint8x16_t; 2],
+    ) -> [int32x4_t; 2] {
+        let left: uint8x16_t = bytemuck::must_cast(*left);
+        macro_rules! sdot {
+            ($lane:literal) => {
+                // SAFETY: the token proves that the CPU has the instruction, and it writes to `sum`
+                // alone.
+                unsafe {
+                    asm!(
+                        ".arch_extension dotprod",
+                        concat!("sdot {sum:v}.4s, {right:v}.16b, {left:v}.4b[", $lane, "]"),
+                        sum = inout(vreg) sum,
+                        right = in(vreg) right,
+                        left = in(vreg) left,
+                        options(pure, nomem, nostack, preserves_flags),
+                    );
+                }
+            };
+        }
+        match w {
+            0 => sdot!(0),
+            1 => sdot!(1),
+            2 => sdot!(2),
+            _ => sdot!(3),
+        }
+        [sum, unused]
     }
 }

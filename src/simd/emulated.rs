@@ -83,6 +83,10 @@ impl Simd for Emulated {
         from_fn(|i| a[i] * b[i])
     }
 
+    fn add(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        from_fn(|i| a[i] + b[i])
+    }
+
     fn div(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         from_fn(|i| a[i] / b[i])
     }
@@ -287,12 +291,18 @@ impl Simd for Emulated {
     }
 }
 
-/// As on NEON: pairs of the same sign only.
+/// As on NEON, pairs of the same sign only; and for matrix products, tiles as those of i8mm.
 impl Dot for Emulated {
     type Base = Self;
 
     const SAME: bool = true;
     const MIXED: bool = false;
+
+    const DEPTH: usize = 8;
+    const ROWS: usize = 2;
+    const WORDS: usize = 4;
+    const TALLEST: usize = 6;
+    const SUMS: usize = 16;
 
     type Left = i8;
 
@@ -318,6 +328,33 @@ impl Dot for Emulated {
                 sum.wrapping_add(value(a[i]) * value(b[i]))
             })
         })
+    }
+
+    fn right(self, from: &[u8]) -> [[u8; 16]; 2] {
+        [self.load_u8(&from[..16]), self.load_u8(&from[16..])]
+    }
+
+    fn multiply(
+        self,
+        sums: [[i32; 4]; 2],
+        left: &[u32; 4],
+        _: usize,
+        right: [[u8; 16]; 2],
+    ) -> [[i32; 4]; 2] {
+        let left: [[i8; 8]; 2] = bytemuck::must_cast(*left);
+        from_fn(|half| {
+            let columns: [[i8; 8]; 2] = bytemuck::must_cast(right[half]);
+            from_fn(|lane| {
+                let (row, column) = (left[lane / 2], columns[lane % 2]);
+                (0..8).fold(sums[half][lane], |sum, i| {
+                    sum.wrapping_add(i32::from(row[i]) * i32::from(column[i]))
+                })
+            })
+        })
+    }
+
+    fn rows(self, [a, b]: [[i32; 4]; 2]) -> [[i32; 4]; 2] {
+        [[a[0], a[1], b[0], b[1]], [a[2], a[3], b[2], b[3]]]
     }
 }
 

@@ -1,4 +1,5 @@
-//! The 8-bit integer extension of ARMv8.6: `usdot`, a dot product of different signs.
+//! The 8-bit integer extension of ARMv8.6: `usdot`, a dot product of different signs, and `smmla`, four
+//! dot products of two rows and two columns.
 #![allow(unsafe_code, reason = "instructions without a stable intrinsic")]
 
 use super::Byte;
@@ -43,6 +44,12 @@ impl Dot for I8mm {
     const SAME: bool = true;
     const MIXED: bool = true;
 
+    const DEPTH: usize = 8;
+    const ROWS: usize = 2;
+    const WORDS: usize = 4;
+    const TALLEST: usize = 12;
+    const SUMS: usize = 16;
+
     type Left = i8;
 
     #[inline(always)]
@@ -73,5 +80,44 @@ impl Dot for I8mm {
             );
         }
         sum
+    }
+
+    #[inline(always)]
+    fn right(self, from: &[u8]) -> [uint8x16_t; 2] {
+        let base = self.base();
+        [base.load_u8(&from[..16]), base.load_u8(&from[16..])]
+    }
+
+    #[inline(always)]
+    fn multiply(
+        self,
+        mut sums: [int32x4_t; 2],
+        left: &[u32; 4],
+        _: usize,
+        right: [uint8x16_t; 2],
+    ) -> [int32x4_t; 2] {
+        let left: uint8x16_t = bytemuck::must_cast(*left);
+        for half in 0..2 {
+            // SAFETY: the token proves that the CPU has the instruction, and it writes to a sum
+            // alone.
+            unsafe {
+                asm!(
+                    ".arch_extension i8mm",
+                    "smmla {sum:v}.4s, {left:v}.16b, {right:v}.16b",
+                    sum = inout(vreg) sums[half],
+                    left = in(vreg) left,
+                    right = in(vreg) right[half],
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+        }
+        sums
+    }
+
+    /// `smmla` gives two sums of the first row, then two of the second.
+    #[inline(always)]
+    fn rows(self, sums: [int32x4_t; 2]) -> [int32x4_t; 2] {
+        let [a, b]: [[[i32; 2]; 2]; 2] = bytemuck::must_cast(sums);
+        bytemuck::must_cast([[a[0], b[0]], [a[1], b[1]]])
     }
 }

@@ -122,6 +122,11 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        self.neon.vaddq_f32(a, b)
+    }
+
+    #[inline(always)]
     fn div(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         self.neon.vdivq_f32(a, b)
     }
@@ -405,6 +410,9 @@ impl Dot for Neon {
 
     const SAME: bool = true;
     const MIXED: bool = false;
+
+    const TALLEST: usize = 8;
+    const SUMS: usize = 16;
 
     type Left = i8;
 
