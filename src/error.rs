@@ -380,8 +380,14 @@ pub(crate) fn strided_shape(
 }
 
 /// `Ok` if no sum of so many products can overflow 32 bits, of numbers that reach so far from 0.
-pub(crate) fn check_depth(depth: usize, reach: [u32; 2]) -> Result<(), Error> {
-    let product = reach[0] * reach[1];
+pub(crate) fn check_depth(depth: usize, reach: impl FnOnce() -> [u32; 2]) -> Result<(), Error> {
+    /// Of products of any codes, less any zero points.
+    const ANY: usize = i32::MAX as usize / (255 * 255);
+    if depth <= ANY {
+        return Ok(());
+    }
+    let [a, b] = reach();
+    let product = a * b;
     if depth.saturating_mul(product as usize) <= i32::MAX as usize {
         Ok(())
     } else {

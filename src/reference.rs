@@ -585,7 +585,7 @@ fn sums<A: Code, B: Code, T>(
     strided_shape(out.len(), m, n, n)?;
     za.check(m)?;
     zb.check(n)?;
-    check_depth(k, [za.reach::<A>(m), zb.reach::<B>(n)])?;
+    check_depth(k, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
     for (i, out) in out.iter_mut().enumerate() {
         let (row, column) = (i / n, i % n);
         let column_codes = b.get(column..).unwrap_or_default().iter().step_by(n);

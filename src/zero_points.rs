@@ -145,18 +145,23 @@ impl<'a> Zeros<'a> {
     #[inline(always)]
     pub(crate) fn fill(self, first: usize, plus: i32, to: &mut [i32]) {
         macro_rules! fill {
-            ($r:ident => $zero_point:expr) => {
+            ($each:ident => $zero_point:expr) => {{
+                let each = &$each[first..][..to.len()];
                 for i in 0..to.len() {
-                    let $r = first + i;
-                    to[i] = $zero_point + plus;
+                    to[i] = $zero_point(&each[i]) + plus;
                 }
-            };
+            }};
         }
         match self {
             Self::Same(zero_point) => to.fill(zero_point + plus),
-            Self::Each(Codes::U8(each)) => fill!(r => i32::from(each[r])),
-            Self::Each(Codes::I8(each)) => fill!(r => i32::from(each[r])),
-            Self::Of(params) => fill!(r => params.grid(r).zero_point),
+            Self::Each(Codes::U8(each)) => fill!(each => |&code| i32::from(code)),
+            Self::Each(Codes::I8(each)) => fill!(each => |&code| i32::from(code)),
+            Self::Of(Params::U8(params)) => {
+                fill!(params => |params: &QuantParams<u8>| params.grid().zero_point)
+            }
+            Self::Of(Params::I8(params)) => {
+                fill!(params => |params: &QuantParams<i8>| params.grid().zero_point)
+            }
         }
     }
 

@@ -63,7 +63,7 @@ impl<'a> Product<'a> {
         let out = out.checked(m, n)?;
         za.check(m)?;
         zb.check(n)?;
-        check_depth(depth, [za.reach::<A>(m), zb.reach::<B>(n)])?;
+        check_depth(depth, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
         let product = Self {
             tier,
             a: bytemuck::must_cast_slice(a),
@@ -456,7 +456,12 @@ fn panels<D: Dot, const R: usize>(
 
         let mut zero_points = [0; WIDEST_PANEL];
         let there = panel.min(end_column - column);
-        of.zb.fill(column, flipped, &mut zero_points[..there]);
+        if there == panel {
+            // A length that the compiler knows.
+            of.zb.fill(column, flipped, &mut zero_points[..panel]);
+        } else {
+            of.zb.fill(column, flipped, &mut zero_points[..there]);
+        }
         for v in 0..WIDTH {
             let start = column + v * D::Base::LANES;
             if start >= end_column {
