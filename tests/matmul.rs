@@ -5,9 +5,12 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Guarded, code, tiers};
+use common::{Guarded, bits, code, tiers};
 use proptest::prelude::*;
-use zeropoint::{Code, Error, Tier, Weights, ZeroPoints, matmul, reference};
+use zeropoint::{
+    Code, Error, Multiplier, QuantParams, Scheme, Tier, Weights, ZeroPoints, linear, matmul,
+    matmul_dequantize, matmul_requantize, reference,
+};
 
 /// Codes of all values, ends included, and different ones for each seed.
 fn codes<Q: Code>(n: usize, seed: usize) -> Vec<Q> {
@@ -183,6 +186,238 @@ fn extreme_codes() {
     }
     for tier in tiers() {
         each_pair!(check_extremes(tier));
+    }
+}
+
+/// Multipliers of both kinds, below and above 1, one for all columns or one for each.
+fn multipliers(kind: usize, n: usize) -> Vec<Multiplier> {
+    let len = if kind % 2 == 0 { 1 } else { n };
+    let of = |i: usize| match kind / 2 {
+        0 => Multiplier::real(1e-4 * (i % 7 + 1) as f32),
+        1 => Multiplier::real([3e-3, 0.0, 1.5, 4e5][i % 4]),
+        2 => Multiplier::fixed(1e-4 * (i % 7 + 1) as f64),
+        _ => Multiplier::fixed([0.0, 3e-3, 1.5, 4e5][i % 4]),
+    };
+    (0..len).map(|i| of(i).unwrap()).collect()
+}
+
+/// Parameters of many scales and all zero points, some with few codes in use.
+fn params<Q: Code>(n: usize) -> Vec<QuantParams<Q>> {
+    let of = |i: usize| {
+        let params = QuantParams::new(1e-3 * (i % 11 + 1) as f32, code((i * 37) as u8)).unwrap();
+        match i % 3 {
+            0 => params.with_codes(params.zero_point()..=Q::MAX).unwrap(),
+            _ => params,
+        }
+    };
+    (0..n).map(of).collect()
+}
+
+/// The sums as codes of `Q`: as the reference does it, and as the two operations do it.
+fn check_requantized<A: Code, B: Code, Q: Code>(tier: Tier, [m, k, n]: [usize; 3], kind: usize) {
+    let (a, b) = (codes::<A>(m * k, m), codes::<B>(k * n, n));
+    let (za, zb) = (zero_points::<A>(m), zero_points::<B>(n));
+    let packed = Weights::new(&b, k, n).pack(tier).unwrap();
+    let multipliers = multipliers(kind, n);
+    let biases: Vec<i32> = (0..n)
+        .map(|i| [0, 77, -5000, i32::MAX, i32::MIN][i % 5])
+        .collect();
+    let bias = (kind % 3 != 0).then_some(&biases[..]);
+    let params = params::<Q>(kind + n + 1).pop().unwrap();
+
+    let mut sums = vec![0; m * n];
+    reference::matmul(&a, &za, &b, &zb, [m, k, n], &mut sums).unwrap();
+    let each: Vec<_> = (0..n).map(|i| multipliers[i % multipliers.len()]).collect();
+    let mut expected = vec![code(0); m * n];
+    reference::requantize_channels(&sums, &each, bias, 1, params, &mut expected).unwrap();
+
+    let stride = n + kind % 4;
+    let mut out = Guarded::of(
+        &spread(&vec![code(1); m * n], n, stride, code(99)),
+        k % 3,
+        code(99),
+    );
+    let strided = (out.slice_mut(), stride);
+    matmul_requantize(&a, &za, &packed, &zb, &multipliers, bias, params, strided).unwrap();
+    let context = || format!("{tier}, {m} x {k} x {n}, kind {kind}");
+    assert_eq!(
+        out.checked(),
+        spread(&expected, n, stride, code(99)),
+        "{}",
+        context()
+    );
+
+    let mut found = vec![code::<Q>(1); m * n];
+    let shape = [m, k, n];
+    let (multipliers, out) = (&multipliers, &mut found);
+    reference::matmul_requantize(&a, &za, &b, &zb, shape, multipliers, bias, params, out).unwrap();
+    assert_eq!(found, expected, "reference, {}", context());
+}
+
+/// The sums as values: as the reference does it, and by the formula.
+fn check_dequantized<A: Code, B: Code>(tier: Tier, [m, k, n]: [usize; 3], kind: usize) {
+    let (a, b) = (codes::<A>(m * k, m), codes::<B>(k * n, n));
+    let packed = Weights::new(&b, k, n).pack(tier).unwrap();
+    let of_a = params::<A>(if kind % 2 == 0 { 1 } else { m });
+    let of_b = params::<B>(if kind / 2 % 2 == 0 { 1 } else { n });
+    let biases: Vec<f32> = (0..n).map(|i| [0.5, -0.0, -1e4, f32::NAN][i % 4]).collect();
+    let bias = (kind / 4 == 0).then_some(&biases[..]);
+
+    let za: Vec<_> = (0..m).map(|r| of_a[r % of_a.len()].zero_point()).collect();
+    let zb: Vec<_> = (0..n).map(|c| of_b[c % of_b.len()].zero_point()).collect();
+    let mut sums = vec![0; m * n];
+    reference::matmul(&a, &za, &b, &zb, [m, k, n], &mut sums).unwrap();
+    let value = |(i, &sum): (usize, &i32)| {
+        let (row, column) = (i / n, i % n);
+        let scaled =
+            sum as f32 * of_a[row % of_a.len()].scale() * of_b[column % of_b.len()].scale();
+        bias.map_or(scaled, |bias| scaled + bias[column])
+    };
+    let expected: Vec<f32> = sums.iter().enumerate().map(value).collect();
+
+    let stride = n + kind % 4;
+    let mut out = Guarded::of(&spread(&vec![1.0; m * n], n, stride, 9.0), k % 3, 9.0);
+    let strided = (out.slice_mut(), stride);
+    matmul_dequantize(&a, &of_a, &packed, &of_b, bias, strided).unwrap();
+    let context = || format!("{tier}, {m} x {k} x {n}, kind {kind}");
+    let spread = spread(&expected, n, stride, 9.0);
+    assert_eq!(bits(out.slice()), bits(&spread), "{}", context());
+
+    let mut found = vec![0.0; m * n];
+    reference::matmul_dequantize(&a, &of_a, &b, &of_b, [m, k, n], bias, &mut found).unwrap();
+    assert_eq!(bits(&found), bits(&expected), "reference, {}", context());
+}
+
+/// Shapes of one block of columns and of more, one tile and more, one part of K and more.
+fn stage_shapes() -> impl Iterator<Item = [usize; 3]> {
+    let widths = (1..=67).chain([511, 512, 513, 700, 1100]);
+    let shapes = widths.map(|n| [n % 15 + 1, n % 23, n]);
+    shapes.chain([[14, 5000, 33], [1, 60_000, 2], [3, 17_000, 40]])
+}
+
+#[test]
+fn requantized() {
+    for tier in tiers() {
+        for (i, shape) in stage_shapes().enumerate() {
+            // Sums of these depths fit if the products are small.
+            let shape = [shape[0], shape[1].min(30_000), shape[2]];
+            check_requantized::<u8, i8, u8>(tier, shape, i % 8);
+            check_requantized::<i8, u8, i8>(tier, shape, (i + 3) % 8);
+        }
+    }
+}
+
+#[test]
+fn dequantized() {
+    for tier in tiers() {
+        for (i, shape) in stage_shapes().enumerate() {
+            let shape = [shape[0], shape[1].min(30_000), shape[2]];
+            check_dequantized::<u8, i8>(tier, shape, i % 8);
+            check_dequantized::<i8, i8>(tier, shape, (i + 5) % 8);
+        }
+    }
+}
+
+/// A linear layer is the reference's, and leaves codes and parameters as the operations would.
+#[test]
+fn linear_layers() {
+    for tier in tiers() {
+        for [m, k, n] in [[1, 1, 1], [3, 70, 65], [14, 300, 33], [30, 64, 600]] {
+            let x: Vec<f32> = (0..m * k)
+                .map(|i| (i * 7919 % 2003) as f32 * 0.01 - 9.0)
+                .collect();
+            let b = codes::<i8>(k * n, 1);
+            let packed = Weights::new(&b, k, n).pack(tier).unwrap();
+            let of_b = params::<i8>(n);
+            let bias: Vec<f32> = (0..n).map(|i| i as f32 * 0.1).collect();
+            let scheme = Scheme::<u8>::affine();
+            let (mut codes, mut params) = (vec![7; m * k], vec![QuantParams::default(); m]);
+            let mut out = vec![0.0; m * n];
+            let bias = Some(&bias[..]);
+            linear(
+                &x,
+                scheme,
+                &mut params,
+                &mut codes,
+                &packed,
+                &of_b,
+                bias,
+                &mut out,
+            )
+            .unwrap();
+
+            let (mut codes_1, mut params_1) = (vec![8; m * k], vec![QuantParams::default(); m]);
+            let mut out_1 = vec![1.0; m * n];
+            let (c, p, o) = (&mut codes_1, &mut params_1, &mut out_1);
+            reference::linear(&x, scheme, p, c, &b, &of_b, [m, k, n], bias, o).unwrap();
+            assert_eq!((codes, params), (codes_1, params_1));
+            assert_eq!(bits(&out), bits(&out_1), "{tier}, {m} x {k} x {n}");
+
+            let infinite = vec![f32::INFINITY; m * k];
+            let (mut codes, mut params) = (vec![7; m * k], vec![QuantParams::default(); m]);
+            let error = linear(
+                &infinite,
+                scheme,
+                &mut params,
+                &mut codes,
+                &packed,
+                &of_b,
+                bias,
+                &mut out,
+            );
+            assert!(matches!(error, Err(Error::Range { .. })), "{error:?}");
+            assert_eq!(bits(&out), bits(&out_1));
+        }
+    }
+}
+
+/// Any number of threads gives the same result.
+#[cfg(feature = "rayon")]
+#[test]
+fn threads() {
+    let tier = Tier::best();
+    let shapes = [
+        [1, 1500, 2500],
+        [2, 700, 3001],
+        [31, 300, 1000],
+        [32, 1100, 333],
+        [33, 300, 700],
+        [257, 400, 60],
+        [500, 5000, 3],
+    ];
+    for [m, k, n] in shapes {
+        let (a, b) = (codes::<u8>(m * k, m), codes::<i8>(k * n, n));
+        let (za, zb) = (zero_points::<u8>(m), zero_points::<i8>(n));
+        let packed = Weights::new(&b, k, n).pack(tier).unwrap();
+        let (of_a, of_b) = (params::<u8>(m), params::<i8>(n));
+        let multipliers = multipliers(3, n);
+        let stride = n + 3;
+        let run = || {
+            let mut sums = vec![-1; m * stride];
+            matmul(&a, &za, &packed, &zb, (&mut sums[..], stride)).unwrap();
+            let mut codes = vec![77_i8; m * stride];
+            let out = (&mut codes[..], stride);
+            let params = of_b[0];
+            matmul_requantize(&a, &za, &packed, &zb, &multipliers, None, params, out).unwrap();
+            let mut values = vec![7.0; m * stride];
+            let out = (&mut values[..], stride);
+            matmul_dequantize(&a, &of_a, &packed, &of_b, None, out).unwrap();
+            (sums, codes, bits(&values))
+        };
+        let pool = |threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+        };
+        let expected = pool(1).install(run);
+        for threads in [2, 3, 4, 7, 16] {
+            assert_eq!(
+                pool(threads).install(run),
+                expected,
+                "{threads} threads, {m} x {k} x {n}"
+            );
+        }
     }
 }
 
