@@ -2,10 +2,10 @@
 //! dot products of two rows and two columns.
 #![allow(unsafe_code, reason = "instructions without a stable intrinsic")]
 
-use super::Byte;
 use super::dot::Dot;
 use super::dotprod::Dotprod;
 use super::neon::Neon;
+use super::{Byte, Simd};
 use core::arch::aarch64::*;
 use core::arch::asm;
 use pulp::NullaryFnOnce;
