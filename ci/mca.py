@@ -20,15 +20,23 @@ class Kernel(NamedTuple):
     forbids: list[str]
     reads: int = 0  # bytes that an element is loaded from; or 0, if it is better known by
     writes: int = 0  # the bytes that it is stored to
-    pick: str = ""  # of loops that differ in what else they sum up, that with the "fewest" or the
-    # "most" instructions
+    sums: int | None = None  # how many sums it has beside the first, where loops differ in that
+    shares: bool = False  # whether each round loads one vector that several others are paired with
 
 
 # What multiplies codes, and what the loops of the specification have.
 MULTIPLIES = ["vpdp|vpmadd|[us]?[us]dot|[us]mull"]
 SIGNED = ["vpdp|vpmadd|sdot|smull"]
 UNSIGNED = ["vpdp|vpmadd|udot|umull"]
-SCALAR = [r"\bmul\b|smlal|xtn|vpmull|shll|fmov"]
+SCALAR = [r"\bmul\b|smlal|xtn|vpmull|[us]addw|fmov"]
+# Of u8·i8, the u8 are flipped if either must be; what multiplies unsigned codes is for zero points
+# that make it better to flip the i8.
+UNMIXED = [*SCALAR, r"\bu(mull|dot)"]
+
+# Of parameters along the data, by the arithmetic on addresses: each lane's are found by the place in a
+# tile, each vector's by a division.
+BY_LANE = [r"\band\b|ubfiz"]
+BY_VECTOR = [r"\bshr\b|\blsr\b"]
 
 # Adding an operation is adding a line here.
 KERNELS = [
@@ -51,13 +59,42 @@ KERNELS = [
     Kernel("rescale u8 to i8", r"(Avx512Vbmi|Avx2|Neon), .*Rescale<u8, i8>|Avx512Vbmi, ",
            ["vpmulhrsw|vpermi2b|tbx"], ["vpsllw"], writes=1),
     Kernel("relu u8", r"ops::clamp::(Clamp<u8>|compiled)", ["vpmaxub|umax"], [], writes=1),
-    Kernel("dot u8·i8", r"dot::Dots<u8, i8>", MULTIPLIES, SCALAR, reads=2, pick="fewest"),
-    Kernel("dot u8·i8, two zero points", r"dot::Dots<u8, i8>", MULTIPLIES, SCALAR, reads=2,
-           pick="most"),
-    Kernel("dot i8·i8", r"dot::(Dots<i8, i8>|compiled$)", SIGNED, SCALAR, reads=2, pick="fewest"),
-    Kernel("dot i8·i8, two zero points", r"dot::(Dots<i8, i8>|compiled$)", SIGNED, SCALAR, reads=2,
-           pick="most"),
-    Kernel("dot u8·u8", r"dot::(Dots<u8, u8>|compiled$)", UNSIGNED, SCALAR, reads=2, pick="fewest"),
+    Kernel("min_max rows of 1024", "MinMaxSpread>>", [], ["vmaxps", "fcmgt|bit|bsl|fminnm"], reads=4),
+    Kernel("min_max last axis", "MinMaxSpread>>", ["vmaxps|fcmgt"], ["vcmpunordps"], reads=4),
+    Kernel("quantize rows of 1024 u8", r"::QuantizeSpread<u8>",
+           ["vpackuswb|sqxtun", "vpaddsw|sqadd"], ["vpmaxub|umax", *BY_LANE, *BY_VECTOR], writes=1),
+    Kernel("quantize last axis u8", r"::QuantizeSpread<u8>",
+           ["vpaddsw|sqadd", *BY_LANE], BY_VECTOR, writes=1),
+    Kernel("quantize last axis i8", r"::QuantizeSpread<i8>",
+           BY_LANE, ["vpaddsw|sqadd", *BY_VECTOR], writes=1),
+    Kernel("quantize blocks of 32 u8", r"::QuantizeSpread<u8>", ["vpaddsw|sqadd", *BY_VECTOR], [], writes=1),
+    Kernel("quantize blocks of 32 i8", r"::QuantizeSpread<i8>", BY_VECTOR, ["vpaddsw|sqadd"], writes=1),
+    Kernel("dequantize rows of 1024 i8", "DequantizeSpread<i8>",
+           ["vpmovsxbd|eor"], ["vpsubd|vsubps|fsub", *BY_LANE, *BY_VECTOR], writes=4),
+    Kernel("dequantize last axis i8", "DequantizeSpread<i8>", BY_LANE, BY_VECTOR, writes=4),
+    Kernel("dequantize blocks of 32 i8", "DequantizeSpread<i8>", BY_VECTOR, [], writes=4),
+    Kernel("requantize real rows of 1024 u8", "RequantizeSpread<u8>",
+           ["vmulps|fmul"], ["vmaxps|fmaxn?m?", *BY_LANE, *BY_VECTOR], writes=1),
+    Kernel("requantize real last axis u8", "RequantizeSpread<u8>",
+           ["vmulps|fmul", *BY_LANE], ["vmaxps|fmaxn?m?", *BY_VECTOR], writes=1),
+    Kernel("requantize fixed last axis u8", "RequantizeSpread<u8>",
+           ["vpmuldq|smull", *BY_LANE], ["(vpminsd.*){5}|(sqadd.*){5}", *BY_VECTOR], writes=1),
+    Kernel("dot u8·i8", r"dot::Dots<u8, i8>", MULTIPLIES, UNMIXED, reads=2, sums=0),
+    Kernel("dot u8·i8, one zero point", r"dot::Dots<u8, i8>", MULTIPLIES, UNMIXED, reads=2, sums=1),
+    Kernel("dot u8·i8, two zero points", r"dot::Dots<u8, i8>", MULTIPLIES, UNMIXED, reads=2, sums=2),
+    Kernel("dot i8·i8", r"dot::(Dots<i8, i8>|compiled$)", SIGNED, SCALAR, reads=2, sums=0),
+    Kernel("dot i8·i8, two zero points", r"dot::(Dots<i8, i8>|compiled$)", SIGNED, SCALAR, reads=2, sums=2),
+    Kernel("dot u8·u8", r"dot::(Dots<u8, u8>|compiled$)", UNSIGNED, SCALAR, reads=2, sums=0),
+    Kernel("l2_squared i8 i8", r"l2_squared::(L2<i8, i8>|compiled$)",
+           ["vpminsb|sabd"], [*SCALAR, "shll"], reads=2, sums=0),
+    Kernel("cosine i8 i8", r"cosine::(Cosine<i8, i8>|compiled$)", ["vpxor|eor"], SCALAR, reads=2),
+    Kernel("sum i8", r"sum::(Sum<i8>|compiled$)", ["vpdp|vpmadd|sdot|sadalp"], SCALAR, reads=1),
+    Kernel("dot_rows i8·i8", r"dot_rows::(DotRows<i8, i8>|compiled$)", SIGNED, SCALAR, reads=1, sums=0,
+           shares=True),
+    Kernel("dot_rows u8·i8, two zero points", r"dot_rows::DotRows<u8, i8>", MULTIPLIES, UNMIXED, reads=1,
+           sums=1, shares=True),
+    Kernel("l2_rows i8 i8", r"l2_rows::(L2Rows<i8, i8>|compiled$)",
+           ["vpminsb|sabd"], [*SCALAR, "shll"], reads=1, sums=0, shares=True),
 ]
 
 # Past the caches, by division, and for blocks with an infinity or a NaN: not the usual loop.
@@ -69,20 +106,27 @@ class Tier(NamedTuple):
     frame: str  # what the symbol must match
     register: str  # what a loop of the tier uses
     cpus: list[str]  # for llvm-mca
+    # The dot products whose signs it has no instruction for: one side is flipped, which is a sum more
+    # if there was none.
+    flips: str = "(?!)"
 
 
 NEON = r"\bv\d|\bq\d"
 TIERS = {
     "avx2": Tier("x86_64", "Avx2", "ymm", ["znver4", "sapphirerapids"]),
-    "avxvnni": Tier("x86_64", "AvxVnni", "ymm", ["znver4", "sapphirerapids"]),
+    "avxvnni": Tier("x86_64", "AvxVnni", "ymm", ["znver4", "sapphirerapids"], "i8·i8|u8·u8"),
     "avx512": Tier("x86_64", r"Avx512(Vbmi)?\b", "zmm", ["znver4", "sapphirerapids"]),
-    "avx512vnni": Tier("x86_64", "Avx512Vnni", "zmm", ["znver4", "sapphirerapids"]),
+    "avx512vnni": Tier("x86_64", "Avx512Vnni", "zmm", ["znver4", "sapphirerapids"],
+                       "i8·i8|u8·u8"),
     "neon": Tier("aarch64", "^(?!.*(Dotprod|I8mm))", NEON,
-                 ["neoverse-n1", "neoverse-v2", "apple-m1", "cortex-a72"]),
-    "dotprod": Tier("aarch64", "Dotprod", NEON, ["neoverse-n1", "neoverse-v2", "apple-m1"]),
+                 ["neoverse-n1", "neoverse-v2", "apple-m1", "cortex-a72"], "u8·i8"),
+    "dotprod": Tier("aarch64", "Dotprod", NEON, ["neoverse-n1", "neoverse-v2", "apple-m1"],
+                    "u8·i8"),
     "i8mm": Tier("aarch64", "I8mm", NEON, ["neoverse-n2", "neoverse-v2"]),
 }
 
+# A branch that is not taken but to leave a loop.
+LEAVES = re.compile(r"^(j(?!mp)\w+|b\.\w+|cbn?z|tbn?z)\b")
 BRANCH = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z|call|bl|ret)\b")
 ROUNDS = 200
 
@@ -102,39 +146,63 @@ def functions(binary: str) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def straight_loops(code: list[tuple[int, str]]) -> list[list[str]]:
-    """Loops whose only branch is the one back to their beginning."""
+def cut(code: list[tuple[int, str]]) -> list[list[list[str]]]:
+    """What may be the loop of a kernel: the loops without another branch; those that branches leave,
+    where a bound is checked; and the blocks of code without a branch, where a loop of few rounds was
+    unrolled until no loop was left."""
     index = {address: i for i, (address, _) in enumerate(code)}
-    loops = []
-    for end, (_, text) in enumerate(code):
-        target = BRANCH.match(text) and re.search(r"0x([0-9a-f]+) <", text)
-        begin = index.get(int(target[1], 16), end + 1) if target else end + 1
-        body = [text for _, text in code[begin:end]]
-        if begin <= end and not any(BRANCH.match(text) for text in body):
-            loops.append([text for text in body if not text.startswith("nop")])
-    return loops
+    # By the place of each branch, where it goes: nowhere, if out of the function.
+    targets = {}
+    for i, (_, text) in enumerate(code):
+        if BRANCH.match(text):
+            target = re.search(r"0x([0-9a-f]+) <", text)
+            targets[i] = index.get(int(target[1], 16), -1) if target else -1
+
+    def straight(begin: int, end: int) -> list[str]:
+        return [text for i, (_, text) in enumerate(code[begin:end], begin)
+                if i not in targets and not text.startswith("nop")]
+
+    closed, left = [], []
+    for end, begin in targets.items():
+        inside = [i for i in targets if begin <= i < end]
+        leave = all(LEAVES.match(code[i][1]) and not begin <= targets[i] <= end for i in inside)
+        if 0 <= begin <= end and leave:
+            (left if inside else closed).append(straight(begin, end))
+    edges = sorted({0, *targets, *targets.values(), len(code)} - {-1})
+    return [closed, left, [straight(begin, end) for begin, end in zip(edges, edges[1:])]]
 
 
-def hot_loop(kernel: Kernel, tier: Tier, code: dict[str, list[tuple[int, str]]]) -> list[str] | None:
+def hot_loop(kernel: Kernel, tier: Tier, code: dict[str, list]) -> list[str] | None:
     """The loop of a kernel; the same one may be there several times."""
-    fitting = []
-    for symbol, instructions in code.items():
-        if re.search(tier.frame, symbol) and re.search(kernel.symbol, symbol):
-            fitting += [loop for loop in straight_loops(instructions) if fits(kernel, tier, loop)]
-    if kernel.pick and fitting:
-        def effort(loop: list[str]) -> float:
-            return counts(loop, 1 / elements(kernel, loop))["arithmetic"]
-        least = min if kernel.pick == "fewest" else max
-        chosen = least(map(effort, fitting))
-        fitting = [loop for loop in fitting if effort(loop) == chosen]
-        return max(fitting, key=lambda loop: elements(kernel, loop))
+    cuts = [
+        of for symbol, of in code.items()
+        if re.search(tier.frame, symbol) and re.search(kernel.symbol, symbol)
+    ]
+    fitting: list[list[str]] = []
+    for kind in zip(*cuts):
+        fitting = fitting or [loop for of in kind for loop in of if fits(kernel, tier, loop)]
+    if kernel.sums is not None and fitting:
+        def products(loop: list[str]) -> float:
+            many = sum(bool(re.search(MULTIPLIES[0], name)) for name in names(loop))
+            return many / elements(kernel, tier, loop)
+        least = 1 if re.search("^dot " + f"({tier.flips})", kernel.operation) else 0
+        wanted = sorted(set(map(products, fitting)))[max(kernel.sums, least)]
+        fitting = [loop for loop in fitting if products(loop) == wanted]
+        # Without zero points a shared vector is not the one that is flipped, but all others are; of the
+        # loops that differ in which sum they have, the card's have the fewest instructions, or as many.
+        sign = 1 if kernel.shares else -1
+
+        def preference(loop: list[str]) -> tuple[int, float]:
+            return elements(kernel, tier, loop), sign * counts(loop, 1)["arithmetic"]
+        return max(fitting, key=preference)
     # Where a loop was unrolled, what is left over has one of its own.
-    most = max((elements(kernel, loop) for loop in fitting), default=0)
-    fitting = [loop for loop in fitting if elements(kernel, loop) == most]
-    if len({tuple(sorted(names(loop))) for loop in fitting}) > 1:
+    most = max((elements(kernel, tier, loop) for loop in fitting), default=0)
+    fitting = [loop for loop in fitting if elements(kernel, tier, loop) == most]
+    if len({tuple(counts(loop, 1).values()) for loop in fitting}) > 1:
         listed = "\n".join(" ".join(names(loop)) for loop in fitting)
         raise SystemExit(f"{kernel.operation}: several loops; say more of what it needs\n{listed}")
-    return fitting[0] if fitting else None
+    # They differ in the arithmetic on addresses.
+    return min(fitting, key=len, default=None)
 
 
 def names(loop: list[str]) -> list[str]:
@@ -148,14 +216,14 @@ def fits(kernel: Kernel, tier: Tier, loop: list[str]) -> bool:
         any(re.search(tier.register, instruction) for instruction in loop)
         and all(re.search(need, text) for need in kernel.needs)
         and not any(re.search(no, text) for no in kernel.forbids + UNUSUAL)
-        and elements(kernel, loop) > 0
+        and elements(kernel, tier, loop) > 0
     )
 
 
 def access(text: str) -> tuple[str, int]:
-    """Whether an instruction loads or stores vectors, and how many bytes."""
+    """Whether an instruction loads or stores, and how many bytes of vectors."""
     name, _, operands = text.partition(" ")
-    if "[" not in operands or re.search(r"\[(rip|rsp|sp)", operands):
+    if name == "lea" or not re.search(r"\[[a-z]", operands):
         return "", 0
     if sized := re.search(r"(zmm|ymm|xmm|q|d)word ptr", operands):
         size = {"zmm": 64, "ymm": 32, "xmm": 16, "q": 8, "d": 4}[sized[1]]
@@ -165,17 +233,21 @@ def access(text: str) -> tuple[str, int]:
     return kind, sum(16 if register == "q" else 8 for register in registers)
 
 
-def elements(kernel: Kernel, loop: list[str]) -> int:
-    """How many elements one round of the loop takes."""
+def elements(kernel: Kernel, tier: Tier, loop: list[str]) -> int:
+    """How many elements one round of the loop takes; what it has on the stack are none."""
     wanted, size = ("store", kernel.writes) if kernel.writes else ("load", kernel.reads)
-    accesses = [access(text) for text in loop]
-    return sum(count for kind, count in accesses if kind == wanted) // size
+    accesses = [access(text) for text in loop if not re.search(r"\[(rip|rsp|sp)", text)]
+    total = sum(count for kind, count in accesses if kind == wanted)
+    if kernel.shares:
+        vector = {"zmm": 64, "ymm": 32}.get(tier.register, 16)
+        total = total - vector if total // vector in (2, 3, 5) else 0
+    return total // size
 
 
 def counts(loop: list[str], per: float) -> dict[str, float]:
     """Instructions on vectors. What computes on an operand in memory counts twice, as it issues."""
     kinds = [access(text)[0] for text in loop]
-    moves = re.compile(r"^(vmov[aduq]\w*|ldr|ldp|str|stp|ld1|st1|mov|movi) ")
+    moves = re.compile(r"^(vmov[aduq]\w*|vp?broadcast[sdq]\w* .*ptr.*|ldr|ldp|str|stp|ld1r?|st1|mov|movi)\b")
     vector = re.compile(r"[xyz]mm|\bv\d+\.|\b[qd]\d+")
     computing = [text for text in loop if vector.search(text) and not moves.match(text)]
     return {
@@ -203,17 +275,22 @@ def predicted(loop: list[str], triple: str, cpu: str) -> float:
 
 def measured(card: dict, operation: str, tier: str) -> str:
     """What the card has for the operation in the first cache, in cycles for 64 elements."""
-    for row in card["rows"]:
-        if (row["operation"], row["way"], row["elements"]) == (operation, tier, 4096):
-            return f"{row['ns'] * row['ghz'] / row['elements'] * 64:.1f}"
-    return "–"
+    rows = [row for row in card["rows"] if (row["operation"], row["way"]) == (operation, tier)]
+    rows = [row for row in rows if row["elements"] <= 4096]
+    if not rows:
+        return "–"
+    row = max(rows, key=lambda row: row["elements"])
+    return f"{row['ns'] * row['ghz'] / row['elements'] * 64:.1f}"
 
 
 def main() -> None:
     card_path, ports_path, *binaries = sys.argv[1:]
     with open(card_path, encoding="utf-8") as file:
         card = json.load(file)
-    code = {triple: functions(binary) for triple, binary in zip(binaries[::2], binaries[1::2])}
+    code = {
+        triple: {symbol: cut(instructions) for symbol, instructions in functions(binary).items()}
+        for triple, binary in zip(binaries[::2], binaries[1::2])
+    }
     ports: dict[str, dict] = {}
     for name, tier in TIERS.items():
         has_card = tier.triple == card["machine"]["architecture"]
@@ -225,7 +302,7 @@ def main() -> None:
             loop = hot_loop(kernel, tier, code[tier.triple])
             if loop is None:
                 continue
-            per = 64 / elements(kernel, loop)
+            per = 64 / elements(kernel, tier, loop)
             count = counts(loop, per)
             ports.setdefault(name, {})[kernel.operation] = count
             cells = [kernel.operation, f"{count['arithmetic']:.0f}"]

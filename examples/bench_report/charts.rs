@@ -25,7 +25,6 @@ const GREY: RGBColor = RGBColor(0x8b, 0x94, 0x9e);
 
 const BAR: i32 = 14;
 const TEXT: i32 = 15;
-const LABELS: i32 = 190;
 const VALUES: i32 = 60;
 
 pub(crate) fn colour(i: usize) -> RGBColor {
@@ -64,7 +63,7 @@ pub(crate) fn overview(machine: &Named, family: &str) -> Svg {
     }
     let unit = rows.first().map_or("el", |row| &row.unit);
     let title = format!(
-        "zeropoint: {unit}/cycle of {family} operations on {} elements, {}",
+        "zeropoint, {family}: {unit}/cycle on {} elements, {}",
         machine.card.detailed(family),
         machine.card.machine.core
     );
@@ -119,7 +118,8 @@ fn bars(title: &str, legend: &[(&str, RGBColor)], groups: &[Group], width: i32) 
         .iter()
         .flat_map(|group| group.bars.iter().map(|bar| bar.0).chain(group.limit));
     let largest = values.fold(f64::MIN_POSITIVE, f64::max);
-    let labels = if title.is_empty() { LABELS / 2 } else { LABELS };
+    let longest = groups.iter().map(|group| group.label.chars().count()).max();
+    let labels = 16 + 7 * longest.unwrap_or(0) as i32;
     let scale = f64::from(width - labels - VALUES) / largest;
     let head = if title.is_empty() { 4 } else { 62 };
     let height = |group: &Group| group.bars.len().max(1) as i32 * BAR + 8;
@@ -236,7 +236,8 @@ pub(crate) fn roofline(machine: &Named, family: &str) -> Svg {
             let dots = points(best, traffic).into_iter();
             chart
                 .draw_series(dots.map(|point| Circle::new(point, 4, colour.mix(0.85).filled())))?;
-            let label = format!("{traffic} bytes per {}", rows[0].unit);
+            let bytes = if traffic == 1.0 { "byte" } else { "bytes" };
+            let label = format!("{traffic} {bytes} per {}", rows[0].unit);
             let y = 24 + 20 * i as i32;
             area.draw(&Circle::new((90, y), 5, colour.filled()))?;
             text(area, &label, (102, y), HPos::Left, TEXT - 1)?;

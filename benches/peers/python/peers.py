@@ -20,7 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 SIZES = [4096, 65536, 16 << 20]
+MATRICES = [768, 2048]
 SCALE, ZERO_POINT = 4 / 255, 64
+ROW, CHANNELS, BLOCK = 1024, 256, 32
 
 Call = Callable[[], object]
 
@@ -32,6 +34,7 @@ class Peer(NamedTuple):
     who: str
     make: Callable[[int], Call]
     note: str = ""
+    sizes: list[int] = SIZES  # of matrix products: the rows and columns of the right side
 
 
 def floats(n: int) -> np.ndarray:
@@ -42,31 +45,54 @@ def codes(n: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, n, dtype=np.uint8)
 
 
+def signed(n: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(-128, 128, n, dtype=np.int8)
+
+
+def by_rows(n: int) -> tuple[int, int]:
+    """The shape of `n` elements in rows; or of one."""
+    return max(n // ROW, 1), min(n, ROW)
+
+
+def by_last_axis(n: int) -> tuple[int, int]:
+    return max(n // CHANNELS, 1), min(n, CHANNELS)
+
+
+def scales(*shape: int) -> np.ndarray:
+    """For so many channels or blocks."""
+    return (0.016 + 1e-6 * np.arange(np.prod(shape))).astype(np.float32).reshape(shape)
+
+
+def zero_points(*shape: int) -> np.ndarray:
+    return (np.arange(np.prod(shape)) % 200).astype(np.uint8).reshape(shape)
+
+
 def onnx_runtime() -> list[Peer]:
     onnx, ort = import_module("onnx"), import_module("onnxruntime")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     ort.set_default_logger_severity(3)
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    constants = [
-        numpy_helper.from_array(np.float32(SCALE), "scale"),
-        numpy_helper.from_array(np.uint8(ZERO_POINT), "zero_point"),
-    ]
 
-    def session(nodes: list, x: np.ndarray, outputs: dict[str, int]) -> Call:
-        """A model of `nodes`, whose input x and outputs are bound, so that none is copied."""
-        kind = helper.np_dtype_to_tensor_dtype(x.dtype)
+    def session(nodes: list, inputs: dict[str, np.ndarray], constants: dict[str, np.ndarray],
+                outputs: dict[str, int]) -> Call:
+        """A model of `nodes`, whose inputs and outputs are bound, so that none is copied."""
+        def info(name: str, x: np.ndarray):
+            kind = helper.np_dtype_to_tensor_dtype(x.dtype)
+            return helper.make_tensor_value_info(name, kind, x.shape)
+
         graph = helper.make_graph(
             nodes,
             "peer",
-            [helper.make_tensor_value_info("x", kind, [None])],
+            [info(name, x) for name, x in inputs.items()],
             [helper.make_tensor_value_info(name, kind, None) for name, kind in outputs.items()],
-            constants,
+            [numpy_helper.from_array(np.asarray(x), name) for name, x in constants.items()],
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
         running = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         binding = running.io_binding()
-        binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(x))
+        for name, x in inputs.items():
+            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(x))
         for name in outputs:
             binding.bind_output(name)
         # The first run allocates the outputs, the others write to them.
@@ -75,31 +101,88 @@ def onnx_runtime() -> list[Peer]:
             binding.bind_ortvalue_output(name, value)
         return lambda: running.run_with_iobinding(binding)
 
-    f32, u8 = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
+    f32, u8, i32 = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8, onnx.TensorProto.INT32
     node = helper.make_node
-    parameters = ["scale", "zero_point"]
 
     def min_max(n: int) -> Call:
         nodes = [node("ReduceMin", ["x"], ["lo"]), node("ReduceMax", ["x"], ["hi"])]
-        return session(nodes, floats(n), {"lo": f32, "hi": f32})
+        return session(nodes, {"x": floats(n)}, {}, {"lo": f32, "hi": f32})
 
-    def quantize(n: int) -> Call:
-        return session([node("QuantizeLinear", ["x", *parameters], ["q"])], floats(n), {"q": u8})
+    def encode(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray, **attributes: int) -> Call:
+        quantizes = x.dtype == np.float32
+        kind = "QuantizeLinear" if quantizes else "DequantizeLinear"
+        nodes = [node(kind, ["x", "scale", "zero_point"], ["y"], **attributes)]
+        constants = {"scale": scale, "zero_point": zero_point}
+        return session(nodes, {"x": x}, constants, {"y": u8 if quantizes else f32})
 
-    def dequantize(n: int) -> Call:
-        return session([node("DequantizeLinear", ["x", *parameters], ["y"])], codes(n), {"y": f32})
+    def whole(data: Callable[[int], np.ndarray]) -> Callable[[int], Call]:
+        return lambda n: encode(data(n), np.float32(SCALE), np.uint8(ZERO_POINT))
+
+    def rows(data: Callable[[int], np.ndarray]) -> Callable[[int], Call]:
+        def make(n: int) -> Call:
+            shape = by_rows(n)
+            return encode(data(n).reshape(shape), scales(shape[0]), zero_points(shape[0]), axis=0)
+        return make
+
+    def last_axis(data: Callable[[int], np.ndarray]) -> Callable[[int], Call]:
+        def make(n: int) -> Call:
+            shape = by_last_axis(n)
+            return encode(data(n).reshape(shape), scales(shape[1]), zero_points(shape[1]), axis=1)
+        return make
+
+    def blocks(data: Callable[[int], np.ndarray]) -> Callable[[int], Call]:
+        def make(n: int) -> Call:
+            count = max(n // BLOCK, 1)
+            return encode(data(n).reshape(1, n), scales(1, count), zero_points(1, count), axis=1,
+                          block_size=BLOCK)
+        return make
 
     def dynamic(n: int) -> Call:
         nodes = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"])]
-        return session(nodes, floats(n), {"q": u8, "s": f32, "z": u8})
+        return session(nodes, {"x": floats(n)}, {}, {"q": u8, "s": f32, "z": u8})
+
+    def product(m: int) -> Callable[[int], Call]:
+        def make(n: int) -> Call:
+            nodes = [node("MatMulInteger", ["a", "b", "za", "zb"], ["y"])]
+            a = codes(m * n).reshape(m, n)
+            constants = {"b": signed(n * n).reshape(n, n), "za": np.uint8(3), "zb": np.int8(5)}
+            return session(nodes, {"a": a}, constants, {"y": i32})
+        return make
+
+    def encoded_product(m: int) -> Callable[[int], Call]:
+        def make(n: int) -> Call:
+            of = [name + side for side in "aby" for name in ("", "s", "z")]
+            nodes = [node("QLinearMatMul", of[:6] + of[7:], ["y"])]
+            a = codes(m * n).reshape(m, n)
+            constants = {"b": signed(n * n).reshape(n, n), "za": np.uint8(3), "zb": np.int8(5),
+                         "zy": np.uint8(128)}
+            constants |= {"sa": np.float32(0.02), "sb": np.float32(0.01), "sy": np.float32(0.5)}
+            return session(nodes, {"a": a}, constants, {"y": u8})
+        return make
 
     who = f"ONNX Runtime {metadata.version('onnxruntime')}"
-    return [
+    peers = [
         Peer("min_max", who, min_max, "two passes"),
-        Peer("quantize affine u8", who, quantize),
-        Peer("dequantize affine u8", who, dequantize),
+        Peer("quantize affine u8", who, whole(floats)),
+        Peer("dequantize affine u8", who, whole(codes)),
         Peer("quantize_dynamic u8", who, dynamic),
+        Peer("quantize rows of 1024 u8", who, rows(floats)),
+        Peer("quantize last axis u8", who, last_axis(floats)),
+        Peer("quantize blocks of 32 u8", who, blocks(floats)),
     ]
+    # The card has these of i8, by the same kernel.
+    peers += [
+        Peer("dequantize rows of 1024 i8", who, rows(codes), "of u8"),
+        Peer("dequantize last axis i8", who, last_axis(codes), "of u8"),
+        Peer("dequantize blocks of 32 i8", who, blocks(codes), "of u8"),
+    ]
+    for m in (1, 64):
+        name = f"matrix product u8·i8, {m}×n×n"
+        peers += [
+            Peer(name, f"{who} MatMulInteger", product(m), "two zero points", MATRICES),
+            Peer(name, f"{who} QLinearMatMul", encoded_product(m), "and requantizes", MATRICES),
+        ]
+    return peers
 
 
 def pytorch() -> list[Peer]:
@@ -126,6 +209,27 @@ def pytorch() -> list[Peer]:
         x = torch.from_numpy(floats(n))
         return lambda: torch.quantize_per_tensor_dynamic(x, torch.quint8, False)
 
+    def channels(shape: Callable[[int], tuple[int, int]], axis: int, of: Callable) -> Callable[[int], Call]:
+        """`of` is called with the tensor, and the parameters along the axis."""
+        def make(n: int) -> Call:
+            count = shape(n)[axis]
+            x = torch.from_numpy(floats(n).reshape(shape(n)))
+            return of(x, torch.from_numpy(scales(count)), torch.from_numpy(zero_points(count).astype(int)), axis)
+        return make
+
+    def quantize_channels(*args) -> Call:
+        return lambda: torch.quantize_per_channel(*args, torch.quint8)
+
+    def dequantize_channels(*args) -> Call:
+        q = torch.quantize_per_channel(*args, torch.quint8)
+        return lambda: torch.dequantize(q)
+
+    def product(m: int) -> Callable[[int], Call]:
+        def make(n: int) -> Call:
+            a, b = (torch.from_numpy(signed(rows * n).reshape(rows, n)) for rows in (m, n))
+            return lambda: torch._int_mm(a, b)
+        return make
+
     who = f"PyTorch {metadata.version('torch')}"
     inexact = "inexact: multiplies by the reciprocal; allocates the result"
     return [
@@ -134,6 +238,12 @@ def pytorch() -> list[Peer]:
         Peer("dequantize affine u8", who, dequantize, "allocates the result"),
         Peer("fake_quantize affine u8", who, fake_quantize, inexact),
         Peer("quantize_dynamic u8", who, dynamic, inexact),
+        Peer("quantize rows of 1024 u8", who, channels(by_rows, 0, quantize_channels), inexact),
+        Peer("quantize last axis u8", who, channels(by_last_axis, 1, quantize_channels), inexact),
+        Peer("dequantize rows of 1024 i8", who, channels(by_rows, 0, dequantize_channels), "of u8; allocates"),
+        Peer("dequantize last axis i8", who, channels(by_last_axis, 1, dequantize_channels), "of u8; allocates"),
+        *(Peer(f"matrix product u8·i8, {m}×n×n", f"{who} _int_mm", product(m), "i8·i8, no zero points", MATRICES)
+          for m in (1, 64)),
     ]
 
 
@@ -159,7 +269,7 @@ def ours(card: dict | None, operation: str, size: int) -> float | None:
     for tier in reversed(card["machine"]["tiers"]):
         for row in card["rows"]:
             if (row["operation"], row["way"], row["elements"]) == (operation, tier, size):
-            return row["ns"]
+                return row["ns"]
     return None
 
 
@@ -167,7 +277,7 @@ def print_operation(operation: str, peers: list[Peer], card: dict | None, second
     print(f"\n### {operation}\n")
     print("| size | who | min | median | overhead | net, µs | times ours | note |")
     print("|--:|---|--:|--:|--:|--:|--:|---|")
-    for size in SIZES:
+    for size in peers[0].sizes:
         mine = ours(card, operation, size)
         if mine is not None:
             print(f"| {size} | **zeropoint** | {mine / 1e3:.2f} | | | {mine / 1e3:.2f} | 1.00 | by its card |")

@@ -28,7 +28,7 @@ pub(crate) const CONTESTS: &[Contest] = &[
 /// In the first level of the caches, in the second, and in none.
 const SIZES: &[usize] = &[4 << 10, 64 << 10, 16 << 20];
 
-const fn contest(name: &'static str, entrants: fn(usize) -> Vec<Entrant>) -> Contest {
+pub(crate) const fn contest(name: &'static str, entrants: fn(usize) -> Vec<Entrant>) -> Contest {
     Contest {
         name,
         unit: "el",
@@ -38,11 +38,9 @@ const fn contest(name: &'static str, entrants: fn(usize) -> Vec<Entrant>) -> Con
     }
 }
 
-const LENGTHS: &str = "buffers whose lengths fit";
-const NAIVE: &str = "naive loop";
-const NATIVE: &str = "naive loop for this CPU";
-const NATIVE_NOTE: &str = "compiled with all that this CPU has";
-const INEXACT: &str = "inexact: multiplies by the reciprocal";
+pub(crate) const LENGTHS: &str = "buffers whose lengths fit";
+pub(crate) const INEXACT: &str = "inexact: multiplies by the reciprocal";
+pub(crate) const ANOTHER: &str = "another format: blocks of 32, symmetric";
 
 fn params() -> QuantParams<u8> {
     QuantParams::affine(Range::new(-1.0, 3.0)).expect("a finite range")
@@ -51,17 +49,18 @@ fn params() -> QuantParams<u8> {
 /// The same loop twice: as the compiler makes it by default, and with all that this CPU has.
 macro_rules! naive {
     ($($capture:ident = $value:expr),*; $body:expr) => {{
+        let note = "compiled with all that this CPU has";
         let entrants: [Entrant; 2] = [
             {
                 $(let mut $capture = $value;)*
-                entrant(NAIVE, "", move || {
+                entrant("naive loop", "", move || {
                     $(let $capture = black_box(&mut $capture);)*
                     $body
                 })
             },
             {
                 $(let mut $capture = $value;)*
-                entrant(NATIVE, NATIVE_NOTE, move || {
+                entrant("naive loop for this CPU", note, move || {
                     $(let $capture = black_box(&mut $capture);)*
                     pulp::Arch::new().dispatch(|| $body)
                 })
@@ -70,8 +69,8 @@ macro_rules! naive {
         entrants
     }};
 }
+pub(crate) use naive;
 
-/// `floats`, whose lifetime need not be proven to each closure anew.
 fn min_max(len: usize) -> Vec<Entrant> {
     let x: &'static [f32] = leak(floats(len));
     let max = Func::ReduceMax.reduce_f32().expect("tract has a maximum");
@@ -133,7 +132,7 @@ fn params_quantize(x: &[f32], params: QuantParams<u8>, out: &mut [u8]) {
 
 /// As in ONNX.
 #[inline(always)]
-fn quantized(x: f32, params: QuantParams<u8>) -> u8 {
+pub(crate) fn quantized(x: f32, params: QuantParams<u8>) -> u8 {
     let rounded = (x / params.scale()).round_ties_even() as i32;
     rounded
         .saturating_add(params.zero_point().into())
@@ -141,7 +140,7 @@ fn quantized(x: f32, params: QuantParams<u8>) -> u8 {
 }
 
 #[inline(always)]
-fn dequantized(code: u8, params: QuantParams<u8>) -> f32 {
+pub(crate) fn dequantized(code: u8, params: QuantParams<u8>) -> f32 {
     (i32::from(code) - i32::from(params.zero_point())) as f32 * params.scale()
 }
 
@@ -157,13 +156,9 @@ fn dequantize(len: usize) -> Vec<Entrant> {
                 .dequantize(codes, params, &mut ours)
                 .expect(LENGTHS);
         }),
-        entrant(
-            "candle-core Q8_0",
-            "another format: blocks of 32, symmetric",
-            move || {
-                BlockQ8_0::to_float(&blocks, &mut candle);
-            },
-        ),
+        entrant("candle-core Q8_0", ANOTHER, move || {
+            BlockQ8_0::to_float(&blocks, &mut candle);
+        }),
         entrant(
             "numkong cast",
             "conversion only: no scale, no zero point",
@@ -294,10 +289,10 @@ fn rescale(len: usize) -> Vec<Entrant> {
 }
 
 /// For all entrants of a contest, until the program ends.
-fn leak<T>(data: AVec<T>) -> &'static [T] {
+pub(crate) fn leak<T>(data: AVec<T>) -> &'static [T] {
     Box::leak(Box::new(data))
 }
 
-fn maybe(len: usize) -> Vec<MaybeUninit<u8>> {
+pub(crate) fn maybe(len: usize) -> Vec<MaybeUninit<u8>> {
     vec![MaybeUninit::new(0); len]
 }

@@ -6,10 +6,12 @@
 //! taskset -c 1 cargo run --release -- quantize   # contests with this in their names
 //! ```
 //!
-//! A contest is an entry in a list of `elementwise.rs`, `dot.rs` or `matrix.rs`.
+//! A contest is an entry in a list of `elementwise.rs`, `channels.rs`, `dot.rs` or
+//! `matrix.rs`.
 
 #[path = "../../common/buffers.rs"]
 mod buffers;
+mod channels;
 mod dot;
 mod elementwise;
 #[path = "../../card/machine.rs"]
@@ -73,7 +75,12 @@ fn main() {
         machine::compiler(),
         Tier::best(),
     );
-    for contests in [elementwise::CONTESTS, dot::CONTESTS, matrix::CONTESTS] {
+    for contests in [
+        elementwise::CONTESTS,
+        channels::CONTESTS,
+        dot::CONTESTS,
+        matrix::CONTESTS,
+    ] {
         for contest in contests
             .iter()
             .filter(|contest| contest.name.contains(filter))
