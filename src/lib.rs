@@ -47,11 +47,20 @@
 //! | [`l2_squared()`], [`l2_rows()`] | `Σ ((aᵢ − za) − (bᵢ − zb))²`, exact |
 //! | [`cosine()`] | `ab / (√aa · √bb)` of exact dot products, in f64, each operation rounded once; 0.0 if one of the vectors is 0 |
 //! | [`sum()`] | `Σ aᵢ`, exact; [`dot_with_sums()`] takes it where it is known |
+//! | [`matmul()`] | `Σ (a[m][k] − za)(b[k][n] − zb)`, exact; a depth at which a sum might not fit `i32` is an error |
+//! | [`matmul_requantize()`], [`matmul_dequantize()`] | its sums as codes, as [`requantize_channels()`] has them; or as values, `f32(sum) · sa · sb + bias` |
+//! | [`linear()`] | [`quantize_dynamic_rows()`] and [`matmul_dequantize()`]: a linear layer, f32 to f32 |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
 //! numbers; no public function panics, on any input.
+//!
+//! # Threads
+//!
+//! Every function may be called from many threads at once. None starts any, but for matrix products
+//! with the feature `rayon`: large ones are split over the threads of the current pool. Their
+//! results do not depend on how many there are.
 //!
 //! # Without `std`
 //!

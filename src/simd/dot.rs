@@ -21,8 +21,9 @@ pub(crate) trait Dot: Copy {
     /// Runs `f` compiled for this instruction set: the frame.
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
 
-    /// `sum + Σ a · b` over the four codes of each lane of 32 bits, with wrap-around; the pair is
-    /// one that there is.
+    /// Adds `a · b` to the sums, four products to each lane of 32 bits (of its own four codes, but
+    /// on NEON, where which they are does not matter to the total), with wrap-around; the pair is one
+    /// that there is.
     fn dot<A: Byte, B: Byte>(self, sum: Int<Self>, a: Bytes<Self>, b: Bytes<Self>) -> Int<Self>;
 
     /// The same with a `b` that is the same everywhere.
@@ -86,14 +87,14 @@ pub(crate) trait Dot: Copy {
         [self.dot::<Self::Left, i8>(sum, left, right), unused]
     }
 
-    /// The sums of each row.
+    /// The sums of each row, of as many as a step has.
     #[inline(always)]
     fn rows(self, sums: Sums<Self>) -> [Int<Self>; 2] {
         sums
     }
 }
 
-/// The sums of a step, in an order of its own; if it has one row, the second vector is not used.
+/// The sums of a step, in an order of its own; if it has one row, one vector may be enough.
 pub(crate) type Sums<D> = [Int<D>; 2];
 
 /// Numbers of 32 bits of a [`Dot`].

@@ -411,8 +411,8 @@ impl Dot for Neon {
     const SAME: bool = true;
     const MIXED: bool = false;
 
-    const TALLEST: usize = 8;
-    const SUMS: usize = 16;
+    const TALLEST: usize = 6;
+    const SUMS: usize = 8;
 
     type Left = i8;
 
@@ -446,6 +446,35 @@ impl Dot for Neon {
         let sum = self.neon.vpadalq_u16(sum, low);
         let sum = self.neon.vpadalq_u16(sum, self.neon.vmull_high_u8(a, b));
         self.neon.vreinterpretq_s32_u32(sum)
+    }
+
+    /// The products of the first two columns are added in the first vector, those of the others in
+    /// the second: each column in two lanes.
+    #[inline(always)]
+    fn multiply(
+        self,
+        [low, high]: [int32x4_t; 2],
+        left: &[u32; 4],
+        w: usize,
+        [right, _]: [uint8x16_t; 2],
+    ) -> [int32x4_t; 2] {
+        let left = self
+            .neon
+            .vreinterpretq_s8_s32(self.splat_i32(left[w] as i32));
+        let right = self.neon.vreinterpretq_s8_u8(right);
+        let left_half = self.neon.vget_low_s8(left);
+        let right_half = self.neon.vget_low_s8(right);
+        [
+            self.neon
+                .vpadalq_s16(low, self.neon.vmull_s8(left_half, right_half)),
+            self.neon
+                .vpadalq_s16(high, self.neon.vmull_high_s8(left, right)),
+        ]
+    }
+
+    #[inline(always)]
+    fn rows(self, [low, high]: [int32x4_t; 2]) -> [int32x4_t; 2] {
+        [self.neon.vpaddq_s32(low, high); 2]
     }
 }
 
