@@ -175,7 +175,7 @@ fn elementwise<Q: Code>(tier: Tier, n: usize, end: End) {
                 |out| reference::requantize(accumulators, multiplier, params, out).unwrap(),
                 |out| {
                     tier.requantize(accumulators, multiplier, params, out)
-                        .unwrap()
+                        .unwrap();
                 },
             );
         }
@@ -214,8 +214,12 @@ fn of_dynamic_quantization() {
             end,
             &vec![0; x.len()],
             &context,
-            |out| drop(reference::quantize_dynamic(x, scheme, out).unwrap()),
-            |out| drop(tier.quantize_dynamic(x, scheme, out).unwrap()),
+            |out| {
+                reference::quantize_dynamic(x, scheme, out).unwrap();
+            },
+            |out| {
+                tier.quantize_dynamic(x, scheme, out).unwrap();
+            },
         );
         let none = [QuantParams::default(); 3];
         let mut params = Fenced::of(&none, end);
