@@ -61,8 +61,9 @@ tiers_on() {
 emulated_tests_on() {
     local triple=$1 cpu=$2 tiers=$3
     shift 3
+    local architecture=${triple%%-*}
     # The limit, for each test program, is for one that hangs.
-    local runner="timeout --kill-after=10 600 qemu-${triple%%-*}-static -cpu $cpu"
+    local runner="timeout --kill-after=10 600 qemu-${architecture/i686/i386}-static -cpu $cpu"
     local name=${cpu%%,*}
     local options=(--config "target.$triple.runner='$runner'" "$@")
     echo "--- on $name"

@@ -62,6 +62,21 @@
 //! with the feature `rayon`: large ones are split over the threads of the current pool. Their
 //! results do not depend on how many there are.
 //!
+//! # What is guaranteed and how it is tested
+//!
+//! | guarantee | how it is tested |
+//! |---|---|
+//! | the contract, bit for bit, on every tier | each operation against [`mod@reference`], a plain loop: every length up to 257 and more, every alignment, special values at every position, random arguments; no comparison has a tolerance |
+//! | exact quotients | tried in full for all 2²³ mantissas of a scale, at the floats around each point where the code changes; the example `prove` tries all 2³² floats for 72 scales |
+//! | no read or write outside the slices | slices of 264 lengths that end right before a page that can't be touched, or begin right after one; guards around outputs; AddressSanitizer |
+//! | no panic, and the right error, on any input | 15 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
+//! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; it is built for one of 32 bits and one that is big-endian |
+//! | no dependence on threads | 32 threads at once that use the crate for the first time; parts of a tensor on any number of them, on different tiers |
+//! | what ONNX asks for | ONNX's own node tests of the operators that there are |
+//!
+//! `unsafe` is denied but in the files that wrap the intrinsics of an instruction set. What each of
+//! these tests catches was tried by breaking the kernels: `tests/MUTATIONS.md` has the list.
+//!
 //! # Without `std`
 //!
 //! Without the default feature `std` the crate is `no_std`, and there is no detection: the tiers
@@ -77,6 +92,13 @@
 //! opt-level = 3
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_endian = "little")
+    )),
+    allow(dead_code, reason = "kernels are for CPUs that have vectors")
+)]
 #![cfg_attr(
     test,
     allow(

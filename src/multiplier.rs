@@ -68,6 +68,8 @@ impl Multiplier {
         if multiplier.is_nan() || multiplier < 0.0 || multiplier.is_infinite() {
             return Err(Error::Multiplier { multiplier });
         }
+        // + 0.0 makes a −0.0 positive.
+        let multiplier = multiplier + 0.0;
         // multiplier = fraction · 2^exponent, with the fraction in [½, 1).
         let exponent = (multiplier.to_bits() >> BITS) as i32 - 1022;
         let mantissa = multiplier.to_bits() & ((1 << BITS) - 1) | 1 << BITS;
@@ -171,6 +173,7 @@ mod tests {
         assert_eq!(parts(1.0 - 2_f64.powi(-33)), (1 << 30, 1));
         // Too small for any accumulator.
         assert_eq!(parts(0.0), (0, 0));
+        assert_eq!(parts(-0.0), (0, 0));
         assert_eq!(parts(2_f64.powi(-32)), (1 << 30, -31));
         assert_eq!(parts(2_f64.powi(-33)), (0, 0));
         assert_eq!(parts(1e-310), (0, 0));

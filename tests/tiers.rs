@@ -45,13 +45,3 @@ fn a_tier_that_is_not_here_says_which_are() {
         format!("no such tier; there are {}", Tier::NAMES.join(", "))
     );
 }
-
-/// Detection is done once, whoever asks first.
-#[test]
-fn threads_agree_on_the_best() {
-    let found: Vec<_> = std::thread::scope(|scope| {
-        let ask: Vec<_> = (0..8).map(|_| scope.spawn(Tier::best)).collect();
-        ask.into_iter().map(|ask| ask.join().unwrap()).collect()
-    });
-    assert!(found.iter().all(|&tier| tier == Tier::best()));
-}

@@ -1,0 +1,68 @@
+//! Of a tensor, and of each of its rows.
+#![no_main]
+
+mod shared;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use shared::{Floats, Place, Placed, Slip, code, same_output};
+use zeropoint::{Code, QuantParams, Scheme, reference};
+
+#[derive(Arbitrary, Debug)]
+struct Case {
+    signed: bool,
+    is_symmetric: bool,
+    codes: Option<[u8; 2]>,
+    /// Infinities, which no range can have, left out.
+    is_finite: bool,
+    rows: u8,
+    places: [Place; 2],
+    slips: [Slip; 2],
+    x: Floats,
+}
+
+fn check<Q: Code>(case: &Case) {
+    let all = if case.is_symmetric {
+        Scheme::<Q>::symmetric()
+    } else {
+        Scheme::<Q>::affine()
+    };
+    let with_codes = case.codes.and_then(|codes| {
+        let [lo, hi] = codes.map(code);
+        all.with_codes(lo..=hi).ok()
+    });
+    let scheme = with_codes.unwrap_or(all);
+    let mut x = case.x.values(0.01);
+    if case.is_finite {
+        x.retain(|x| !x.is_infinite());
+    }
+    let x = Placed::new(&x, case.places[0]);
+    let x = x.slice();
+    same_output(
+        case.slips[0].of(x.len()),
+        case.places[1],
+        |out| reference::quantize_dynamic(x, scheme, out),
+        |tier, out| tier.quantize_dynamic(x, scheme, out),
+    );
+
+    let rows = usize::from(case.rows % 9);
+    let row = x.len().checked_div(rows).unwrap_or(0);
+    let x = &x[..row * rows];
+    let params = vec![QuantParams::default(); case.slips[1].of(rows)];
+    same_output(
+        case.slips[0].of(x.len()),
+        case.places[1],
+        |out| {
+            let mut params = params.clone();
+            let result = reference::quantize_dynamic_rows(x, row, scheme, &mut params, out);
+            (result, params)
+        },
+        |tier, out| {
+            let mut params = params.clone();
+            let result = tier.quantize_dynamic_rows(x, row, scheme, &mut params, out);
+            (result, params)
+        },
+    );
+}
+
+fuzz_target!(|case: Case| by_type!(case.signed, check(&case)));

@@ -1,0 +1,438 @@
+//! No kernel reads or writes outside its slices: each begins right after a page that can't be
+//! touched, or ends right before one.
+#![cfg(unix)]
+#![allow(
+    unsafe_code,
+    reason = "pages are asked for and slices are made of them"
+)]
+
+mod common;
+
+use common::{code, values};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use std::ffi::c_void;
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::ptr;
+use zeropoint::{Blocks, Code, Multiplier, QuantParams, Range, Scheme, Tier, reference};
+
+/// The end of a slice at which memory ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    First,
+    Last,
+}
+
+/// Elements with a page before and after them that can't be touched, one of them right beside them.
+struct Fenced<T> {
+    map: *mut c_void,
+    map_len: usize,
+    first: *mut T,
+    len: usize,
+    owns: PhantomData<T>,
+}
+
+impl<T: Copy> Fenced<T> {
+    fn of(elements: &[T], end: End) -> Self {
+        let page = rustix::param::page_size();
+        let bytes = size_of_val(elements);
+        let inner = bytes.next_multiple_of(page).max(page);
+        let map_len = inner + 2 * page;
+        // SAFETY: a new mapping, wherever there is room for it.
+        let map = unsafe {
+            let access = ProtFlags::READ | ProtFlags::WRITE;
+            mmap_anonymous(ptr::null_mut(), map_len, access, MapFlags::PRIVATE)
+        }
+        .unwrap();
+        for fence in [map, map.wrapping_byte_add(page + inner)] {
+            // SAFETY: a page of the mapping, which nothing has a reference to.
+            unsafe { mprotect(fence, page, MprotectFlags::empty()) }.unwrap();
+        }
+        let offset = match end {
+            End::First => 0,
+            End::Last => inner - bytes,
+        };
+        let first = map.wrapping_byte_add(page + offset).cast::<T>();
+        assert!(first.is_aligned());
+        let len = elements.len();
+        // SAFETY: there is room for so many between the fences.
+        unsafe { ptr::copy_nonoverlapping(elements.as_ptr(), first, len) };
+        Self {
+            map,
+            map_len,
+            first,
+            len,
+            owns: PhantomData,
+        }
+    }
+
+    fn slice(&self) -> &[T] {
+        // SAFETY: `of` has put so many elements there, which live as long as the mapping.
+        unsafe { std::slice::from_raw_parts(self.first, self.len) }
+    }
+
+    fn slice_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above, and they are borrowed from `self`, which owns them.
+        unsafe { std::slice::from_raw_parts_mut(self.first, self.len) }
+    }
+}
+
+impl<T> Drop for Fenced<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this one's own, and there are no references to it any more.
+        unsafe { munmap(self.map, self.map_len) }.unwrap();
+    }
+}
+
+/// Every length up to four of the longest quads, and some up to and beyond groups and tiles.
+fn lengths() -> impl Iterator<Item = usize> {
+    (0..=4 * 64).chain([257, 300, 511, 513, 575, 1023, 1025])
+}
+
+/// Runs an operation with a fenced output; it must write what the reference does.
+fn same<T: Copy + PartialEq + Debug>(
+    end: End,
+    before: &[T],
+    context: &dyn Debug,
+    by_reference: impl FnOnce(&mut [T]),
+    on_tier: impl FnOnce(&mut [T]),
+) {
+    let mut expected = before.to_vec();
+    by_reference(&mut expected);
+    let mut out = Fenced::of(before, end);
+    on_tier(out.slice_mut());
+    assert_eq!(out.slice(), expected, "{context:?}");
+}
+
+/// Calls a check on every tier, for every length, at both ends.
+fn everywhere(check: impl Fn(Tier, usize, End)) {
+    for tier in Tier::available() {
+        for n in lengths() {
+            for end in [End::First, End::Last] {
+                check(tier, n, end);
+            }
+        }
+    }
+}
+
+/// Codes of all values.
+fn codes<Q: Code>(n: usize) -> Vec<Q> {
+    (0..n).map(|i| code((i * 31) as u8)).collect()
+}
+
+fn accumulators(n: usize) -> Vec<i32> {
+    (0..n as i32).map(|i| i.wrapping_mul(1_234_567)).collect()
+}
+
+/// Of every third channel the division is asked for.
+fn params<Q: Code>(n: usize) -> Vec<QuantParams<Q>> {
+    let of = |i: usize| match i % 3 {
+        2 => QuantParams::new(1e30, code(3)),
+        _ => QuantParams::new(0.75 + i as f32 * 0.01, code((i * 11) as u8)),
+    };
+    (0..n).map(|i| of(i).unwrap()).collect()
+}
+
+fn elementwise<Q: Code>(tier: Tier, n: usize, end: End) {
+    let (x, y) = (values(n), vec![1.0; n]);
+    let x = Fenced::of(&x, end);
+    let x = x.slice();
+    let codes = codes::<Q>(n);
+    let accumulators = Fenced::of(&accumulators(n), end);
+    let accumulators = accumulators.slice();
+    let (real, fixed) = (Multiplier::real(0.001), Multiplier::fixed(0.001));
+    assert_eq!(tier.min_max(x), reference::min_max(x));
+    for params in params(3) {
+        let context = (tier, n, end, params);
+        same(
+            end,
+            &codes,
+            &context,
+            |out| reference::quantize(x, params, out).unwrap(),
+            |out| tier.quantize(x, params, out).unwrap(),
+        );
+        let input = Fenced::of(&codes, end);
+        let input = input.slice();
+        same(
+            end,
+            &y,
+            &context,
+            |out| reference::dequantize(input, params, out).unwrap(),
+            |out| tier.dequantize(input, params, out).unwrap(),
+        );
+        same(
+            end,
+            &y,
+            &context,
+            |out| reference::fake_quantize(x, params, out).unwrap(),
+            |out| tier.fake_quantize(x, params, out).unwrap(),
+        );
+        for multiplier in [real, fixed].map(Result::unwrap) {
+            same(
+                end,
+                &codes,
+                &context,
+                |out| reference::requantize(accumulators, multiplier, params, out).unwrap(),
+                |out| {
+                    tier.requantize(accumulators, multiplier, params, out)
+                        .unwrap();
+                },
+            );
+        }
+        let to = QuantParams::<i8>::new(0.5, 7).unwrap();
+        same(
+            end,
+            &vec![0; n],
+            &context,
+            |out| reference::rescale(input, params, to, out).unwrap(),
+            |out| tier.rescale(input, params, to, out).unwrap(),
+        );
+        same(
+            end,
+            &codes,
+            &context,
+            |out| reference::relu(out, code(100)),
+            |out| tier.relu(out, code(100)),
+        );
+    }
+}
+
+#[test]
+fn of_elementwise_operations() {
+    everywhere(elementwise::<u8>);
+    everywhere(elementwise::<i8>);
+}
+
+#[test]
+fn of_dynamic_quantization() {
+    everywhere(|tier, n, end| {
+        let x: Vec<_> = (0..3 * n).map(|i| (i * 7919 % 2003) as f32).collect();
+        let x = Fenced::of(&x, end);
+        let x = x.slice();
+        let (scheme, context) = (Scheme::<u8>::affine(), (tier, n, end));
+        same(
+            end,
+            &vec![0; x.len()],
+            &context,
+            |out| {
+                reference::quantize_dynamic(x, scheme, out).unwrap();
+            },
+            |out| {
+                tier.quantize_dynamic(x, scheme, out).unwrap();
+            },
+        );
+        let none = [QuantParams::default(); 3];
+        let mut params = Fenced::of(&none, end);
+        let mut expected = none;
+        same(
+            end,
+            &vec![0; x.len()],
+            &context,
+            |out| reference::quantize_dynamic_rows(x, n, scheme, &mut expected, out).unwrap(),
+            |out| {
+                tier.quantize_dynamic_rows(x, n, scheme, params.slice_mut(), out)
+                    .unwrap();
+            },
+        );
+        assert_eq!(params.slice(), expected);
+    });
+}
+
+/// `[outer, channels, inner]`, with `params` as fenced as the elements are.
+fn channels<Q: Code>(tier: Tier, [outer, channels, inner]: [usize; 3], end: End) {
+    let n = outer * channels * inner;
+    let context = (tier, [outer, channels, inner], end);
+    let (x, input) = (values(n), codes::<Q>(n));
+    let (x, input) = (Fenced::of(&x, end), Fenced::of(&input, end));
+    let (x, input) = (x.slice(), input.slice());
+    let params = Fenced::of(&params::<Q>(channels), end);
+    let params = params.slice();
+    let (codes, y) = (vec![code(1); n], vec![1.0; n]);
+    same(
+        end,
+        &vec![Some(Range::new(7.0, 8.0)); channels],
+        &context,
+        |out| reference::min_max_channels(x, inner, out).unwrap(),
+        |out| tier.min_max_channels(x, inner, out).unwrap(),
+    );
+    same(
+        end,
+        &codes,
+        &context,
+        |out| reference::quantize_channels(x, params, inner, out).unwrap(),
+        |out| tier.quantize_channels(x, params, inner, out).unwrap(),
+    );
+    same(
+        end,
+        &y,
+        &context,
+        |out| reference::dequantize_channels(input, params, inner, out).unwrap(),
+        |out| tier.dequantize_channels(input, params, inner, out).unwrap(),
+    );
+    same(
+        end,
+        &y,
+        &context,
+        |out| reference::fake_quantize_channels(x, params, inner, out).unwrap(),
+        |out| tier.fake_quantize_channels(x, params, inner, out).unwrap(),
+    );
+    let accumulators = Fenced::of(&accumulators(n), end);
+    let accumulators = accumulators.slice();
+    let bias: Vec<_> = (0..channels as i32).map(|c| c * 1001 - 30_000).collect();
+    let bias = Fenced::of(&bias, end);
+    let bias = Some(bias.slice());
+    for multiplier in [Multiplier::real(0.001), Multiplier::fixed(0.001)] {
+        let multipliers = Fenced::of(&vec![multiplier.unwrap(); channels], end);
+        let multipliers = multipliers.slice();
+        let output = QuantParams::<Q>::new(1.0, code(5)).unwrap();
+        same(
+            end,
+            &codes,
+            &context,
+            |out| {
+                reference::requantize_channels(accumulators, multipliers, bias, inner, output, out)
+                    .unwrap();
+            },
+            |out| {
+                tier.requantize_channels(accumulators, multipliers, bias, inner, output, out)
+                    .unwrap();
+            },
+        );
+    }
+}
+
+#[test]
+fn of_channels() {
+    everywhere(|tier, n, end| {
+        channels::<u8>(tier, [1, n, 1], end);
+        channels::<i8>(tier, [2, n, 1], end);
+        channels::<u8>(tier, [1, 2, n], end);
+        channels::<i8>(tier, [1, n, 3], end);
+    });
+}
+
+fn blocks<Q: Code>(tier: Tier, blocks: Blocks, end: End) {
+    let n = blocks.axis * blocks.inner;
+    let context = (tier, blocks, end);
+    let (x, input) = (values(n), codes::<Q>(n));
+    let (x, input) = (Fenced::of(&x, end), Fenced::of(&input, end));
+    let (x, input) = (x.slice(), input.slice());
+    let count = match n {
+        0 => 0,
+        _ => blocks.axis.div_ceil(blocks.block) * blocks.inner,
+    };
+    let params = Fenced::of(&params::<Q>(count), end);
+    let params = params.slice();
+    let (codes, y) = (vec![code(1); n], vec![1.0; n]);
+    same(
+        end,
+        &vec![None; count],
+        &context,
+        |out| reference::min_max_blocks(x, blocks, out).unwrap(),
+        |out| tier.min_max_blocks(x, blocks, out).unwrap(),
+    );
+    same(
+        end,
+        &codes,
+        &context,
+        |out| reference::quantize_blocks(x, params, blocks, out).unwrap(),
+        |out| tier.quantize_blocks(x, params, blocks, out).unwrap(),
+    );
+    same(
+        end,
+        &y,
+        &context,
+        |out| reference::dequantize_blocks(input, params, blocks, out).unwrap(),
+        |out| tier.dequantize_blocks(input, params, blocks, out).unwrap(),
+    );
+    same(
+        end,
+        &y,
+        &context,
+        |out| reference::fake_quantize_blocks(x, params, blocks, out).unwrap(),
+        |out| tier.fake_quantize_blocks(x, params, blocks, out).unwrap(),
+    );
+}
+
+#[test]
+fn of_blocks() {
+    everywhere(|tier, n, end| {
+        blocks::<u8>(tier, Blocks::of_rows(n, 32), end);
+        blocks::<i8>(tier, Blocks::of_rows(n, 20), end);
+        let along = Blocks {
+            axis: 3,
+            block: 2,
+            inner: n,
+        };
+        blocks::<u8>(tier, along, end);
+    });
+}
+
+fn pairs<A: Code, B: Code>(tier: Tier, n: usize, end: End) {
+    const ROWS: usize = 5;
+    let context = (tier, n, end);
+    let (a, b) = (codes::<A>(n), codes::<B>(n * ROWS));
+    let (a, rows) = (Fenced::of(&a, end), Fenced::of(&b, end));
+    let (a, rows) = (a.slice(), rows.slice());
+    let b = Fenced::of(&b[..n], end);
+    let b = b.slice();
+    let zero_points = [0, 0x80, 37].map(|bits| (code::<A>(bits), code::<B>(bits)));
+    for (za, zb) in zero_points {
+        assert_eq!(tier.dot(a, za, b, zb), reference::dot(a, za, b, zb));
+        let found = tier.l2_squared(a, za, b, zb);
+        assert_eq!(found, reference::l2_squared(a, za, b, zb));
+        assert_eq!(tier.cosine(a, za, b, zb), reference::cosine(a, za, b, zb));
+        let (sum_a, sum_b) = (tier.sum(a), tier.sum(b));
+        assert_eq!((sum_a, sum_b), (reference::sum(a), reference::sum(b)));
+        assert_eq!(
+            tier.dot_with_sums(a, za, sum_a, b, zb, sum_b),
+            reference::dot(a, za, b, zb)
+        );
+        let each = Fenced::of(&[zb; ROWS], end);
+        let each = each.slice();
+        same(
+            end,
+            &[7; ROWS],
+            &context,
+            |out| reference::dot_rows(a, za, rows, each, out).unwrap(),
+            |out| tier.dot_rows(a, za, rows, each, out).unwrap(),
+        );
+        same(
+            end,
+            &[7; ROWS],
+            &context,
+            |out| reference::l2_rows(a, za, rows, each, out).unwrap(),
+            |out| tier.l2_rows(a, za, rows, each, out).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn of_pairs() {
+    everywhere(pairs::<u8, u8>);
+    everywhere(pairs::<u8, i8>);
+    everywhere(pairs::<i8, u8>);
+    everywhere(pairs::<i8, i8>);
+}
+
+/// So large that stores go past the caches.
+#[test]
+fn of_streaming_stores() {
+    let n = (14 << 20) + 77;
+    let params = QuantParams::<u8>::new(0.75, 37).unwrap();
+    let x = Fenced::of(&vec![1.5; n], End::Last);
+    let mut codes = Fenced::of(&vec![0; n], End::Last);
+    for tier in Tier::available() {
+        for end in [End::First, End::Last] {
+            let mut y = Fenced::of(&vec![0.0; n], end);
+            tier.quantize(x.slice(), params, codes.slice_mut()).unwrap();
+            assert!(codes.slice().iter().all(|&code| code == 39), "{tier}");
+            tier.dequantize(codes.slice(), params, y.slice_mut())
+                .unwrap();
+            assert!(y.slice().iter().all(|&y| y == 1.5), "{tier}");
+            tier.fake_quantize(x.slice(), params, y.slice_mut())
+                .unwrap();
+            assert!(y.slice().iter().all(|&y| y == 1.5), "{tier}");
+        }
+    }
+}
