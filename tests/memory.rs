@@ -14,7 +14,9 @@ use std::ffi::c_void;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::ptr;
-use zeropoint::{Blocks, Code, Multiplier, QuantParams, Range, Scheme, Tier, reference};
+use zeropoint::{
+    Blocks, Code, Multiplier, QuantParams, Range, Scheme, Tier, Weights, ZeroPoints, reference,
+};
 
 /// The end of a slice at which memory ends.
 #[derive(Clone, Copy, Debug)]
@@ -435,4 +437,73 @@ fn of_streaming_stores() {
             assert!(y.slice().iter().all(|&y| y == 1.5), "{tier}");
         }
     }
+}
+
+/// `[m, k] × [k, n]`, of matrices, packed weights, zero points and parameters that are fenced.
+fn products<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
+    let [m, k, n] = shape;
+    let context = (tier, shape, end);
+    let a = Fenced::of(&codes::<A>(m * k), end);
+    let b = Fenced::of(&codes::<B>(k * n), end);
+    let (a, b) = (a.slice(), b.slice());
+    let weights = Weights::new(b, k, n);
+    let mut buffer = Fenced::of(&vec![0xaa; weights.packed_len(tier)], end);
+    let packed = weights.pack_into(tier, buffer.slice_mut()).unwrap();
+
+    let za = Fenced::of(&codes::<A>(m), end);
+    let zb = Fenced::of(&codes::<B>(n), end);
+    let (za, zb) = (ZeroPoints::Each(za.slice()), ZeroPoints::Each(zb.slice()));
+    same(
+        end,
+        &vec![7; m * n],
+        &context,
+        |out| reference::matmul(a, za, b, zb, shape, out).unwrap(),
+        |out| tier.matmul(a, za, &packed, zb, out).unwrap(),
+    );
+    let bias: Vec<_> = (0..n as i32).map(|c| c * 1001 - 30_000).collect();
+    let bias = Fenced::of(&bias, end);
+    let bias = Some(bias.slice());
+    let multipliers = Fenced::of(&vec![Multiplier::fixed(0.001).unwrap(); n], end);
+    let multipliers = multipliers.slice();
+    let output = QuantParams::<B>::new(1.0, code(5)).unwrap();
+    same(
+        end,
+        &vec![code(1); m * n],
+        &context,
+        |out| {
+            reference::matmul_requantize(a, za, b, zb, shape, multipliers, bias, output, out)
+                .unwrap();
+        },
+        |out| {
+            tier.matmul_requantize(a, za, &packed, zb, multipliers, bias, output, out)
+                .unwrap();
+        },
+    );
+    let (of_a, of_b) = (
+        Fenced::of(&params::<A>(m), end),
+        Fenced::of(&params::<B>(n), end),
+    );
+    let (of_a, of_b) = (of_a.slice(), of_b.slice());
+    let bias = Fenced::of(&vec![0.5; n], end);
+    let bias = Some(bias.slice());
+    same(
+        end,
+        &vec![1.0; m * n],
+        &context,
+        |out| reference::matmul_dequantize(a, of_a, b, of_b, shape, bias, out).unwrap(),
+        |out| {
+            tier.matmul_dequantize(a, of_a, &packed, of_b, bias, out)
+                .unwrap();
+        },
+    );
+}
+
+#[test]
+fn of_matrix_products() {
+    everywhere(|tier, n, end| {
+        products::<u8, i8>(tier, [2, n, 5], end);
+        products::<i8, u8>(tier, [3, 7, n], end);
+        products::<u8, u8>(tier, [n % 30, 1 + n % 9, 33], end);
+        products::<i8, i8>(tier, [1, n % 80, 1 + n % 40], end);
+    });
 }

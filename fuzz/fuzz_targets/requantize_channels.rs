@@ -3,7 +3,7 @@
 mod accumulators;
 mod shared;
 
-use accumulators::{Accumulator, Factor};
+use accumulators::{Accumulator, Factor, of_the_kind_of};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Params, Pattern, Place, Placed, Slip, same_output};
@@ -24,16 +24,6 @@ struct Case {
     params: Params,
     places: [Place; 2],
     accumulators: Pattern<Accumulator>,
-}
-
-/// `factor`, if it is of the kind that `first` is, real or in fixed point; else `first`.
-fn of_the_kind_of(first: Factor, factor: Factor) -> Factor {
-    let is_real = |factor| matches!(factor, Factor::Real(_) | Factor::RealOrdinary(_));
-    if is_real(factor) == is_real(first) {
-        factor
-    } else {
-        first
-    }
 }
 
 fn check<Q: Code>(case: &Case) {

@@ -67,12 +67,12 @@ impl Tier {
         bias: Option<&[f32]>,
         out: impl Into<RowsMut<'o, f32>>,
     ) -> Result<(), Error> {
-        let (za, zb) = (Zeros::of_params(params_a), Zeros::of_params(params_b));
-        let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;
         let (biases, channels) = (bias.map_or(b.n(), <[f32]>::len), b.n());
         if biases != channels {
             return Err(Error::Bias { biases, channels });
         }
+        let (za, zb) = (Zeros::of_params(params_a), Zeros::of_params(params_b));
+        let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;
         let stage = Dequantized {
             rows: A::erase_params(params_a),
             columns: B::erase_params(params_b),

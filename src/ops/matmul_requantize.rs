@@ -83,9 +83,9 @@ impl Tier {
         out: impl Into<RowsMut<'o, Q>>,
     ) -> Result<(), Error> {
         let (za, zb) = (za.into().into(), zb.into().into());
-        let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;
         one_or_each(multipliers.len(), b.n())?;
         alike(multipliers, bias, b.n())?;
+        let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;
         let stage = Requantized {
             multipliers,
             bias,

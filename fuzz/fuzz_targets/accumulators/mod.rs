@@ -45,3 +45,13 @@ impl Factor {
         .unwrap()
     }
 }
+
+/// `factor`, if it is of the kind that `first` is, real or in fixed point; else `first`.
+pub fn of_the_kind_of(first: Factor, factor: Factor) -> Factor {
+    let is_real = |factor| matches!(factor, Factor::Real(_) | Factor::RealOrdinary(_));
+    if is_real(factor) == is_real(first) {
+        factor
+    } else {
+        first
+    }
+}

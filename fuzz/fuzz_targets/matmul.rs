@@ -1,0 +1,107 @@
+#![no_main]
+
+mod accumulators;
+mod shared;
+
+use accumulators::{Accumulator, Factor, of_the_kind_of};
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use shared::{Params, Pattern, Place, Placed, Slip, code, same_output};
+use zeropoint::{Code, Error, Tier, Weights, ZeroPoints, reference};
+
+#[derive(Arbitrary, Debug)]
+struct Case {
+    signed: [bool; 2],
+    shape: [u8; 3],
+    /// Of `a`, the output, the zero points of both, the multipliers, the biases and the parameters.
+    slips: [Slip; 7],
+    is_one: [bool; 2],
+    is_biased: bool,
+    codes: [Pattern<u8>; 2],
+    zero_points: [Pattern<u8>; 2],
+    multiplier: Factor,
+    multipliers: Pattern<Factor>,
+    bias: Pattern<Accumulator>,
+    params: [Pattern<Params>; 2],
+    output: Params,
+    places: [Place; 2],
+}
+
+fn zero_points<Q: Code>(each: &[Q], is_one: bool) -> ZeroPoints<'_, Q> {
+    match each.first() {
+        Some(&first) if is_one => ZeroPoints::Same(first),
+        _ => ZeroPoints::Each(each),
+    }
+}
+
+fn check<A: Code, B: Code>(case: &Case) {
+    let [m, k, n] = case.shape.map(usize::from);
+    // Up to some tiles, chunks and panels.
+    let (m, k, n) = (m % 32, k % 150, n % 80 + 1);
+    let [
+        a_slip,
+        out_slip,
+        za_slip,
+        zb_slip,
+        multiplier_slip,
+        bias_slip,
+        params_slip,
+    ] = case.slips;
+    let a = case.codes[0].elements(a_slip.of(m * k), code::<A>);
+    let a = Placed::new(&a, case.places[0]);
+    let a = a.slice();
+    let b = case.codes[1].elements(k * n, code::<B>);
+    let len = out_slip.of(m * n);
+    // As many rows as the output says.
+    let shape = [len.div_ceil(n), k, n];
+    let za = case.zero_points[0].elements(za_slip.of(m), code::<A>);
+    let zb = case.zero_points[1].elements(zb_slip.of(n), code::<B>);
+    let za = zero_points(&za, case.is_one[0]);
+    let zb = zero_points(&zb, case.is_one[1]);
+    let packed: Vec<_> = Tier::available()
+        .map(|tier| Weights::new(&b, k, n).pack(tier).unwrap())
+        .collect();
+    let on = |tier: Tier| packed.iter().find(|packed| packed.tier() == tier).unwrap();
+
+    let place = case.places[1];
+    same_output(
+        len,
+        place,
+        |out| reference::matmul(a, za, &b, zb, shape, out),
+        |tier, out| tier.matmul(a, za, on(tier), zb, out),
+    );
+
+    let count = if case.is_one[0] {
+        1
+    } else {
+        multiplier_slip.of(n)
+    };
+    let multipliers = case.multipliers.elements(count, |factor| {
+        of_the_kind_of(case.multiplier, factor).get()
+    });
+    let bias = case.bias.elements(bias_slip.of(n), Accumulator::get);
+    let bias = case.is_biased.then_some(&bias[..]);
+    let output = case.output.get::<B>();
+    same_output(
+        len,
+        place,
+        |out| reference::matmul_requantize(a, za, &b, zb, shape, &multipliers, bias, output, out),
+        |tier, out| tier.matmul_requantize(a, za, on(tier), zb, &multipliers, bias, output, out),
+    );
+
+    let count = |is_one, n| if is_one { 1 } else { params_slip.of(n) };
+    let params_a = case.params[0].elements(count(case.is_one[1], m), Params::get::<A>);
+    let params_b = case.params[1].elements(count(case.is_one[0], n), Params::get::<B>);
+    let bias = case
+        .bias
+        .elements(bias_slip.of(n), |bias| bias.get() as f32);
+    let bias = case.is_biased.then_some(&bias[..]);
+    same_output::<f32, Result<(), Error>>(
+        len,
+        place,
+        |out| reference::matmul_dequantize(a, &params_a, &b, &params_b, shape, bias, out),
+        |tier, out| tier.matmul_dequantize(a, &params_a, on(tier), &params_b, bias, out),
+    );
+}
+
+fuzz_target!(|case: Case| by_types!(case.signed, check(&case)));
