@@ -85,6 +85,17 @@ pub enum Error {
         /// Elements of the output.
         output: usize,
     },
+    /// A kernel, a stride or a dilation is 0, or not one window fits the image and its border.
+    Window {
+        /// Codes of a window along this axis.
+        kernel: usize,
+        /// From one window to the next.
+        stride: usize,
+        /// From one code of a window to the next.
+        dilation: usize,
+        /// Rows or columns of the image, with its border.
+        length: usize,
+    },
     /// There are not as many elements as that many rows have.
     Rows {
         /// Elements that were given.
@@ -235,6 +246,16 @@ impl fmt::Display for Error {
             Self::Shape { input, output } => write!(
                 f,
                 "input has {input} elements and output {output}: not as many of the shape in both"
+            ),
+            Self::Window {
+                kernel,
+                stride,
+                dilation,
+                length,
+            } => write!(
+                f,
+                "a kernel of {kernel} with a dilation of {dilation} and a stride of {stride} does \
+                 not fit {length} rows or columns"
             ),
             Self::Rows {
                 elements,

@@ -52,6 +52,7 @@
 //! | [`linear()`] | [`quantize_dynamic_rows()`] and [`matmul_dequantize()`]: a linear layer, f32 to f32 |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
+//! | [`im2col()`] | the [`Windows`] of an image of codes as the rows of a matrix, zero points outside: a convolution is its product |
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
 //! numbers; no public function panics, on any input.
@@ -148,11 +149,11 @@ pub use error::Error;
 pub use layout::Blocks;
 pub use multiplier::Multiplier;
 pub use ops::{
-    Border, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows,
-    dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows,
-    l2_squared, linear, matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks,
-    min_max_channels, pad, quantize, quantize_blocks, quantize_channels, quantize_dynamic,
-    quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
+    Border, Windows, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot,
+    dot_rows, dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, im2col,
+    l2_rows, l2_squared, linear, matmul, matmul_dequantize, matmul_requantize, min_max,
+    min_max_blocks, min_max_channels, pad, quantize, quantize_blocks, quantize_channels,
+    quantize_dynamic, quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
 };
 pub use packed::{PackedMatrix, Weights};
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};

@@ -1,7 +1,10 @@
 //! The worked examples of the documents that the project grew out of, each under its number. Most
 //! are doc-tests too, where the function that they explain is.
 
-use zeropoint::{QuantParams, Range, min_max, quantize, relu};
+use zeropoint::{
+    Border, Multiplier, QuantParams, Range, Tier, Weights, Windows, im2col, matmul,
+    matmul_requantize, min_max, quantize, relu,
+};
 
 fn codes<Q: zeropoint::Code, const N: usize>(x: [f32; N], params: QuantParams<Q>) -> [Q; N] {
     let mut codes = [Q::MIN; N];
@@ -76,4 +79,93 @@ fn example_6_padding_and_relu() {
     let mut signed = codes([-20.0, 0.0, 600.0], params);
     relu(&mut signed, params.zero_point());
     assert_eq!(signed, [-123, -123, 27]);
+}
+
+/// Example 6 where it matters: a convolution of codes, padded with the zero point, is that of the
+/// values, padded with 0.0; and a ReLU of its outputs is a maximum with the zero point.
+///
+/// All values are whole numbers of steps, so nothing is rounded before the outputs are.
+#[test]
+fn example_6_convolution() {
+    let border = Border {
+        height: 6,
+        width: 7,
+        channels: 3,
+        top: 1,
+        bottom: 1,
+        left: 1,
+        right: 1,
+    };
+    let windows = Windows {
+        stride: [2, 2],
+        ..Windows::new(border, [3, 3])
+    };
+    let [out_height, out_width, depth] = windows.shape().unwrap();
+    assert_eq!([out_height, out_width, depth], [3, 4, 27]);
+    let params = QuantParams::<u8>::affine(Range::new(-20.0, 1000.0)).unwrap();
+    let image: Vec<_> = (0..3 * 6 * 7)
+        .map(|i| (i * 53 % 256 - 5) as f32 * 4.0)
+        .collect();
+    let weight_params = QuantParams::<i8>::new(0.25, 0).unwrap();
+    let filters: Vec<_> = (0..2 * 27)
+        .map(|i| (i * 37 % 255 - 127) as f32 * 0.25)
+        .collect();
+
+    // In f32: each channel with a border of 0.0, then the sum of the products of each window.
+    let mut padded = vec![0.0; 3 * 8 * 9];
+    for (i, row) in image.chunks_exact(7).enumerate() {
+        let (channel, y) = (i / 6, i % 6);
+        padded[(channel * 8 + y + 1) * 9 + 1..][..7].copy_from_slice(row);
+    }
+    let mut expected = Vec::new();
+    for (y, x) in (0..3).flat_map(|y| (0..4).map(move |x| (y, x))) {
+        for filter in filters.chunks_exact(27) {
+            let products = (0..27).map(|k| {
+                let (channel, i, j) = (k / 9, k / 3 % 3, k % 3);
+                padded[(channel * 8 + 2 * y + i) * 9 + 2 * x + j] * filter[k]
+            });
+            expected.push(products.sum::<f32>());
+        }
+    }
+
+    let mut codes = vec![0; image.len()];
+    quantize(&image, params, &mut codes).unwrap();
+    let mut weights = vec![0; filters.len()];
+    quantize(&filters, weight_params, &mut weights).unwrap();
+    let weights = Weights::transposed(&weights, depth, 2)
+        .pack(Tier::best())
+        .unwrap();
+    let z = params.zero_point();
+    let mut rows = vec![0; 12 * depth];
+    im2col(&codes, windows, z, &mut rows).unwrap();
+    let mut sums = [0; 24];
+    matmul(&rows, z, &weights, 0, &mut sums).unwrap();
+    // A step of a sum is 4 · 0.25 = 1.
+    assert_eq!(sums.map(|sum| sum as f32)[..], expected);
+
+    let output = QuantParams::<i8>::affine(Range::new(-20_480.0, 44_800.0)).unwrap();
+    assert_eq!(output.scale(), 256.0);
+    let multiplier = [Multiplier::real(1.0 / output.scale()).unwrap()];
+    let relu_params = output.with_codes(output.zero_point()..=127).unwrap();
+    let mut rectified = [0; 24];
+    matmul_requantize(
+        &rows,
+        z,
+        &weights,
+        0,
+        &multiplier,
+        None,
+        relu_params,
+        &mut rectified,
+    )
+    .unwrap();
+    let mut plain = [0; 24];
+    matmul_requantize(&rows, z, &weights, 0, &multiplier, None, output, &mut plain).unwrap();
+    assert!(plain.iter().any(|&code| code < output.zero_point()));
+    relu(&mut plain, output.zero_point());
+    assert_eq!(rectified, plain);
+    let positive: Vec<_> = expected.iter().map(|value| value.max(0.0)).collect();
+    let mut quantized = [0; 24];
+    quantize(&positive, output, &mut quantized).unwrap();
+    assert_eq!(rectified, quantized);
 }

@@ -2,7 +2,8 @@
 
 use crate::common::Tensor;
 use crate::groups::{Granularity, Groups};
-use crate::quality::{Noise, Outcome};
+use crate::noise::Noise;
+use crate::quality::Outcome;
 use crate::table::{interval, number, percent};
 use std::io::{self, Write};
 use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier};

@@ -16,6 +16,8 @@ mod common;
 mod file;
 mod findings;
 mod groups;
+#[path = "../common/noise.rs"]
+mod noise;
 mod quality;
 mod table;
 

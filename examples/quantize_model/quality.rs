@@ -2,6 +2,7 @@
 
 use crate::common::Tensor;
 use crate::groups::{Granularity, Groups};
+use crate::noise::Noise;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -217,30 +218,7 @@ fn speed<Q: Code>(
     Ok((calls * x.len()) as f64 / best.as_secs_f64())
 }
 
-/// How far the dequantized values are from the originals; NaN is left out.
-pub(crate) struct Noise {
-    /// The signal-to-quantization-noise ratio, in dB.
-    pub(crate) sqnr: f64,
-    pub(crate) largest: f64,
-}
-
 impl Noise {
-    pub(crate) fn between(x: &[f32], y: &[f32]) -> Self {
-        let (mut signal, mut noise, mut largest) = (0.0, 0.0, 0.0_f64);
-        for (&x, &y) in x.iter().zip(y).filter(|(x, _)| !x.is_nan()) {
-            let (x, error) = (f64::from(x), f64::from(x) - f64::from(y));
-            signal += x * x;
-            noise += error * error;
-            largest = largest.max(error.abs());
-        }
-        let sqnr = if noise == 0.0 {
-            f64::INFINITY
-        } else {
-            10.0 * (signal / noise).log10()
-        };
-        Self { sqnr, largest }
-    }
-
     /// How much higher the SQNR is, in dB.
     pub(crate) fn gain_over(&self, other: &Self) -> f64 {
         if self.sqnr == other.sqnr {

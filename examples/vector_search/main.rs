@@ -12,6 +12,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/plain.rs"]
+mod plain;
 mod report;
 mod search;
 mod vectors;

@@ -1,5 +1,6 @@
 //! Exact search: every query is compared with every vector.
 
+use crate::plain::dot;
 use crate::vectors::Vectors;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -45,20 +46,6 @@ impl Index for Floats<'_> {
         }
         Ok(())
     }
-}
-
-/// In 16 lanes, which the compiler makes vectors of.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_lanes, a_rest) = a.as_chunks::<16>();
-    let (b_lanes, b_rest) = b.as_chunks::<16>();
-    let mut sums = [0.0; 16];
-    for (a, b) in a_lanes.iter().zip(b_lanes) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
 }
 
 /// The vectors as codes, with the same scale and zero point for all.

@@ -28,7 +28,7 @@ pub struct Border {
 
 impl Border {
     /// The codes of an image, without and with its border; `None` beyond `usize`.
-    fn sizes(&self) -> Option<(usize, usize)> {
+    pub(super) fn sizes(&self) -> Option<[usize; 2]> {
         let height = self
             .height
             .checked_add(self.top)?
@@ -39,7 +39,7 @@ impl Border {
             .height
             .checked_mul(self.width)?
             .checked_mul(self.channels)?;
-        Some((inner, padded))
+        Some([inner, padded])
     }
 }
 
@@ -73,7 +73,7 @@ pub fn pad<Q: Code>(
         input: codes.len(),
         output: out.len(),
     };
-    let (image, padded) = border.sizes().ok_or(wrong)?;
+    let [image, padded] = border.sizes().ok_or(wrong)?;
     let images = match (image, padded) {
         (0, 0) => 0,
         (0, padded) => out.len() / padded,
