@@ -5,6 +5,7 @@
 //! all elements have the same parameters ([`Uniform`]), each vector its own ([`ByVector`]), or
 //! each lane ([`ByLane`]).
 
+use crate::drive::is_big;
 use crate::layout::{Layout, Panel};
 use crate::simd::Simd;
 use bytemuck::Pod;
@@ -151,13 +152,16 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     if x.is_empty() {
         return;
     }
+    // Less than a step is stored in part, and past the caches that waits for memory.
+    let is_big = is_big(size_of_val(x) + size_of_val(out));
+    let least = if is_big { S::STEP } else { S::STEP / 2 };
     let mut first = 0;
     for p in 0..layout.panels {
         let panel = layout.panel(p);
         let (x_now, x_later) = x.split_at(panel.rows * panel.width);
         let (out_now, out_later) = out.split_at_mut(panel.rows * panel.width);
         let is_whole = panel.run.is_power_of_two();
-        if panel.run >= if is_whole { LONG } else { S::STEP / 2 } || panel.params == 1 {
+        if panel.run >= if is_whole { LONG } else { least } || panel.params == 1 {
             by_run(s, kernel, first, panel, x_now, out_now);
         } else if panel.run >= S::LANES && is_whole {
             by_vector(s, kernel, words, first, panel, x_now, out_now);
