@@ -525,10 +525,6 @@ pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
 ///
 /// # Errors
 /// As there, and [`Error::Strided`] if `b` is not of that size.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two matrices, and what their sums become"
-)]
 pub fn matmul_dequantize<A: Code, B: Code>(
     a: &[A],
     params_a: &[QuantParams<A>],

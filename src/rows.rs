@@ -133,6 +133,13 @@ pub(crate) struct Part<'a, T> {
     elements: Elements<'a, T>,
 }
 
+#[cfg_attr(
+    feature = "rayon",
+    expect(
+        clippy::large_enum_variant,
+        reason = "a part is made for each thread, and nothing is allocated for it"
+    )
+)]
 enum Elements<'a, T> {
     /// From the first row and column on.
     Strided(&'a mut [T], usize),

@@ -157,10 +157,10 @@ impl<'a> Zeros<'a> {
             Self::Each(Codes::U8(each)) => fill!(each => |&code| i32::from(code)),
             Self::Each(Codes::I8(each)) => fill!(each => |&code| i32::from(code)),
             Self::Of(Params::U8(params)) => {
-                fill!(params => |params: &QuantParams<u8>| params.grid().zero_point)
+                fill!(params => |params: &QuantParams<u8>| params.grid().zero_point);
             }
             Self::Of(Params::I8(params)) => {
-                fill!(params => |params: &QuantParams<i8>| params.grid().zero_point)
+                fill!(params => |params: &QuantParams<i8>| params.grid().zero_point);
             }
         }
     }

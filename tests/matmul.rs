@@ -191,7 +191,7 @@ fn extreme_codes() {
 
 /// Multipliers of both kinds, below and above 1, one for all columns or one for each.
 fn multipliers(kind: usize, n: usize) -> Vec<Multiplier> {
-    let len = if kind % 2 == 0 { 1 } else { n };
+    let len = if kind.is_multiple_of(2) { 1 } else { n };
     let of = |i: usize| match kind / 2 {
         0 => Multiplier::real(1e-4 * (i % 7 + 1) as f32),
         1 => Multiplier::real([3e-3, 0.0, 1.5, 4e5][i % 4]),
@@ -222,7 +222,7 @@ fn check_requantized<A: Code, B: Code, Q: Code>(tier: Tier, [m, k, n]: [usize; 3
     let biases: Vec<i32> = (0..n)
         .map(|i| [0, 77, -5000, i32::MAX, i32::MIN][i % 5])
         .collect();
-    let bias = (kind % 3 != 0).then_some(&biases[..]);
+    let bias = (!kind.is_multiple_of(3)).then_some(&biases[..]);
     let params = params::<Q>(kind + n + 1).pop().unwrap();
 
     let mut sums = vec![0; m * n];
@@ -258,8 +258,8 @@ fn check_requantized<A: Code, B: Code, Q: Code>(tier: Tier, [m, k, n]: [usize; 3
 fn check_dequantized<A: Code, B: Code>(tier: Tier, [m, k, n]: [usize; 3], kind: usize) {
     let (a, b) = (codes::<A>(m * k, m), codes::<B>(k * n, n));
     let packed = Weights::new(&b, k, n).pack(tier).unwrap();
-    let of_a = params::<A>(if kind % 2 == 0 { 1 } else { m });
-    let of_b = params::<B>(if kind / 2 % 2 == 0 { 1 } else { n });
+    let of_a = params::<A>(if kind.is_multiple_of(2) { 1 } else { m });
+    let of_b = params::<B>(if (kind / 2).is_multiple_of(2) { 1 } else { n });
     let biases: Vec<f32> = (0..n).map(|i| [0.5, -0.0, -1e4, f32::NAN][i % 4]).collect();
     let bias = (kind / 4 == 0).then_some(&biases[..]);
 
