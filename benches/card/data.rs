@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Of this file's format; a change that older readers can't read counts it up.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// The way that is not a tier.
 pub(crate) const BARE: &str = "bare loop";
@@ -77,8 +77,8 @@ pub(crate) struct Row {
     pub(crate) way: String,
     /// How many a call processes.
     pub(crate) elements: u64,
-    /// How many bytes each of them reads and writes.
-    pub(crate) bytes: f64,
+    /// How many bytes it reads and writes.
+    pub(crate) bytes: u64,
     /// The shortest time of a call.
     pub(crate) ns: f64,
     pub(crate) median_ns: f64,
@@ -91,10 +91,11 @@ pub(crate) struct Row {
 impl Row {
     /// Whether the figures are such as a run can have.
     fn is_sound(&self) -> bool {
-        [self.ns, self.median_ns, self.ghz, self.bytes]
+        [self.ns, self.median_ns, self.ghz]
             .iter()
             .all(|figure| figure.is_finite() && *figure > 0.0)
             && self.elements > 0
+            && self.bytes > 0
     }
 
     pub(crate) fn cycles(&self) -> f64 {
@@ -107,7 +108,7 @@ impl Row {
 
     /// GB/s.
     pub(crate) fn bandwidth(&self) -> f64 {
-        self.elements as f64 * self.bytes / self.ns
+        self.bytes as f64 / self.ns
     }
 
     /// The row by the way `way` beside this one.

@@ -215,7 +215,7 @@ impl Measured {
             operation: name.to_owned(),
             way: way.to_owned(),
             elements,
-            bytes: self.operation.bare.bytes as f64,
+            bytes: (self.operation.bare.bytes)(len) as u64,
             ns: timing.min,
             median_ns: timing.median,
             ghz,

@@ -199,10 +199,10 @@ pub(crate) fn roofline(machine: &Named, family: &str) -> Svg {
     let best = tiers(machine, family).pop().unwrap_or_default();
     let rows: Vec<_> = of_family(machine, family).collect();
     let points = |way: &str, traffic: f64| -> Vec<(f64, f64)> {
-        let is_it = |row: &&&Row| row.way == way && row.bytes == traffic;
+        let is_it = |row: &&&Row| row.way == way && self::traffic(row) == traffic;
         rows.iter().filter(is_it).map(|row| point(row)).collect()
     };
-    let mut traffics: Vec<f64> = rows.iter().map(|row| row.bytes).collect();
+    let mut traffics: Vec<f64> = rows.iter().map(|row| traffic(row)).collect();
     traffics.sort_by(f64::total_cmp);
     traffics.dedup();
 
@@ -246,9 +246,14 @@ pub(crate) fn roofline(machine: &Named, family: &str) -> Svg {
     })
 }
 
+/// The bytes for each element.
+fn traffic(row: &Row) -> f64 {
+    row.bytes as f64 / row.elements as f64
+}
+
 /// The bytes of a call, and those in a cycle.
 fn point(row: &Row) -> (f64, f64) {
-    let bytes = row.elements as f64 * row.bytes;
+    let bytes = row.bytes as f64;
     (bytes, bytes / row.cycles())
 }
 
