@@ -11,10 +11,6 @@ pub(crate) const FORMAT: u32 = 2;
 /// The way that is not a tier.
 pub(crate) const BARE: &str = "bare loop";
 
-/// Elements that are many, and still in the first level of the caches: details are of the largest
-/// size of a family that is not larger.
-const DETAILED: u64 = 4096;
-
 /// The results of a run.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Card {
@@ -27,11 +23,10 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// The size of a family that details are of.
-    pub(crate) fn detailed(&self, family: &str) -> u64 {
-        let of_family = self.rows.iter().filter(|row| row.family == family);
-        let sizes = of_family.map(|row| row.elements);
-        sizes.filter(|size| *size <= DETAILED).max().unwrap_or(0)
+    /// A row of a family, of the size that details are of.
+    pub(crate) fn detailed(&self, family: &str) -> Option<&Row> {
+        let mut rows = self.rows.iter();
+        rows.find(|row| row.family == family && row.is_detailed)
     }
 
     /// The card in the file at `path`; or what is wrong with it, in words that name the file.
@@ -77,6 +72,10 @@ pub(crate) struct Row {
     pub(crate) way: String,
     /// How many a call processes.
     pub(crate) elements: u64,
+    /// The same as people read it.
+    pub(crate) size: String,
+    /// Whether details are of this size.
+    pub(crate) is_detailed: bool,
     /// How many bytes it reads and writes.
     pub(crate) bytes: u64,
     /// The shortest time of a call.

@@ -215,6 +215,8 @@ impl Measured {
             operation: name.to_owned(),
             way: way.to_owned(),
             elements,
+            size: (self.family.label)(len),
+            is_detailed: len == self.family.detailed,
             bytes: (self.operation.bare.bytes)(len) as u64,
             ns: timing.min,
             median_ns: timing.median,

@@ -62,6 +62,15 @@ pub(crate) const READ_1: Bare = Bare {
     streaming: None,
 };
 
+/// Reads weights of `N` rows and columns, of 1 byte each, whatever they are multiplied by.
+pub(crate) const fn weights<const N: usize>() -> Bare {
+    Bare {
+        bytes: |_| N * N,
+        plain: |_| (READ_1.plain)(N * N),
+        streaming: None,
+    }
+}
+
 /// Reads 1 byte an element from each of two slices.
 pub(crate) const READ_1_READ_1: Bare = Bare {
     bytes: |len| 2 * len,
