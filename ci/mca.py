@@ -97,6 +97,10 @@ KERNELS = [
            ["vpminsb|sabd"], [*SCALAR, "shll"], reads=1, sums=0, shares=True),
 ]
 
+# Of matrix products, which share one loop for each height of a tile: the tallest counts.
+PRODUCTS = ["matmul u8·i8", "matmul i8·i8", "matmul i8·u8, by row and column", "matmul u8·u8",
+            "matmul_requantize u8·i8", "matmul_dequantize u8·i8", "linear u8·i8"]
+
 # Past the caches, by division, and for blocks with an infinity or a NaN: not the usual loop.
 UNUSUAL = ["prefetch|prfm", "vmovnt", "div", "vcmpordps|fcmeq"]
 
@@ -109,20 +113,28 @@ class Tier(NamedTuple):
     # The dot products whose signs it has no instruction for: one side is flipped, which is a sum more
     # if there was none.
     flips: str = "(?!)"
+    # What multiplies and adds in matrix products, to a register of that number; and how much that is.
+    multiply: str = "vpdpbusd zmm{0}, zmm14, zmm15"
+    macs: int = 64
 
 
 NEON = r"\bv\d|\bq\d"
 TIERS = {
-    "avx2": Tier("x86_64", "Avx2", "ymm", ["znver4", "sapphirerapids"]),
-    "avxvnni": Tier("x86_64", "AvxVnni", "ymm", ["znver4", "sapphirerapids"], "i8·i8|u8·u8"),
-    "avx512": Tier("x86_64", r"Avx512(Vbmi)?\b", "zmm", ["znver4", "sapphirerapids"]),
+    "avx2": Tier("x86_64", "Avx2", "ymm", ["znver4", "sapphirerapids"],
+                 multiply="vpmaddwd ymm{0}, ymm14, ymm15\nvpaddd ymm{0}, ymm14, ymm15", macs=16),
+    "avxvnni": Tier("x86_64", "AvxVnni", "ymm", ["znver4", "sapphirerapids"], "i8·i8|u8·u8",
+                    "{{vex}} vpdpbusd ymm{0}, ymm14, ymm15", 32),
+    "avx512": Tier("x86_64", r"Avx512(Vbmi)?\b", "zmm", ["znver4", "sapphirerapids"],
+                   multiply="vpmaddwd zmm{0}, zmm14, zmm15\nvpaddd zmm{0}, zmm14, zmm15", macs=32),
     "avx512vnni": Tier("x86_64", "Avx512Vnni", "zmm", ["znver4", "sapphirerapids"],
                        "i8·i8|u8·u8"),
     "neon": Tier("aarch64", "^(?!.*(Dotprod|I8mm))", NEON,
-                 ["neoverse-n1", "neoverse-v2", "apple-m1", "cortex-a72"], "u8·i8"),
+                 ["neoverse-n1", "neoverse-v2", "apple-m1", "cortex-a72"], "u8·i8",
+                 "smull v{0}.8h, v14.8b, v15.8b\nsadalp v{0}.4s, v14.8h", 8),
     "dotprod": Tier("aarch64", "Dotprod", NEON, ["neoverse-n1", "neoverse-v2", "apple-m1"],
-                    "u8·i8"),
-    "i8mm": Tier("aarch64", "I8mm", NEON, ["neoverse-n2", "neoverse-v2"]),
+                    "u8·i8", "sdot v{0}.4s, v14.16b, v15.4b[0]", 16),
+    "i8mm": Tier("aarch64", "I8mm", NEON, ["neoverse-n2", "neoverse-v2"],
+                 multiply="smmla v{0}.4s, v14.16b, v15.16b", macs=32),
 }
 
 # A branch that is not taken but to leave a loop.
@@ -205,6 +217,25 @@ def hot_loop(kernel: Kernel, tier: Tier, code: dict[str, list]) -> list[str] | N
     return min(fitting, key=len, default=None)
 
 
+def product_loop(tier: Tier, code: dict[str, list]) -> list[str]:
+    """The loop of matrix products: of the tallest tile, whose rounds have the most products."""
+    loops = [
+        loop for symbol, (closed, left, _) in code.items() if re.search(tier.frame, symbol)
+        for loop in closed + left if any(re.search(tier.register, text) for text in loop)
+    ]
+    return max(loops, key=lambda loop: (macs_of(tier, loop), -len(loop)))
+
+
+def macs_of(tier: Tier, loop: list[str]) -> int:
+    """The multiply-accumulates of a round."""
+    return tier.macs * sum(name.startswith(instruction(tier)) for name in names(loop))
+
+
+def instruction(tier: Tier) -> str:
+    """What multiplies in matrix products."""
+    return names([tier.multiply.format(0)])[0]
+
+
 def names(loop: list[str]) -> list[str]:
     return [text.removeprefix("{vex} ").split()[0] for text in loop]
 
@@ -273,14 +304,36 @@ def predicted(loop: list[str], triple: str, cpu: str) -> float:
     return int(total[1]) / ROUNDS
 
 
-def measured(card: dict, operation: str, tier: str) -> str:
-    """What the card has for the operation in the first cache, in cycles for 64 elements."""
+def detailed(card: dict, operation: str, tier: str) -> dict | None:
+    """What the card has for the operation, at the size that it has details of."""
     rows = [row for row in card["rows"] if (row["operation"], row["way"]) == (operation, tier)]
-    rows = [row for row in rows if row["elements"] <= 4096]
-    if not rows:
-        return "–"
-    row = max(rows, key=lambda row: row["elements"])
-    return f"{row['ns'] * row['ghz'] / row['elements'] * 64:.1f}"
+    return next((row for row in rows if row["is_detailed"]), None)
+
+
+def measured(card: dict, operation: str, tier: str) -> str:
+    """The same, in cycles for 64 elements."""
+    row = detailed(card, operation, tier)
+    return f"{row['ns'] * row['ghz'] / row['elements'] * 64:.1f}" if row else "–"
+
+
+def print_products(card: dict, code: dict[str, dict], ports: dict[str, dict]) -> None:
+    """A line for each tier and model, in multiply-accumulates a cycle; and the counts, to `ports`."""
+    print("\n## Matrix products\n\n| tier | instruction | on the stack | core | MAC/cycle | unit's peak | of it |")
+    print("|---|---|--:|---|--:|--:|--:|")
+    for name, tier in TIERS.items():
+        loop = product_loop(tier, code[tier.triple])
+        macs = macs_of(tier, loop)
+        count = counts(loop, 64 / macs)
+        ports[name] |= dict.fromkeys(PRODUCTS, count)
+        stack = sum(bool(re.search(r"\[(rsp|rbp|sp)", text)) for text in loop)
+        for cpu in tier.cpus:
+            rate = macs / predicted(loop, tier.triple, cpu)
+            limit = 12 * tier.macs / predicted([tier.multiply.format(i) for i in range(12)], tier.triple, cpu)
+            print(f"| {name} | `{instruction(tier)}` | {stack} | {cpu} | {rate:.0f} | {limit:.0f} | {rate / limit:.0%} |")
+        row = detailed(card, PRODUCTS[0], name)
+        if row:
+            rate = row["elements"] / row["ns"] / row["ghz"]
+            print(f"| {name} | | | measured on {card['machine']['core']}, {row['size']} | {rate:.0f} | | |")
 
 
 def main() -> None:
@@ -310,6 +363,7 @@ def main() -> None:
             if has_card:
                 cells.append(measured(card, kernel.operation, name))
             print(f"| {' | '.join(cells)} |")
+    print_products(card, code, ports)
     with open(ports_path, "w", encoding="utf-8") as file:
         json.dump(ports, file, indent=1)
         file.write("\n")

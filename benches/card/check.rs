@@ -1,7 +1,6 @@
 //! Comparing a run with one from before.
 
 use crate::data::{BARE, Card, Row};
-use crate::table::size;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -25,6 +24,7 @@ pub(crate) struct Changes {
 struct Change {
     operation: String,
     elements: u64,
+    size: String,
     way: String,
     before: f64,
     now: f64,
@@ -76,6 +76,7 @@ fn compare(card: &Card, before: &Card, tolerance: f64) -> Changes {
             changes.slower.push(Change {
                 operation: row.operation.clone(),
                 elements: row.elements,
+                size: row.size.clone(),
                 way: row.way.clone(),
                 before,
                 now,
@@ -139,10 +140,10 @@ impl Changes {
         for change in &self.slower {
             writeln!(
                 out,
-                "  SLOWER  {:<34}{:<14}{:>6}  {:>6.2} → {:.2}, {:+.0} %",
+                "  SLOWER  {:<34}{:<14}{:>12}  {:>6.2} → {:.2}, {:+.0} %",
                 change.operation,
                 change.way,
-                size(change.elements),
+                change.size,
                 change.before,
                 change.now,
                 100.0 * (change.now / change.before - 1.0),

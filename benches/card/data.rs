@@ -6,14 +6,10 @@ use std::fs;
 use std::path::Path;
 
 /// Of this file's format; a change that older readers can't read counts it up.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// The way that is not a tier.
 pub(crate) const BARE: &str = "bare loop";
-
-/// Elements that are many, and still in the first level of the caches: details are of the largest
-/// size of a family that is not larger.
-const DETAILED: u64 = 4096;
 
 /// The results of a run.
 #[derive(Serialize, Deserialize)]
@@ -27,11 +23,10 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// The size of a family that details are of.
-    pub(crate) fn detailed(&self, family: &str) -> u64 {
-        let of_family = self.rows.iter().filter(|row| row.family == family);
-        let sizes = of_family.map(|row| row.elements);
-        sizes.filter(|size| *size <= DETAILED).max().unwrap_or(0)
+    /// A row of a family, of the size that details are of.
+    pub(crate) fn detailed(&self, family: &str) -> Option<&Row> {
+        let mut rows = self.rows.iter();
+        rows.find(|row| row.family == family && row.is_detailed)
     }
 
     /// The card in the file at `path`; or what is wrong with it, in words that name the file.
@@ -77,8 +72,12 @@ pub(crate) struct Row {
     pub(crate) way: String,
     /// How many a call processes.
     pub(crate) elements: u64,
-    /// How many bytes each of them reads and writes.
-    pub(crate) bytes: f64,
+    /// The same as people read it.
+    pub(crate) size: String,
+    /// Whether details are of this size.
+    pub(crate) is_detailed: bool,
+    /// How many bytes it reads and writes.
+    pub(crate) bytes: u64,
     /// The shortest time of a call.
     pub(crate) ns: f64,
     pub(crate) median_ns: f64,
@@ -91,10 +90,11 @@ pub(crate) struct Row {
 impl Row {
     /// Whether the figures are such as a run can have.
     fn is_sound(&self) -> bool {
-        [self.ns, self.median_ns, self.ghz, self.bytes]
+        [self.ns, self.median_ns, self.ghz]
             .iter()
             .all(|figure| figure.is_finite() && *figure > 0.0)
             && self.elements > 0
+            && self.bytes > 0
     }
 
     pub(crate) fn cycles(&self) -> f64 {
@@ -107,7 +107,7 @@ impl Row {
 
     /// GB/s.
     pub(crate) fn bandwidth(&self) -> f64 {
-        self.elements as f64 * self.bytes / self.ns
+        self.bytes as f64 / self.ns
     }
 
     /// The row by the way `way` beside this one.

@@ -3,15 +3,6 @@
 use crate::data::{BARE, Card, Row};
 use std::io::{self, Write};
 
-/// A number of elements, in the units of memory.
-pub(crate) fn size(elements: u64) -> String {
-    match elements {
-        0..1024 => elements.to_string(),
-        1024..1_048_576 => format!("{} Ki", elements >> 10),
-        _ => format!("{} Mi", elements >> 20),
-    }
-}
-
 pub(crate) fn print(out: &mut dyn Write, card: &Card) -> io::Result<()> {
     print_head(out, card)?;
     let mut families: Vec<&str> = Vec::new();
@@ -22,8 +13,9 @@ pub(crate) fn print(out: &mut dyn Write, card: &Card) -> io::Result<()> {
     }
     for family in families {
         let rows = card.rows.iter().filter(|row| row.family == family);
-        let detailed = card.detailed(family);
-        Table::new(rows.collect(), detailed).print(out)?;
+        if let Some(detailed) = card.detailed(family) {
+            Table::new(rows.collect(), detailed).print(out)?;
+        }
     }
     print_legend(out)
 }
@@ -31,32 +23,34 @@ pub(crate) fn print(out: &mut dyn Write, card: &Card) -> io::Result<()> {
 /// The operations of a family, a line for each tier.
 struct Table<'a> {
     rows: Vec<&'a Row>,
-    /// The sizes of short calls: of them there is the time only.
-    short: Vec<u64>,
-    /// The size that the detailed columns are about.
-    detailed: u64,
-    /// Beyond the first level of the caches: of them there is the bandwidth.
-    long: Vec<u64>,
+    /// A row of each size. Of the smaller ones there is the time only.
+    short: Vec<&'a Row>,
+    /// That the detailed columns are about.
+    detailed: &'a Row,
+    /// Of the larger ones there is the rate.
+    long: Vec<&'a Row>,
 }
 
 impl<'a> Table<'a> {
-    fn new(rows: Vec<&'a Row>, detailed: u64) -> Self {
-        let mut sizes: Vec<u64> = rows.iter().map(|row| row.elements).collect();
-        sizes.sort_unstable();
-        sizes.dedup();
-        let (of_short, of_long) = (|size: &u64| *size < detailed, |size: &u64| *size > detailed);
+    fn new(rows: Vec<&'a Row>, detailed: &'a Row) -> Self {
+        let mut sizes = rows.clone();
+        sizes.sort_unstable_by_key(|row| row.elements);
+        sizes.dedup_by_key(|row| row.elements);
+        let (mut short, mut long) = (sizes.clone(), sizes);
+        short.retain(|row| row.elements < detailed.elements);
+        long.retain(|row| row.elements > detailed.elements);
         Self {
             rows,
-            short: sizes.iter().copied().filter(of_short).collect(),
+            short,
             detailed,
-            long: sizes.iter().copied().filter(of_long).collect(),
+            long,
         }
     }
 
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         self.print_head(out)?;
         let mut last = "";
-        for row in self.rows.iter().filter(|row| row.elements == self.detailed) {
+        for row in self.rows.iter().filter(|row| row.is_detailed) {
             if row.operation == last {
                 self.print_row(out, "", row)?;
             } else {
@@ -69,40 +63,35 @@ impl<'a> Table<'a> {
     }
 
     fn print_head(&self, out: &mut dyn Write) -> io::Result<()> {
-        let first = self.rows.first().expect("a family has operations");
         write!(out, "\n{:<46}", "")?;
-        for &short in &self.short {
-            write!(out, "{:>8}", size(short))?;
+        for short in &self.short {
+            write!(out, "{:>1$}", short.size, width(short))?;
         }
-        write!(out, "  {:-^53}", format!(" {} ", size(self.detailed)))?;
-        for &long in &self.long {
-            write!(out, "  {:-^16}", format!(" {} ", size(long)))?;
+        write!(out, "  {:-^53}", format!(" {} ", self.detailed.size))?;
+        for long in &self.long {
+            write!(out, "  {:-^18}", format!(" {} ", long.size))?;
         }
-        write!(out, "\n{:<34}{:<12}", first.family, "tier")?;
-        for _ in &self.short {
-            write!(out, "{:>8}", "ns")?;
+        write!(out, "\n{:<34}{:<12}", self.detailed.family, "tier")?;
+        for short in &self.short {
+            write!(out, "{:>1$}", "ns", width(short))?;
         }
+        let rate = format!("{}/cycle", self.detailed.unit);
         write!(
             out,
             "  {:>9}{:>11}{:>8}{:>9}{:>9}{:>7}",
-            "ns",
-            format!("{}/cycle", first.unit),
-            "GB/s",
-            "of bare",
-            "of port",
-            "spread",
+            "ns", rate, "GB/s", "of bare", "of port", "spread",
         )?;
         for _ in &self.long {
-            write!(out, "  {:>8}{:>8}", "GB/s", "of bare")?;
+            write!(out, "  {rate:>10}{:>8}", "of bare")?;
         }
         writeln!(out)
     }
 
     fn print_row(&self, out: &mut dyn Write, operation: &str, row: &Row) -> io::Result<()> {
         write!(out, "{operation:<34}{:<12}", row.way)?;
-        for &short in &self.short {
+        for short in &self.short {
             let ns = self.at(row, short).map(|row| format!("{:.1}", row.ns));
-            write!(out, "{:>8}", ns.as_deref().unwrap_or("-"))?;
+            write!(out, "{:>1$}", ns.as_deref().unwrap_or("-"), width(short))?;
         }
         let ports = row.port_cycles.map(|cycles| cycles / row.cycles());
         write!(
@@ -115,18 +104,20 @@ impl<'a> Table<'a> {
             percent(ports),
             percent(Some(row.median_ns / row.ns - 1.0)),
         )?;
-        for &long in &self.long {
+        for long in &self.long {
             let row = self.at(row, long);
-            let bandwidth = row.map_or("-".to_owned(), |row| format!("{:.1}", row.bandwidth()));
+            let rate = row.map_or("-".to_owned(), |row| {
+                format!("{:.2}", row.elements_per_cycle())
+            });
             let of_bare = row.map_or("-".to_owned(), |row| self.of_bare(row));
-            write!(out, "  {bandwidth:>8}{of_bare:>8}")?;
+            write!(out, "  {rate:>10}{of_bare:>8}")?;
         }
         writeln!(out)
     }
 
     /// The row like `row` of another size.
-    fn at(&self, row: &Row, size: u64) -> Option<&'a Row> {
-        self.find(&row.operation, &row.way, size)
+    fn at(&self, row: &Row, size: &Row) -> Option<&'a Row> {
+        self.find(&row.operation, &row.way, size.elements)
     }
 
     fn of_bare(&self, row: &Row) -> String {
@@ -139,6 +130,11 @@ impl<'a> Table<'a> {
             |row: &&&Row| row.operation == operation && row.way == way && row.elements == size;
         self.rows.iter().copied().find(|row| is_it(&row))
     }
+}
+
+/// Of the column of a short call.
+fn width(of: &Row) -> usize {
+    8.max(of.size.chars().count() + 2)
 }
 
 fn print_head(out: &mut dyn Write, card: &Card) -> io::Result<()> {
@@ -182,8 +178,8 @@ fn print_legend(out: &mut dyn Write) -> io::Result<()> {
         out,
         "
 ns        the shortest time of a call on so many elements, of many calls
-el/cycle  elements for each cycle; of dot products, multiply-accumulates: codes of one side. The
-          frequency is measured beside each operation
+el/cycle  elements for each cycle; of dot and matrix products, multiply-accumulates: pairs of codes.
+          The frequency is measured beside each operation
 GB/s      bytes read and written
 of bare   how near it comes to a plain loop that reads and writes the same bytes and does nothing
           else; the better of two, with and without streaming stores, where there is an output

@@ -14,8 +14,8 @@ pub(crate) type Loop = Box<dyn FnMut()>;
 
 /// The loops of one kind of traffic.
 pub(crate) struct Bare {
-    /// Bytes read and written for each element.
-    pub(crate) bytes: usize,
+    /// Bytes that a call on so many elements reads and writes.
+    pub(crate) bytes: fn(usize) -> usize,
     plain: MakeLoop,
     streaming: Option<MakeLoop>,
 }
@@ -26,7 +26,7 @@ pub(crate) type MakeLoop = fn(usize) -> Loop;
 impl Bare {
     /// The loops worth measuring for `len` elements.
     pub(crate) fn loops(&self, len: usize) -> impl Iterator<Item = MakeLoop> {
-        let is_big = len * self.bytes >= 8 << 20;
+        let is_big = (self.bytes)(len) >= 8 << 20;
         let streaming = self.streaming.filter(|_| is_big && can_stream());
         [Some(self.plain), streaming].into_iter().flatten()
     }
@@ -34,7 +34,7 @@ impl Bare {
 
 /// Reads 4 bytes an element.
 pub(crate) const READ_4: Bare = Bare {
-    bytes: 4,
+    bytes: |len| 4 * len,
     plain: |len| {
         let x = random::<u32>(len);
         Box::new(move || {
@@ -49,7 +49,7 @@ pub(crate) const READ_4: Bare = Bare {
 
 /// Reads 1 byte an element.
 pub(crate) const READ_1: Bare = Bare {
-    bytes: 1,
+    bytes: |len| len,
     plain: |len| {
         let x = random::<u8>(len);
         Box::new(move || {
@@ -62,9 +62,18 @@ pub(crate) const READ_1: Bare = Bare {
     streaming: None,
 };
 
+/// Reads weights of `N` rows and columns, of 1 byte each, whatever they are multiplied by.
+pub(crate) const fn weights<const N: usize>() -> Bare {
+    Bare {
+        bytes: |_| N * N,
+        plain: |_| (READ_1.plain)(N * N),
+        streaming: None,
+    }
+}
+
 /// Reads 1 byte an element from each of two slices.
 pub(crate) const READ_1_READ_1: Bare = Bare {
-    bytes: 2,
+    bytes: |len| 2 * len,
     plain: |len| {
         let (x, y) = (random::<u8>(len), random::<u8>(len));
         Box::new(move || {
@@ -79,42 +88,42 @@ pub(crate) const READ_1_READ_1: Bare = Bare {
 
 /// Reads 4 bytes an element and writes 1.
 pub(crate) const READ_4_WRITE_1: Bare = Bare {
-    bytes: 5,
+    bytes: |len| 5 * len,
     plain: plain::<u32, u8>,
     streaming: Some(streaming::<u32, u8>),
 };
 
 /// Reads 4 bytes an element, and in a second pass reads them again and writes 1.
 pub(crate) const READ_4_READ_4_WRITE_1: Bare = Bare {
-    bytes: 9,
+    bytes: |len| 9 * len,
     plain: |len| in_turn(READ_4.plain, plain::<u32, u8>, len),
     streaming: Some(|len| in_turn(READ_4.plain, streaming::<u32, u8>, len)),
 };
 
 /// Reads 1 byte an element and writes 4.
 pub(crate) const READ_1_WRITE_4: Bare = Bare {
-    bytes: 5,
+    bytes: |len| 5 * len,
     plain: plain::<u8, u32>,
     streaming: Some(streaming::<u8, u32>),
 };
 
 /// Reads 4 bytes an element and writes 4.
 pub(crate) const READ_4_WRITE_4: Bare = Bare {
-    bytes: 8,
+    bytes: |len| 8 * len,
     plain: plain::<u32, u32>,
     streaming: Some(streaming::<u32, u32>),
 };
 
 /// Reads 1 byte an element and writes 1.
 pub(crate) const READ_1_WRITE_1: Bare = Bare {
-    bytes: 2,
+    bytes: |len| 2 * len,
     plain: plain::<u8, u8>,
     streaming: Some(streaming::<u8, u8>),
 };
 
 /// Reads 1 byte an element and writes it back.
 pub(crate) const UPDATE_1: Bare = Bare {
-    bytes: 2,
+    bytes: |len| 2 * len,
     plain: |len| {
         let mut x = random::<u8>(len);
         Box::new(move || {

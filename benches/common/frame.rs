@@ -22,7 +22,7 @@ pub(crate) fn family(criterion: &mut Criterion, name: &str, sizes: &[usize]) {
         for &len in sizes {
             group.throughput(Throughput::ElementsAndBytes {
                 elements: len as u64,
-                bytes: (len * operation.bare.bytes) as u64,
+                bytes: (operation.bare.bytes)(len) as u64,
             });
             bare_loops(&mut group, operation, len);
             tiers(&mut group, family, operation, len);

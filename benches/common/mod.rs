@@ -9,6 +9,7 @@ pub(crate) mod buffers;
 pub(crate) mod channels;
 pub(crate) mod dot;
 pub(crate) mod elementwise;
+pub(crate) mod matmul;
 pub(crate) mod rows;
 
 use bare::Bare;
@@ -20,9 +21,15 @@ pub(crate) struct Family {
     /// What it counts: elements, "el", or multiply-accumulates, "MAC".
     #[allow(dead_code, reason = "Criterion has no such units")]
     pub(crate) unit: &'static str,
-    /// The sizes in the card, which has details of the largest that is not over 4 Ki.
+    /// The sizes in the card.
     #[allow(dead_code, reason = "Criterion's benchmarks have sizes of their own")]
     pub(crate) card: &'static [usize],
+    /// The one of them that it has details of.
+    #[allow(dead_code, reason = "Criterion's benchmarks have sizes of their own")]
+    pub(crate) detailed: usize,
+    /// What it calls a size.
+    #[allow(dead_code, reason = "Criterion's benchmarks have sizes of their own")]
+    pub(crate) label: fn(usize) -> String,
     /// Whether the tiers that only add dot products to another run it as a kernel of their own;
     /// else they run that of the other, and it is not measured again.
     dots: bool,
@@ -35,6 +42,8 @@ pub(crate) const FAMILIES: &[Family] = &[
         unit: "el",
         // A short call; in the first level of the caches, in the second, and in none.
         card: &[16, 4 << 10, 64 << 10, 16 << 20],
+        detailed: 4 << 10,
+        label: memory,
         dots: false,
         operations: elementwise::OPERATIONS,
     },
@@ -42,6 +51,8 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "channels",
         unit: "el",
         card: &[16, 4 << 10, 64 << 10, 16 << 20],
+        detailed: 4 << 10,
+        label: memory,
         dots: false,
         operations: channels::OPERATIONS,
     },
@@ -50,6 +61,8 @@ pub(crate) const FAMILIES: &[Family] = &[
         unit: "MAC",
         // The last so large that both vectors, and the one of a sum, are in no cache.
         card: &[64, 768, 4 << 10, 64 << 10, 64 << 20],
+        detailed: 4 << 10,
+        label: memory,
         dots: true,
         operations: dot::OPERATIONS,
     },
@@ -58,8 +71,40 @@ pub(crate) const FAMILIES: &[Family] = &[
         unit: "MAC",
         // 1, 4, 64 and 64 Ki rows.
         card: &[rows::ROW, rows::ROW << 2, rows::ROW << 6, rows::ROW << 16],
+        detailed: rows::ROW << 2,
+        label: memory,
         dots: true,
         operations: rows::OPERATIONS,
+    },
+    Family {
+        name: "matmul",
+        unit: "MAC",
+        // 1, 4, 16, 64 and 256 rows.
+        card: &[
+            matmul::ROW,
+            matmul::ROW << 2,
+            matmul::ROW << 4,
+            matmul::ROW << 6,
+            matmul::ROW << 8,
+        ],
+        detailed: matmul::ROW << 6,
+        label: matmul::shape::<{ matmul::SIDE }>,
+        dots: true,
+        operations: matmul::OPERATIONS,
+    },
+    Family {
+        name: "matmul-large",
+        unit: "MAC",
+        // 1, 16 and 128 rows.
+        card: &[
+            matmul::LARGE_ROW,
+            matmul::LARGE_ROW << 4,
+            matmul::LARGE_ROW << 7,
+        ],
+        detailed: matmul::LARGE_ROW,
+        label: matmul::shape::<{ matmul::LARGE_SIDE }>,
+        dots: true,
+        operations: matmul::LARGE,
     },
 ];
 
@@ -67,6 +112,15 @@ impl Family {
     /// The tiers of this CPU that have kernels of their own for these operations.
     pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier> {
         Tier::available().filter(|tier| self.dots || !DOT_TIERS.contains(&tier.name()))
+    }
+}
+
+/// A number of elements, in the units of memory.
+fn memory(elements: usize) -> String {
+    match elements {
+        0..1024 => elements.to_string(),
+        1024..1_048_576 => format!("{} Ki", elements >> 10),
+        _ => format!("{} Mi", elements >> 20),
     }
 }
 

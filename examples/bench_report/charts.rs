@@ -61,10 +61,11 @@ pub(crate) fn overview(machine: &Named, family: &str) -> Svg {
             None => group.limit = Some(row.elements_per_cycle()),
         }
     }
-    let unit = rows.first().map_or("el", |row| &row.unit);
+    let (unit, size) = rows
+        .first()
+        .map_or(("el", ""), |row| (&row.unit, &row.size));
     let title = format!(
-        "zeropoint, {family}: {unit}/cycle on {} elements, {}",
-        machine.card.detailed(family),
+        "zeropoint, {family}: {unit}/cycle at {size}, {}",
         machine.card.machine.core
     );
     let legend: Vec<_> = all_tiers
@@ -96,8 +97,7 @@ pub(crate) fn operation(machines: &[Named], family: &str, operation: &str, tiers
 
 /// The rows of a family that bars are about.
 fn detailed<'a>(machine: &'a Named, family: &'a str) -> impl Iterator<Item = &'a Row> {
-    let size = machine.card.detailed(family);
-    of_family(machine, family).filter(move |row| row.elements == size)
+    of_family(machine, family).filter(|row| row.is_detailed)
 }
 
 fn of_family<'a>(machine: &'a Named, family: &'a str) -> impl Iterator<Item = &'a Row> {
@@ -193,16 +193,26 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
+/// Whether operations read and write as much for each element at every size, so that there are lines
+/// to draw.
+pub(crate) fn has_roof(machine: &Named, family: &str) -> bool {
+    let rows: Vec<_> = of_family(machine, family).collect();
+    let is_alike = |pair: &[&Row]| {
+        pair[0].operation != pair[1].operation || traffic(pair[0]) == traffic(pair[1])
+    };
+    rows.windows(2).all(is_alike)
+}
+
 /// Bytes in a cycle against the bytes of a call: the best tier of each operation (dots) under the
 /// bare loop of its traffic (a line of the same colour).
 pub(crate) fn roofline(machine: &Named, family: &str) -> Svg {
     let best = tiers(machine, family).pop().unwrap_or_default();
     let rows: Vec<_> = of_family(machine, family).collect();
     let points = |way: &str, traffic: f64| -> Vec<(f64, f64)> {
-        let is_it = |row: &&&Row| row.way == way && row.bytes == traffic;
+        let is_it = |row: &&&Row| row.way == way && self::traffic(row) == traffic;
         rows.iter().filter(is_it).map(|row| point(row)).collect()
     };
-    let mut traffics: Vec<f64> = rows.iter().map(|row| row.bytes).collect();
+    let mut traffics: Vec<f64> = rows.iter().map(|row| traffic(row)).collect();
     traffics.sort_by(f64::total_cmp);
     traffics.dedup();
 
@@ -246,9 +256,14 @@ pub(crate) fn roofline(machine: &Named, family: &str) -> Svg {
     })
 }
 
+/// The bytes for each element.
+fn traffic(row: &Row) -> f64 {
+    row.bytes as f64 / row.elements as f64
+}
+
 /// The bytes of a call, and those in a cycle.
 fn point(row: &Row) -> (f64, f64) {
-    let bytes = row.elements as f64 * row.bytes;
+    let bytes = row.bytes as f64;
     (bytes, bytes / row.cycles())
 }
 

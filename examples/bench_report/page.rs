@@ -90,13 +90,17 @@ fn section(machines: &[Named], family: &str) -> Part {
         .iter()
         .filter(|machine| machine.card.rows.iter().any(|row| of_family(&row)))
         .collect();
-    let sizes = having.iter().map(|machine| machine.card.detailed(family));
-    let detailed = sizes.max().unwrap_or_default();
+    let mut detailed = having
+        .iter()
+        .filter_map(|machine| machine.card.detailed(family));
+    let detailed = detailed.next().map_or("", |row| &row.size);
     let mut overviews = Vec::new();
     let mut roofs = Vec::new();
     for machine in having {
         overviews.push(charts::overview(machine, family)?);
-        roofs.push((machine, charts::roofline(machine, family)?));
+        if charts::has_roof(machine, family) {
+            roofs.push((machine, charts::roofline(machine, family)?));
+        }
     }
     let mut operations = Vec::new();
     for name in distinct(machines, |row| &row.operation) {
@@ -112,16 +116,18 @@ fn section(machines: &[Named], family: &str) -> Part {
     Ok(html! {
         h2 { (family) }
         div.charts { @for chart in &overviews { figure { (PreEscaped(chart)) } } }
-        h3 { "Under the roof of memory" }
-        p {
-            "The best tier of each operation, at every size that was measured (dots), and the bare \
-             loop of the same traffic (the line of that colour): what caches and memory give."
+        @if !roofs.is_empty() {
+            h3 { "Under the roof of memory" }
+            p {
+                "The best tier of each operation, at every size that was measured (dots), and the bare \
+                 loop of the same traffic (the line of that colour): what caches and memory give."
+            }
+            div.charts { @for (machine, chart) in &roofs { figure {
+                figcaption { (machine.name) ", " (charts::tiers(machine, family).pop().unwrap_or_default()) }
+                (PreEscaped(chart))
+            } } }
         }
-        div.charts { @for (machine, chart) in &roofs { figure {
-            figcaption { (machine.name) ", " (charts::tiers(machine, family).pop().unwrap_or_default()) }
-            (PreEscaped(chart))
-        } } }
-        h3 { "Each operation, on " (detailed) " elements" }
+        h3 { "Each operation, at " (detailed) }
         div.grid { @for operation in &operations { (operation) } }
     })
 }

@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 SIZES = [4096, 65536, 16 << 20]
-MATRICES = [768, 2048]
+# Of matrix products, in multiply-accumulates: rows by weights of so many rows and columns.
+MATRICES = [m * 768**2 for m in (1, 16, 64, 256)] + [m * 4096**2 for m in (1, 16, 128)]
 SCALE, ZERO_POINT = 4 / 255, 64
 ROW, CHANNELS, BLOCK = 1024, 256, 32
 
@@ -34,7 +35,7 @@ class Peer(NamedTuple):
     who: str
     make: Callable[[int], Call]
     note: str = ""
-    sizes: list[int] = SIZES  # of matrix products: the rows and columns of the right side
+    sizes: list[int] = SIZES
 
 
 def floats(n: int) -> np.ndarray:
@@ -56,6 +57,12 @@ def by_rows(n: int) -> tuple[int, int]:
 
 def by_last_axis(n: int) -> tuple[int, int]:
     return max(n // CHANNELS, 1), min(n, CHANNELS)
+
+
+def matrices(n: int) -> tuple[int, int]:
+    """The rows of the left side, and of the right, of a product of `n` multiply-accumulates."""
+    side = next(side for side in (768, 4096, 1) if n % side**2 == 0)
+    return n // side**2, side
 
 
 def scales(*shape: int) -> np.ndarray:
@@ -141,24 +148,22 @@ def onnx_runtime() -> list[Peer]:
         nodes = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"])]
         return session(nodes, {"x": floats(n)}, {}, {"q": u8, "s": f32, "z": u8})
 
-    def product(m: int) -> Callable[[int], Call]:
-        def make(n: int) -> Call:
-            nodes = [node("MatMulInteger", ["a", "b", "za", "zb"], ["y"])]
-            a = codes(m * n).reshape(m, n)
-            constants = {"b": signed(n * n).reshape(n, n), "za": np.uint8(3), "zb": np.int8(5)}
-            return session(nodes, {"a": a}, constants, {"y": i32})
-        return make
+    def product(work: int) -> Call:
+        m, n = matrices(work)
+        nodes = [node("MatMulInteger", ["a", "b", "za", "zb"], ["y"])]
+        a = codes(m * n).reshape(m, n)
+        constants = {"b": signed(n * n).reshape(n, n), "za": np.uint8(3), "zb": np.int8(5)}
+        return session(nodes, {"a": a}, constants, {"y": i32})
 
-    def encoded_product(m: int) -> Callable[[int], Call]:
-        def make(n: int) -> Call:
-            of = [name + side for side in "aby" for name in ("", "s", "z")]
-            nodes = [node("QLinearMatMul", of[:6] + of[7:], ["y"])]
-            a = codes(m * n).reshape(m, n)
-            constants = {"b": signed(n * n).reshape(n, n), "za": np.uint8(3), "zb": np.int8(5),
-                         "zy": np.uint8(128)}
-            constants |= {"sa": np.float32(0.02), "sb": np.float32(0.01), "sy": np.float32(0.5)}
-            return session(nodes, {"a": a}, constants, {"y": u8})
-        return make
+    def encoded_product(work: int) -> Call:
+        m, n = matrices(work)
+        of = [name + side for side in "aby" for name in ("", "s", "z")]
+        nodes = [node("QLinearMatMul", of[:6] + of[7:], ["y"])]
+        a = codes(m * n).reshape(m, n)
+        constants = {"b": signed(n * n).reshape(n, n), "za": np.uint8(3), "zb": np.int8(5),
+                     "zy": np.uint8(128)}
+        constants |= {"sa": np.float32(0.02), "sb": np.float32(0.01), "sy": np.float32(0.5)}
+        return session(nodes, {"a": a}, constants, {"y": u8})
 
     who = f"ONNX Runtime {metadata.version('onnxruntime')}"
     peers = [
@@ -176,12 +181,10 @@ def onnx_runtime() -> list[Peer]:
         Peer("dequantize last axis i8", who, last_axis(codes), "of u8"),
         Peer("dequantize blocks of 32 i8", who, blocks(codes), "of u8"),
     ]
-    for m in (1, 64):
-        name = f"matrix product u8·i8, {m}×n×n"
-        peers += [
-            Peer(name, f"{who} MatMulInteger", product(m), "two zero points", MATRICES),
-            Peer(name, f"{who} QLinearMatMul", encoded_product(m), "and requantizes", MATRICES),
-        ]
+    peers += [
+        Peer("matmul u8·i8", f"{who} MatMulInteger", product, "", MATRICES),
+        Peer("matmul_requantize u8·i8", f"{who} QLinearMatMul", encoded_product, "one multiplier", MATRICES[:4]),
+    ]
     return peers
 
 
@@ -224,11 +227,10 @@ def pytorch() -> list[Peer]:
         q = torch.quantize_per_channel(*args, torch.quint8)
         return lambda: torch.dequantize(q)
 
-    def product(m: int) -> Callable[[int], Call]:
-        def make(n: int) -> Call:
-            a, b = (torch.from_numpy(signed(rows * n).reshape(rows, n)) for rows in (m, n))
-            return lambda: torch._int_mm(a, b)
-        return make
+    def product(work: int) -> Call:
+        m, n = matrices(work)
+        a, b = (torch.from_numpy(signed(rows * n).reshape(rows, n)) for rows in (m, n))
+        return lambda: torch._int_mm(a, b)
 
     who = f"PyTorch {metadata.version('torch')}"
     inexact = "inexact: multiplies by the reciprocal; allocates the result"
@@ -242,8 +244,7 @@ def pytorch() -> list[Peer]:
         Peer("quantize last axis u8", who, channels(by_last_axis, 1, quantize_channels), inexact),
         Peer("dequantize rows of 1024 i8", who, channels(by_rows, 0, dequantize_channels), "of u8; allocates"),
         Peer("dequantize last axis i8", who, channels(by_last_axis, 1, dequantize_channels), "of u8; allocates"),
-        *(Peer(f"matrix product u8·i8, {m}×n×n", f"{who} _int_mm", product(m), "i8·i8, no zero points", MATRICES)
-          for m in (1, 64)),
+        Peer("matmul i8·i8", f"{who} _int_mm", product, "no zero points", MATRICES[:4]),
     ]
 
 

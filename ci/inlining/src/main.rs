@@ -2,11 +2,12 @@
 
 use std::hint::black_box;
 use zeropoint::{
-    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, clamp, cosine, dequantize,
-    dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums, fake_quantize,
-    fake_quantize_blocks, fake_quantize_channels, l2_rows, l2_squared, min_max, min_max_blocks,
-    min_max_channels, quantize, quantize_blocks, quantize_channels, quantize_dynamic,
-    quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
+    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, Weights, clamp, cosine,
+    dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums,
+    fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows, l2_squared, linear,
+    matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks, min_max_channels,
+    quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu,
+    requantize, requantize_channels, rescale, sum,
 };
 
 fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
@@ -73,6 +74,43 @@ fn dot_products<A: Code, B: Code>(a: A, b: B) -> Result<(), Error> {
     Ok(())
 }
 
+/// Of 100 × 50 by 50 × 40.
+fn matrix_products<A: Code, B: Code>(a: A, b: B) -> Result<(), Error> {
+    let (x, y) = (black_box(vec![a; 5000]), black_box(vec![b; 2000]));
+    let y = Weights::new(&y, 50, 40).pack(Tier::best())?;
+    let mut sums = vec![0; 4000];
+    matmul(&x, a, &y, b, &mut sums)?;
+    for multiplier in [Multiplier::real(0.1)?, Multiplier::fixed(0.1)?] {
+        let multipliers = [multiplier; 40];
+        let (mut unsigned, mut signed) = ([0_u8; 4000], [0_i8; 4000]);
+        let bias = Some(&[5; 40][..]);
+        let params = QuantParams::new(0.1, 3)?;
+        matmul_requantize(&x, a, &y, b, &multipliers, bias, params, &mut unsigned)?;
+        let params = QuantParams::new(0.1, 3)?;
+        matmul_requantize(&x, a, &y, b, &multipliers, None, params, &mut signed)?;
+        black_box((unsigned, signed));
+    }
+    let (params_a, params_b) = ([QuantParams::new(0.1, a)?], [QuantParams::new(0.1, b)?]);
+    let mut values = vec![0.0; 4000];
+    matmul_dequantize(&x, &params_a, &y, &params_b, None, &mut values)?;
+    let x = black_box(vec![0.25; 5000]);
+    let (mut params, mut codes) = ([params_a[0]; 100], vec![a; 5000]);
+    let scheme = Scheme::<A>::affine();
+    let out = &mut values[..];
+    linear(
+        &x,
+        scheme,
+        &mut params,
+        &mut codes,
+        &y,
+        &params_b,
+        None,
+        out,
+    )?;
+    black_box((sums, values));
+    Ok(())
+}
+
 fn main() -> Result<(), Error> {
     operations::<u8>(0)?;
     operations::<i8>(0)?;
@@ -80,6 +118,10 @@ fn main() -> Result<(), Error> {
     dot_products(1_u8, 2_i8)?;
     dot_products(1_i8, 2_u8)?;
     dot_products(1_i8, 2_i8)?;
+    matrix_products(1_u8, 2_u8)?;
+    matrix_products(1_u8, 2_i8)?;
+    matrix_products(1_i8, 2_u8)?;
+    matrix_products(1_i8, 2_i8)?;
     println!("all operations ran on {}", Tier::best());
     Ok(())
 }

@@ -1,0 +1,155 @@
+//! Products of matrices with square weights, packed before.
+
+use super::bare::weights;
+use super::buffers::{floats, random, zeros};
+use super::{Call, Operation};
+use aligned_vec::AVec;
+use bytemuck::Pod;
+use std::hint::black_box;
+use zeropoint::{Code, Multiplier, PackedMatrix, QuantParams, Scheme, Tier, Weights};
+
+/// The rows and columns of the weights: of embeddings, and of what only the last cache holds.
+pub(crate) const SIDE: usize = 768;
+pub(crate) const LARGE_SIDE: usize = 4096;
+
+/// Multiply-accumulates for a row.
+pub(crate) const ROW: usize = SIDE * SIDE;
+pub(crate) const LARGE_ROW: usize = LARGE_SIDE * LARGE_SIDE;
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    operation::<SIDE>("matmul u8·i8", products::<u8, i8, SIDE>),
+    operation::<SIDE>("matmul i8·i8", products::<i8, i8, SIDE>),
+    operation::<SIDE>("matmul i8·u8, by row and column", |len| {
+        let (mut of, mut out) = (
+            Matrices::<i8, u8, SIDE>::new(len),
+            zeros(of_rows::<SIDE>(len)),
+        );
+        let (za, zb) = (random::<i8>(len / ROW), random::<u8>(SIDE));
+        Box::new(move |tier| {
+            let (a, b) = of.packed(tier);
+            tier.matmul(a, &za[..], b, &zb[..], &mut out[..])
+                .expect(SHAPES);
+        })
+    }),
+    operation::<SIDE>("matmul u8·u8", products::<u8, u8, SIDE>),
+    operation::<SIDE>("matmul_requantize u8·i8", |len| {
+        let (mut of, mut out) = (
+            Matrices::<u8, i8, SIDE>::new(len),
+            zeros(of_rows::<SIDE>(len)),
+        );
+        let multiplier = |n| Multiplier::real(1e-3 + n as f32 * 1e-7).expect("a positive number");
+        let multipliers: Vec<_> = (0..SIDE).map(multiplier).collect();
+        let params = QuantParams::<u8>::new(0.5, 128).expect("a scale");
+        Box::new(move |tier| {
+            let (a, b) = of.packed(tier);
+            tier.matmul_requantize(a, 3, b, 5, &multipliers, None, params, &mut out[..])
+                .expect(SHAPES);
+        })
+    }),
+    operation::<SIDE>("matmul_dequantize u8·i8", |len| {
+        let (mut of, mut out) = (
+            Matrices::<u8, i8, SIDE>::new(len),
+            zeros(of_rows::<SIDE>(len)),
+        );
+        let (params_a, params_b) = (params(len / ROW, 3), params(SIDE, 5));
+        Box::new(move |tier| {
+            let (a, b) = of.packed(tier);
+            tier.matmul_dequantize(a, &params_a, b, &params_b, None, &mut out[..])
+                .expect(SHAPES);
+        })
+    }),
+    operation::<SIDE>("linear u8·i8", |len| {
+        let (mut of, mut out) = (
+            Matrices::<u8, i8, SIDE>::new(len),
+            zeros(of_rows::<SIDE>(len)),
+        );
+        let x = floats(of_rows::<SIDE>(len));
+        let (mut params_x, mut codes) = (params(len / ROW, 0), zeros(x.len()));
+        let (scheme, params_b) = (Scheme::<u8>::affine(), params(SIDE, 0));
+        Box::new(move |tier| {
+            let (_, b) = of.packed(tier);
+            let out = &mut out[..];
+            tier.linear(
+                &x,
+                scheme,
+                &mut params_x,
+                &mut codes,
+                b,
+                &params_b,
+                None,
+                out,
+            )
+            .expect(SHAPES);
+        })
+    }),
+];
+
+pub(crate) const LARGE: &[Operation] = &[operation::<LARGE_SIDE>(
+    "matmul u8·i8",
+    products::<u8, i8, LARGE_SIDE>,
+)];
+
+const SHAPES: &str = "matrices that fit";
+
+const fn operation<const N: usize>(name: &'static str, setup: fn(usize) -> Call) -> Operation {
+    Operation {
+        name,
+        bare: weights::<N>(),
+        setup,
+    }
+}
+
+/// Rows, and those of the weights, and their columns.
+pub(crate) fn shape<const N: usize>(len: usize) -> String {
+    format!("{}×{N}×{N}", len / (N * N))
+}
+
+/// Elements of as many rows as `len` multiply-accumulates are of.
+fn of_rows<const N: usize>(len: usize) -> usize {
+    assert!(len.is_multiple_of(N * N), "whole rows");
+    len / N
+}
+
+/// Codes of both sides.
+struct Matrices<A, B: 'static, const N: usize> {
+    a: AVec<A>,
+    b: AVec<B>,
+    packed: Option<PackedMatrix<'static, B>>,
+}
+
+impl<A: Code + Pod + Default, B: Code + Pod + Default, const N: usize> Matrices<A, B, N> {
+    fn new(len: usize) -> Self {
+        Self {
+            a: random(of_rows::<N>(len)),
+            b: random(N * N),
+            packed: None,
+        }
+    }
+
+    /// The left side, and the right one as it is packed for a tier.
+    fn packed(&mut self, tier: Tier) -> (&[A], &PackedMatrix<'static, B>) {
+        self.packed = self.packed.take().filter(|packed| packed.tier() == tier);
+        let pack = || Weights::new(&self.b, N, N).pack(tier).expect(SHAPES);
+        let packed = self.packed.get_or_insert_with(pack);
+        (black_box(&self.a), black_box(packed))
+    }
+}
+
+/// A call with zero points, for all of each side.
+fn products<A, B, const N: usize>(len: usize) -> Call
+where
+    A: Code + Pod + Default,
+    B: Code + Pod + Default,
+{
+    let (mut of, mut out) = (Matrices::<A, B, N>::new(len), zeros(of_rows::<N>(len)));
+    let (za, zb) = (random::<A>(1)[0], random::<B>(1)[0]);
+    Box::new(move |tier| {
+        let (a, b) = of.packed(tier);
+        tier.matmul(a, za, b, zb, &mut out[..]).expect(SHAPES);
+    })
+}
+
+fn params<Q: Code>(n: usize, zero_point: Q) -> Vec<QuantParams<Q>> {
+    let of = |i| QuantParams::new(0.016 + i as f32 * 1e-6, zero_point).expect("a scale");
+    (0..n).map(of).collect()
+}
