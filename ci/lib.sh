@@ -56,6 +56,9 @@ tiers_on() {
     echo "$cpu: $found" | tee -a "$exercised"
 }
 
+# What test programs are told on emulated CPUs.
+test_options=()
+
 # emulated_tests_on TARGET CPU TIERS OPTION...: on CPU, as qemu names it, by `cargo test OPTION...`,
 # all tests but those in the documentation, and which tiers there are.
 emulated_tests_on() {
@@ -67,6 +70,6 @@ emulated_tests_on() {
     local name=${cpu%%,*}
     local options=(--config "target.$triple.runner='$runner'" "$@")
     echo "--- on $name"
-    PROPTEST_CASES=$emulated_proptest_cases cargo test --tests "${options[@]}"
+    PROPTEST_CASES=$emulated_proptest_cases cargo test --tests "${options[@]}" -- "${test_options[@]}"
     tiers_on "$name" "$tiers" "${options[@]}"
 }

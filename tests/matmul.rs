@@ -375,7 +375,6 @@ fn linear_layers() {
 #[cfg(feature = "rayon")]
 #[test]
 fn threads() {
-    let tier = Tier::best();
     let shapes = [
         [1, 1500, 2500],
         [2, 700, 3001],
@@ -385,7 +384,10 @@ fn threads() {
         [257, 400, 60],
         [500, 5000, 3],
     ];
-    for [m, k, n] in shapes {
+    for (tier, [m, k, n]) in tiers()
+        .into_iter()
+        .flat_map(|tier| shapes.map(|shape| (tier, shape)))
+    {
         let (a, b) = (codes::<u8>(m * k, m), codes::<i8>(k * n, n));
         let (za, zb) = (zero_points::<u8>(m), zero_points::<i8>(n));
         let packed = Weights::new(&b, k, n).pack(tier).unwrap();
@@ -415,7 +417,7 @@ fn threads() {
             assert_eq!(
                 pool(threads).install(run),
                 expected,
-                "{threads} threads, {m} x {k} x {n}"
+                "{tier}, {threads} threads, {m} x {k} x {n}"
             );
         }
     }

@@ -79,14 +79,8 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         name: "matmul",
         unit: "MAC",
-        // 1, 4, 16, 64 and 256 rows.
-        card: &[
-            matmul::ROW,
-            matmul::ROW << 2,
-            matmul::ROW << 4,
-            matmul::ROW << 6,
-            matmul::ROW << 8,
-        ],
+        // 1, 16 and 64 rows.
+        card: &[matmul::ROW, matmul::ROW << 4, matmul::ROW << 6],
         detailed: matmul::ROW << 6,
         label: matmul::shape::<{ matmul::SIDE }>,
         dots: true,
@@ -95,12 +89,8 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         name: "matmul-large",
         unit: "MAC",
-        // 1, 16 and 128 rows.
-        card: &[
-            matmul::LARGE_ROW,
-            matmul::LARGE_ROW << 4,
-            matmul::LARGE_ROW << 7,
-        ],
+        // 1 and 16 rows.
+        card: &[matmul::LARGE_ROW, matmul::LARGE_ROW << 4],
         detailed: matmul::LARGE_ROW,
         label: matmul::shape::<{ matmul::LARGE_SIDE }>,
         dots: true,
