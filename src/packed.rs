@@ -87,7 +87,8 @@ impl<'a, B: Code> Weights<'a, B> {
     }
 
     /// Packs them for products on this tier, into this buffer, of which the first
-    /// [`packed_len`](Weights::packed_len) bytes are used.
+    /// [`packed_len`](Weights::packed_len) bytes are used. Where each matrix of a batch has weights
+    /// of its own, one buffer serves all of them in turn.
     ///
     /// # Errors
     /// [`Error::Strided`] if there are not as many codes as that; [`Error::Buffer`] if the buffer

@@ -91,13 +91,20 @@ pub(crate) fn operation(machines: &[Named], family: &str, operation: &str, tiers
             limit: None,
         }
     };
-    let groups: Vec<_> = tiers.iter().chain([&BARE]).map(group).collect();
+    let groups = tiers.iter().chain([&BARE]).map(group);
+    let groups: Vec<_> = groups.filter(|group| !group.bars.is_empty()).collect();
     bars("", &[], &groups, 460)
 }
 
-/// The rows of a family that bars are about.
+/// The rows of a family that bars are about: without bare loops that are no limit, since all of the
+/// time goes into arithmetic.
 fn detailed<'a>(machine: &'a Named, family: &'a str) -> impl Iterator<Item = &'a Row> {
-    of_family(machine, family).filter(|row| row.is_detailed)
+    let rows = || of_family(machine, family).filter(|row| row.is_detailed);
+    let is_limit = move |bare: &Row| {
+        rows()
+            .any(|row| row.way != BARE && row.operation == bare.operation && row.ns < 8.0 * bare.ns)
+    };
+    rows().filter(move |row| row.way != BARE || is_limit(row))
 }
 
 fn of_family<'a>(machine: &'a Named, family: &'a str) -> impl Iterator<Item = &'a Row> {
