@@ -5,6 +5,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use std::error::Error;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 /// A tensor as it is in the file.
 pub(crate) struct Tensor<'a> {
@@ -72,6 +73,18 @@ pub(crate) fn print(
             Err(format!("standard output: {error}").into())
         }
         _ => Ok(()),
+    }
+}
+
+/// How an example ends; if with an error, that is told.
+pub(crate) fn end(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If this fails too, there is nobody to tell.
+            let _ = writeln!(io::stderr(), "error: {}", one_line(&error.to_string()));
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -19,12 +19,11 @@ mod plain;
 mod report;
 
 use clap::Parser;
-use common::{about, one_line, print, tensors};
+use common::{about, end, print, tensors};
 use layer::Layer;
 use report::Report;
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use zeropoint::Tier;
@@ -44,14 +43,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // If this fails too, there is nobody to tell.
-            let _ = writeln!(io::stderr(), "error: {}", one_line(&error.to_string()));
-            ExitCode::FAILURE
-        }
-    }
+    end(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {

@@ -23,13 +23,12 @@ mod table;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use common::{Tensor, about, one_line, print, tensors};
+use common::{Tensor, about, end, one_line, print, tensors};
 use groups::Granularity;
 use indicatif::{ProgressBar, ProgressStyle};
 use quality::{Examined, NamedScheme, SCHEMES};
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -89,14 +88,7 @@ fn block_length(text: &str) -> Result<NonZeroUsize, &'static str> {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // If this fails too, there is nobody to tell.
-            let _ = writeln!(io::stderr(), "error: {}", one_line(&error.to_string()));
-            ExitCode::FAILURE
-        }
-    }
+    end(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {

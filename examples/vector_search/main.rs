@@ -19,11 +19,10 @@ mod search;
 mod vectors;
 
 use clap::Parser;
-use common::{about, one_line, print, tensors};
+use common::{about, end, print, tensors};
 use report::Report;
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vectors::Vectors;
@@ -57,14 +56,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // If this fails too, there is nobody to tell.
-            let _ = writeln!(io::stderr(), "error: {}", one_line(&error.to_string()));
-            ExitCode::FAILURE
-        }
-    }
+    end(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
