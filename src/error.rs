@@ -130,6 +130,11 @@ pub enum Error {
         /// Channels: multipliers that were given.
         channels: usize,
     },
+    /// The epsilon of a norm is NaN, infinite or negative.
+    Epsilon {
+        /// The epsilon that was given.
+        epsilon: f32,
+    },
     /// The multipliers of the channels are neither all real nor all in fixed point.
     MixedMultipliers {
         /// The first channel whose multiplier is of another kind than that of channel 0.
@@ -281,6 +286,12 @@ impl fmt::Display for Error {
             ),
             Self::Bias { biases, channels } => {
                 write!(f, "there are {biases} biases for {channels} channels")
+            }
+            Self::Epsilon { epsilon } => {
+                write!(
+                    f,
+                    "epsilon {epsilon:e} is not a finite number of at least 0"
+                )
             }
             Self::MixedMultipliers { channel } => write!(
                 f,

@@ -126,12 +126,16 @@ mod elementwise;
 #[cfg(test)]
 #[path = "../tests/matmul.rs"]
 mod matmul_tests;
+#[cfg(test)]
+#[path = "../tests/sums.rs"]
+mod sums_tests;
 
 mod drive;
 mod element;
 mod error;
 mod layout;
 mod multiplier;
+mod norm;
 mod ops;
 mod packed;
 mod pairs;
@@ -141,6 +145,7 @@ mod rounding;
 mod rows;
 mod simd;
 mod spread;
+mod sums;
 mod tier;
 mod zero_points;
 
@@ -148,12 +153,15 @@ pub use element::Code;
 pub use error::Error;
 pub use layout::Blocks;
 pub use multiplier::Multiplier;
+pub use norm::Norm;
 pub use ops::{
-    Border, Windows, clamp, cosine, dequantize, dequantize_blocks, dequantize_channels, dot,
-    dot_rows, dot_with_sums, fake_quantize, fake_quantize_blocks, fake_quantize_channels, im2col,
-    l2_rows, l2_squared, linear, matmul, matmul_dequantize, matmul_requantize, min_max,
-    min_max_blocks, min_max_channels, pad, quantize, quantize_blocks, quantize_channels,
-    quantize_dynamic, quantize_dynamic_rows, relu, requantize, requantize_channels, rescale, sum,
+    Border, Fidelity, Moments, Windows, clamp, cosine, dequantize, dequantize_blocks,
+    dequantize_channels, dot, dot_rows, dot_with_sums, fake_quantize, fake_quantize_blocks,
+    fake_quantize_channels, fidelity, im2col, l2_rows, l2_squared, linear, matmul,
+    matmul_dequantize, matmul_requantize, min_max, min_max_blocks, min_max_channels, moments,
+    normalize_quantize_rows, normalize_rows, pad, quantization_fidelity, quantize, quantize_blocks,
+    quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
+    requantize_channels, rescale, sum,
 };
 pub use packed::{PackedMatrix, Weights};
 pub use params::{MIN_SCALE, QuantParams, Range, Scheme};

@@ -37,6 +37,15 @@ impl Range {
         Self::new(self.min.min(other.min), self.max.max(other.max))
     }
 
+    /// The smallest range that holds what there is.
+    #[inline(always)]
+    pub(crate) fn of_both(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(a.union(b)),
+            _ => a.or(b),
+        }
+    }
+
     #[inline(always)]
     fn ordered(self) -> Result<Self, Error> {
         let Self { min, max } = self;

@@ -8,7 +8,10 @@ use crate::error::{
 };
 use crate::layout::{Blocks, Layout};
 use crate::multiplier::{Multiplier, alike};
+use crate::norm::Norm;
+use crate::ops::{Fidelity, MomentSums, Moments};
 use crate::params::{Choice, QuantParams, Range, Scheme};
+use crate::sums::{BLOCK, LANES};
 use crate::zero_points::{ZeroPoints, Zeros};
 use core::ops::RangeInclusive;
 
@@ -97,10 +100,7 @@ pub(crate) fn min_max_each(x: &[f32], layout: Layout, out: &mut [Option<Range>])
     out.fill(None);
     for (i, &x) in x.iter().enumerate() {
         let range = &mut out[layout.parameters_of(i)];
-        *range = match (*range, min_max(&[x])) {
-            (Some(so_far), Some(x)) => Some(so_far.union(x)),
-            (so_far, x) => so_far.or(x),
-        };
+        *range = Range::of_both(*range, min_max(&[x]));
     }
 }
 
@@ -684,6 +684,158 @@ pub(crate) fn cosine_of(ab: i64, aa: i64, bb: i64) -> f64 {
         return 0.0;
     }
     ab as f64 / (libm::sqrt(aa as f64) * libm::sqrt(bb as f64))
+}
+
+/// The sum of `n` terms: in blocks, in lanes by turns, lanes added by halves; blocks added in f64.
+fn sum_of(n: usize, term: impl Fn(usize) -> f32) -> f64 {
+    let mut total = 0.0;
+    for start in (0..n).step_by(BLOCK) {
+        let mut lanes = [0.0; LANES];
+        for i in start..n.min(start + BLOCK) {
+            lanes[i % LANES] += term(i);
+        }
+        let mut half = LANES / 2;
+        while half > 0 {
+            for i in 0..half {
+                lanes[i] += lanes[i + half];
+            }
+            half /= 2;
+        }
+        total += f64::from(lanes[0]);
+    }
+    total
+}
+
+/// The specification of [`moments`](crate::moments).
+#[must_use]
+pub fn moments(x: &[f32]) -> Option<Moments> {
+    let MomentSums { mean, squares, .. } = moment_sums(x);
+    (!x.is_empty()).then(|| moments_of(mean, squares, x.len()))
+}
+
+pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
+    let sum = sum_of(x.len(), |i| x[i]);
+    let mean = (sum / x.len() as f64) as f32;
+    let squares = sum_of(x.len(), |i| (x[i] - mean) * (x[i] - mean));
+    let squares = if mean.is_finite() { squares } else { f64::NAN };
+    MomentSums { sum, mean, squares }
+}
+
+pub(crate) fn moments_of(mean: f32, squares: f64, n: usize) -> Moments {
+    let canonical = |a: f32| if a.is_nan() { f32::NAN } else { a };
+    Moments {
+        mean: canonical(mean),
+        variance: canonical((squares / n as f64) as f32),
+    }
+}
+
+/// The specification of [`normalize_rows`](crate::normalize_rows).
+///
+/// # Errors
+/// As there.
+pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    let row = norm.row();
+    for r in 0..norm.rows(x.len())? {
+        let y = normalized(&x[r * row..][..row], norm);
+        for i in 0..row {
+            out[r * row + i] = y(i);
+        }
+    }
+    Ok(())
+}
+
+/// The elements of a row that is normalized.
+fn normalized<'a>(x: &'a [f32], norm: Norm<'a>) -> impl Fn(usize) -> f32 + 'a {
+    let (mean, squares) = if norm.centred {
+        let MomentSums { mean, squares, .. } = moment_sums(x);
+        (mean, squares)
+    } else {
+        (0.0, sum_of(x.len(), |i| x[i] * x[i]))
+    };
+    let factor = norm.factor(squares);
+    move |i| {
+        let y = (x[i] - mean) * factor * norm.weight[i];
+        match norm.bias {
+            _ if factor.is_nan() => f32::NAN,
+            Some(bias) => y + bias[i],
+            None => y,
+        }
+    }
+}
+
+/// The specification of [`normalize_quantize_rows`](crate::normalize_quantize_rows).
+///
+/// # Errors
+/// As there.
+pub fn normalize_quantize_rows<Q: Code>(
+    x: &[f32],
+    norm: Norm<'_>,
+    scheme: Scheme<Q>,
+    params: &mut [QuantParams<Q>],
+    out: &mut [Q],
+) -> Result<(), Error> {
+    same_length(x.len(), out.len())?;
+    row_shape(x.len(), params.len(), norm.row())?;
+    normalize_quantize_each_row(x, norm, scheme.choice(), params, out)
+}
+
+pub(crate) fn normalize_quantize_each_row<Q: Code>(
+    x: &[f32],
+    norm: Norm<'_>,
+    choice: Choice,
+    params: &mut [QuantParams<Q>],
+    out: &mut [Q],
+) -> Result<(), Error> {
+    let row = norm.row();
+    for (r, params) in params.iter_mut().enumerate() {
+        let y = normalized(&x[r * row..][..row], norm);
+        let mut range = None;
+        for i in 0..row {
+            range = Range::of_both(range, min_max(&[y(i)]));
+        }
+        *params = QuantParams::of(choice.grid(range.unwrap_or(Range::new(0.0, 0.0)))?);
+        for i in 0..row {
+            out[r * row + i] = params.code(y(i));
+        }
+    }
+    Ok(())
+}
+
+/// The specification of [`fidelity`](crate::fidelity).
+///
+/// # Errors
+/// As there.
+pub fn fidelity(x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
+    same_lengths(x.len(), y.len())?;
+    Ok(fidelity_of(x, |i| y[i]))
+}
+
+/// The specification of [`quantization_fidelity`](crate::quantization_fidelity).
+#[must_use]
+pub fn quantization_fidelity<Q: Code>(x: &[f32], params: QuantParams<Q>) -> Fidelity {
+    fidelity_of(x, |i| params.value(params.code(x[i])))
+}
+
+pub(crate) fn fidelity_of(x: &[f32], y: impl Fn(usize) -> f32) -> Fidelity {
+    let n = x.len();
+    let mut farthest = 0.0;
+    for i in 0..n {
+        let error = (x[i] - y(i)).abs();
+        if error > farthest {
+            farthest = error;
+        }
+    }
+    Fidelity {
+        count: n as u64,
+        sums: [
+            sum_of(n, |i| (x[i] - y(i)) * (x[i] - y(i))),
+            sum_of(n, |i| x[i] * x[i]),
+            sum_of(n, |i| y(i) * y(i)),
+            sum_of(n, |i| x[i] * y(i)),
+        ],
+        farthest,
+    }
 }
 
 /// `code − zero_point`.

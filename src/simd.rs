@@ -150,6 +150,8 @@ pub(crate) trait Simd: Copy {
     fn reduce_min(self, a: Self::F32) -> f32;
     /// The largest lane; there are no NaN.
     fn reduce_max(self, a: Self::F32) -> f32;
+    /// The sum of all lanes, by halves: `a[i] + a[i + LANES / 2]`, until one is left.
+    fn reduce_sum(self, a: Self::F32) -> f32;
 
     // Minimum and maximum in a form that is faster on this instruction set, and right if
     // `quick_holds` says so afterwards.

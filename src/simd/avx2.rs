@@ -299,6 +299,15 @@ impl Simd for Avx2 {
         self.sse._mm_cvtss_f32(a)
     }
 
+    #[inline(always)]
+    fn reduce_sum(self, a: __m256) -> f32 {
+        let (low, high) = self.halves(a);
+        let a = self.sse._mm_add_ps(low, high);
+        let a = self.sse._mm_add_ps(a, self.sse._mm_movehl_ps(a, a));
+        let a = self.sse._mm_add_ss(a, self.sse._mm_shuffle_ps::<1>(a, a));
+        self.sse._mm_cvtss_f32(a)
+    }
+
     // The maximum in integers: minimum and maximum of f32 share two ports with each other on some
     // CPUs. As integers, positive floats keep their order and are above all negative ones, and
     // NaN are above infinity.

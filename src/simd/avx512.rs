@@ -277,6 +277,23 @@ impl Simd for Avx512 {
         self.f._mm512_reduce_max_ps(a)
     }
 
+    #[inline(always)]
+    fn reduce_sum(self, a: __m512) -> f32 {
+        let (low, high) = (
+            self.f._mm512_castps512_ps256(a),
+            self.dq._mm512_extractf32x8_ps::<1>(a),
+        );
+        let a = self.avx._mm256_add_ps(low, high);
+        let (low, high) = (
+            self.avx._mm256_castps256_ps128(a),
+            self.avx._mm256_extractf128_ps::<1>(a),
+        );
+        let a = self.sse._mm_add_ps(low, high);
+        let a = self.sse._mm_add_ps(a, self.sse._mm_movehl_ps(a, a));
+        let a = self.sse._mm_add_ss(a, self.sse._mm_shuffle_ps::<1>(a, a));
+        self.sse._mm_cvtss_f32(a)
+    }
+
     // The maximum in integers: minimum and maximum of f32 share two ports with each other on some
     // CPUs. As integers, positive floats keep their order and are above all negative ones, and
     // NaN are above infinity.

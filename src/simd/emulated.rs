@@ -127,6 +127,10 @@ impl Simd for Emulated {
         a.into_iter().fold(f32::NEG_INFINITY, f32::max)
     }
 
+    fn reduce_sum(self, [a, b, c, d]: [f32; 4]) -> f32 {
+        (a + c) + (b + d)
+    }
+
     fn quick_min(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
         from_fn(|i| {
             if x[i].is_nan() {

@@ -181,6 +181,14 @@ impl Simd for Neon {
         self.neon.vmaxvq_f32(a)
     }
 
+    #[inline(always)]
+    fn reduce_sum(self, a: float32x4_t) -> f32 {
+        let a = self
+            .neon
+            .vadd_f32(self.neon.vget_low_f32(a), self.neon.vget_high_f32(a));
+        self.neon.vget_lane_f32::<0>(a) + self.neon.vget_lane_f32::<1>(a)
+    }
+
     // `fmin` and `fmax` take one instruction, not two, and a NaN stays.
 
     #[inline(always)]

@@ -1,0 +1,148 @@
+//! `y = normalize(x[r])`, `params[r] = scheme(min_max(y))`, `q[r] = quantize(y, params[r])`
+
+use super::min_max::range;
+use super::normalize_rows::Line;
+use super::quantize;
+use crate::element::{Code, sealed::ParamsMut};
+use crate::error::{Error, row_shape, same_length};
+use crate::norm::Norm;
+use crate::params::{Choice, QuantParams, Range, Scheme};
+use crate::reference;
+use crate::simd::{Byte, Simd};
+use crate::tier::{Operation, Tier};
+
+/// Normalizes and quantizes each row of a matrix by itself, as transformers do before each linear
+/// layer: [`normalize_rows()`](crate::normalize_rows()), then
+/// [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()), bit for bit. The normalized rows are
+/// not written to memory.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Rows`] if they don't have as many
+/// rows as `params`; for a row, the errors of [`quantize_dynamic`](crate::quantize_dynamic()). The
+/// rows before that one are then done, the others untouched. A row that becomes NaN (see
+/// [`normalize_rows()`](crate::normalize_rows())) gets the codes that NaN get: its zero points.
+///
+/// ```
+/// # use zeropoint::{Norm, QuantParams, Scheme, normalize_quantize_rows};
+/// // Worked example 5: of values in [2000, 4000] a symmetric scheme uses half of its codes on one
+/// // side only. Normalized, they use both sides.
+/// let x = [2000.0, 2000.0, 4000.0, 4000.0];
+/// let norm = Norm::layer(&[1.0; 4], None, 1e-5)?;
+/// let (mut codes, mut params) = ([0; 4], [QuantParams::default()]);
+/// normalize_quantize_rows(&x, norm, Scheme::<i8>::symmetric(), &mut params, &mut codes)?;
+/// assert_eq!(codes, [-127, -127, 127, 127]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn normalize_quantize_rows<Q: Code>(
+    x: &[f32],
+    norm: Norm<'_>,
+    scheme: Scheme<Q>,
+    params: &mut [QuantParams<Q>],
+    out: &mut [Q],
+) -> Result<(), Error> {
+    Tier::best().normalize_quantize_rows(x, norm, scheme, params, out)
+}
+
+/// Elements that are normalized at a time. Rows that are longer are normalized twice: to find their
+/// range, and to be quantized.
+const PART: usize = 1024;
+
+impl Tier {
+    /// [`normalize_quantize_rows`](crate::normalize_quantize_rows()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn normalize_quantize_rows<Q: Code>(
+        self,
+        x: &[f32],
+        norm: Norm<'_>,
+        scheme: Scheme<Q>,
+        params: &mut [QuantParams<Q>],
+        out: &mut [Q],
+    ) -> Result<(), Error> {
+        same_length(x.len(), out.len())?;
+        row_shape(x.len(), params.len(), norm.row())?;
+        let params = Q::erase_params_mut(params);
+        let out = bytemuck::must_cast_slice_mut(out);
+        compiled(self, x, norm, scheme.choice(), params, out)
+    }
+}
+
+/// `out`: codes of the type that `params` says, as bytes.
+fn compiled(
+    tier: Tier,
+    x: &[f32],
+    norm: Norm<'_>,
+    choice: Choice,
+    params: ParamsMut<'_>,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    match params {
+        ParamsMut::U8(params) => tier.run(NormalizeQuantize {
+            x,
+            norm,
+            choice,
+            params,
+            out,
+        }),
+        ParamsMut::I8(params) => tier.run(NormalizeQuantize {
+            x,
+            norm,
+            choice,
+            params,
+            out: bytemuck::must_cast_slice_mut(out),
+        }),
+    }
+}
+
+struct NormalizeQuantize<'a, Q> {
+    x: &'a [f32],
+    norm: Norm<'a>,
+    choice: Choice,
+    params: &'a mut [QuantParams<Q>],
+    out: &'a mut [Q],
+}
+
+impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
+    type Output = Result<(), Error>;
+
+    fn scalar(&mut self) -> Result<(), Error> {
+        let Self {
+            x, norm, choice, ..
+        } = *self;
+        reference::normalize_quantize_each_row(x, norm, choice, self.params, self.out)
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        let row = self.norm.row();
+        let mut normalized = [0.0; PART];
+        for r in 0..self.params.len() {
+            let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
+            let line = Line::of(s, &self.norm, x);
+            let mut found = None;
+            let mut start = 0;
+            while start < row {
+                let x = &x[start..row.min(start + PART)];
+                let part = &mut normalized[..x.len()];
+                line.normalize(s, &self.norm, start, x, part, false);
+                found = Range::of_both(found, range(s, part));
+                start += PART;
+            }
+            let grid = self.choice.grid(found.unwrap_or(Range::new(0.0, 0.0)))?;
+            self.params[r] = QuantParams::of(grid);
+            let mut start = 0;
+            while start < row {
+                let x = &x[start..row.min(start + PART)];
+                let part = &mut normalized[..x.len()];
+                if row > PART {
+                    line.normalize(s, &self.norm, start, x, part, false);
+                }
+                let out = &mut out[start..][..x.len()];
+                quantize::uniform(s, &grid, part, out, false);
+                start += PART;
+            }
+        }
+        Ok(())
+    }
+}
