@@ -131,6 +131,8 @@ pub(crate) trait Simd: Copy {
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a / b`.
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `|a|`.
+    fn abs(self, a: Self::F32) -> Self::F32;
     /// `a · b + c`, rounded once.
     fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// `a · b`; or `a · b + TINY`, rounded once, where subnormal results are slow.

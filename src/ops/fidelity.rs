@@ -207,8 +207,7 @@ impl<S: Simd> Terms<S, 2, 4> for Kernel<S> {
     #[inline(always)]
     fn add(&mut self, s: S, [noise, xx, yy, xy]: [S::F32; 4], [x, y]: [S::F32; 2]) -> [S::F32; 4] {
         let error = s.sub(x, y);
-        let either_way = s.max(s.sub(y, x), s.max(error, self.farthest));
-        self.farthest = either_way;
+        self.farthest = s.max(s.abs(error), self.farthest);
         [
             s.add(noise, s.mul(error, error)),
             s.add(xx, s.mul(x, x)),

@@ -45,7 +45,10 @@ pub fn normalize_quantize_rows<Q: Code>(
 
 /// Elements that are normalized at a time. Rows that are longer are normalized twice: to find their
 /// range, and to be quantized.
-const PART: usize = 1024;
+const PART: usize = 4096;
+
+/// The same for short rows: clearing a larger buffer would take as long as a row.
+const SHORT_PART: usize = 1024;
 
 impl Tier {
     /// [`normalize_quantize_rows`](crate::normalize_quantize_rows()) on this tier.
@@ -115,6 +118,17 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        if self.norm.row() <= SHORT_PART {
+            self.in_parts::<S, SHORT_PART>(s)
+        } else {
+            self.in_parts::<S, PART>(s)
+        }
+    }
+}
+
+impl<Q: Byte> NormalizeQuantize<'_, Q> {
+    #[inline(always)]
+    fn in_parts<S: Simd, const PART: usize>(&mut self, s: S) -> Result<(), Error> {
         let row = self.norm.row();
         let mut normalized = [0.0; PART];
         for r in 0..self.params.len() {

@@ -243,6 +243,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn abs(self, a: __m256) -> __m256 {
+        self.avx._mm256_andnot_ps(self.splat_f32(-0.0), a)
+    }
+
+    #[inline(always)]
     fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         self.fma._mm256_fmadd_ps(a, b, c)
     }

@@ -230,6 +230,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn abs(self, a: __m512) -> __m512 {
+        self.f._mm512_abs_ps(a)
+    }
+
+    #[inline(always)]
     fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         self.f._mm512_fmadd_ps(a, b, c)
     }

@@ -91,6 +91,10 @@ impl Simd for Emulated {
         from_fn(|i| a[i] / b[i])
     }
 
+    fn abs(self, a: [f32; 4]) -> [f32; 4] {
+        a.map(f32::abs)
+    }
+
     fn fma(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         from_fn(|i| a[i].mul_add(b[i], c[i]))
     }

@@ -132,6 +132,11 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn abs(self, a: float32x4_t) -> float32x4_t {
+        self.neon.vabsq_f32(a)
+    }
+
+    #[inline(always)]
     fn fma(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
         self.neon.vfmaq_f32(c, a, b)
     }
