@@ -42,6 +42,10 @@
 //! | [`quantize_dynamic()`], [`quantize_dynamic_rows()`] | range, parameters and codes in one call, of a tensor or of each row |
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
 //! | [`requantize_channels()`] | the same with a multiplier for each channel, and a bias that is added to the accumulator first, saturating |
+//! | [`moments()`] | mean and variance: `Σ xᵢ / n`, `Σ (xᵢ − mean)² / n`, the [sums](#sums) in a fixed order |
+//! | [`normalize_rows()`] | layer norm and RMS norm, as [`Norm`] says: `(x − mean) · (1 / √(variance + ε)) · w + b`, from left to right |
+//! | [`normalize_quantize_rows()`] | [`normalize_rows()`] and [`quantize_dynamic_rows()`] in one pass |
+//! | [`fidelity()`], [`quantization_fidelity()`] | mean squared error, SQNR in dB, largest error, cosine similarity, of a tensor and what quantization makes of it |
 //! | [`rescale()`] | codes to codes of other parameters: `quantize(dequantize(q))` |
 //! | [`dot()`], [`dot_rows()`] | `Σ (aᵢ − za)(bᵢ − zb)`, exact for every length, of two vectors or of one with each row |
 //! | [`l2_squared()`], [`l2_rows()`] | `Σ ((aᵢ − za) − (bᵢ − zb))²`, exact |
@@ -56,6 +60,15 @@
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
 //! numbers; no public function panics, on any input.
+//!
+//! # Sums
+//!
+//! Sums of codes are exact. A sum of f32 depends on its order, which is this one on every tier: a
+//! slice is taken in blocks of 4096 elements; in a block the term of element `i` is added to lane
+//! `i mod 64`, in f32; then lane `i + 32` is added to lane `i`, `i + 16` to `i`, and so on until one
+//! is left; the sums of the blocks are added in f64. That is nearer to the true sum than adding one
+//! term after the other: no number is the sum of more than 70 roundings. Where a result is NaN, it is
+//! `f32::NAN` (or `f64::NAN`), bit for bit.
 //!
 //! # Threads
 //!

@@ -15,7 +15,8 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::ptr;
 use zeropoint::{
-    Blocks, Code, Multiplier, QuantParams, Range, Scheme, Tier, Weights, ZeroPoints, reference,
+    Blocks, Code, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, ZeroPoints,
+    reference,
 };
 
 /// The end of a slice at which memory ends.
@@ -367,6 +368,46 @@ fn of_blocks() {
             inner: n,
         };
         blocks::<u8>(tier, along, end);
+    });
+}
+
+#[test]
+fn of_sums() {
+    everywhere(|tier, n, end| {
+        let context = (tier, n, end);
+        let x: Vec<_> = (0..2 * n).map(|i| (i * 7919 % 2003) as f32).collect();
+        let (x, weight) = (Fenced::of(&x, end), Fenced::of(&x[..n], end));
+        let (x, weight) = (x.slice(), weight.slice());
+        assert_eq!(tier.moments(x), reference::moments(x));
+        let (a, b) = (
+            tier.fidelity(weight, &x[n..]),
+            reference::fidelity(weight, &x[n..]),
+        );
+        assert_eq!(a.unwrap().sqnr_db(), b.unwrap().sqnr_db());
+        let norm = Norm::layer(weight, Some(weight), 1.0).unwrap();
+        same(
+            end,
+            &vec![1.0; 2 * n],
+            &context,
+            |out| reference::normalize_rows(x, norm, out).unwrap(),
+            |out| tier.normalize_rows(x, norm, out).unwrap(),
+        );
+        let scheme = Scheme::<u8>::affine();
+        let mut params = Fenced::of(&[QuantParams::default(); 2], end);
+        let mut expected = [QuantParams::default(); 2];
+        same(
+            end,
+            &vec![7; 2 * n],
+            &context,
+            |out| {
+                reference::normalize_quantize_rows(x, norm, scheme, &mut expected, out).unwrap();
+            },
+            |out| {
+                tier.normalize_quantize_rows(x, norm, scheme, params.slice_mut(), out)
+                    .unwrap();
+            },
+        );
+        assert_eq!(params.slice(), expected);
     });
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod channels;
 pub(crate) mod dot;
 pub(crate) mod elementwise;
 pub(crate) mod matmul;
+pub(crate) mod norms;
 pub(crate) mod rows;
 
 use bare::Bare;
@@ -55,6 +56,21 @@ pub(crate) const FAMILIES: &[Family] = &[
         label: memory,
         dots: false,
         operations: channels::OPERATIONS,
+    },
+    Family {
+        name: "norms",
+        unit: "el",
+        // 1, 4, 64 and 16 Ki rows.
+        card: &[
+            norms::ROW,
+            norms::ROW << 2,
+            norms::ROW << 6,
+            norms::ROW << 14,
+        ],
+        detailed: norms::ROW << 2,
+        label: memory,
+        dots: false,
+        operations: norms::OPERATIONS,
     },
     Family {
         name: "dot",

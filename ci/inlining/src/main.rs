@@ -2,10 +2,11 @@
 
 use std::hint::black_box;
 use zeropoint::{
-    Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, Weights, clamp, cosine,
-    dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums,
-    fake_quantize, fake_quantize_blocks, fake_quantize_channels, l2_rows, l2_squared, linear,
-    matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks, min_max_channels,
+    Blocks, Code, Error, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, clamp,
+    cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums,
+    fake_quantize, fake_quantize_blocks, fake_quantize_channels, fidelity, l2_rows, l2_squared,
+    linear, matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks,
+    min_max_channels, moments, normalize_quantize_rows, normalize_rows, quantization_fidelity,
     quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu,
     requantize, requantize_channels, rescale, sum,
 };
@@ -50,6 +51,19 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     quantize_blocks(&x, &row_params, blocks, &mut codes)?;
     dequantize_blocks(&codes, &row_params, blocks, &mut values)?;
     fake_quantize_blocks(&x, &row_params, blocks, &mut values)?;
+    let ones = [1.0; 100];
+    for norm in [
+        Norm::layer(&ones, Some(&ones), 0.0)?,
+        Norm::rms(&ones, None, 0.1)?,
+    ] {
+        normalize_rows(&x, norm, &mut values)?;
+        normalize_quantize_rows(&x, norm, Scheme::affine(), &mut row_params, &mut codes)?;
+    }
+    black_box((
+        moments(&x),
+        fidelity(&x, &values)?,
+        quantization_fidelity(&x, params),
+    ));
     black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
 
     black_box((codes, values, rescaled));
