@@ -14,6 +14,10 @@ pub(crate) const BLOCK: usize = 4096;
 /// Lanes, whatever the instruction set has.
 pub(crate) const LANES: usize = 64;
 
+/// Elements after which other lanes have their turn, where the registers don't hold all: few, so that
+/// memory is read nearly in its order.
+const STRETCH: usize = 512;
+
 /// A kernel that makes `N` sums over the elements of `M` slices.
 pub(crate) trait Terms<S: Simd, const M: usize, const N: usize> {
     /// What stands for elements beyond the end of the slices: it must contribute zeros.
@@ -37,24 +41,6 @@ where
     S: Simd,
     K: Terms<S, M, N>,
 {
-    match S::LANES {
-        16 => in_vectors::<S, K, M, N, 4>(s, kernel, x),
-        8 => in_vectors::<S, K, M, N, 8>(s, kernel, x),
-        _ => in_vectors::<S, K, M, N, 16>(s, kernel, x),
-    }
-}
-
-/// `V` vectors are the 64 lanes.
-#[inline(always)]
-fn in_vectors<S, K, const M: usize, const N: usize, const V: usize>(
-    s: S,
-    kernel: &mut K,
-    x: [&[f32]; M],
-) -> [f64; N]
-where
-    S: Simd,
-    K: Terms<S, M, N>,
-{
     let len = x[0].len();
     let mut totals = [0.0; N];
     let mut start = 0;
@@ -64,7 +50,14 @@ where
         for m in 0..M {
             parts[m] = &x[m][start..end];
         }
-        let sums = block::<S, K, M, N, V>(s, kernel, parts);
+        // All lanes of all sums in half of the registers; or a cache line of lanes after the other.
+        let sums = match (S::REGISTERS / 2 / N * S::LANES >= LANES, S::LANES) {
+            (true, 16) => block::<S, K, M, N, 1, 64, 4>(s, kernel, parts),
+            (true, 8) => block::<S, K, M, N, 1, 64, 8>(s, kernel, parts),
+            (true, _) => block::<S, K, M, N, 1, 64, 16>(s, kernel, parts),
+            (false, 8) => block::<S, K, M, N, 4, 16, 2>(s, kernel, parts),
+            (false, _) => block::<S, K, M, N, 4, 16, 4>(s, kernel, parts),
+        };
         for n in 0..N {
             totals[n] += f64::from(s.reduce_sum(sums[n]));
         }
@@ -73,9 +66,9 @@ where
     totals
 }
 
-/// The sums over a block, in a vector each.
+/// The sums over a block, in a vector each. `P` times `L` are the 64 lanes, `V` vectors are `L` of them.
 #[inline(always)]
-fn block<S, K, const M: usize, const N: usize, const V: usize>(
+fn block<S, K, const M: usize, const N: usize, const P: usize, const L: usize, const V: usize>(
     s: S,
     kernel: &mut K,
     x: [&[f32]; M],
@@ -84,20 +77,68 @@ where
     S: Simd,
     K: Terms<S, M, N>,
 {
-    let mut groups: [&[[f32; LANES]]; M] = [&[]; M];
+    let mut parts = [[[s.splat_f32(0.0); N]; V]; P];
+    let stretch = if P > 1 { STRETCH } else { BLOCK };
+    let mut start = 0;
+    while start < x[0].len() {
+        let mut stretches = x;
+        for m in 0..M {
+            stretches[m] = &x[m][start..x[0].len().min(start + stretch)];
+        }
+        for p in 0..P {
+            parts[p] = lanes::<S, K, M, N, P, L, V>(s, kernel, parts[p], stretches, p);
+        }
+        start += stretch;
+    }
+    let mut half = P / 2;
+    while half > 0 {
+        for p in 0..half {
+            for v in 0..V {
+                parts[p][v] = added(s, parts[p][v], parts[p + half][v]);
+            }
+        }
+        half /= 2;
+    }
+    let mut vectors = parts[0];
+    let mut half = V / 2;
+    while half > 0 {
+        for v in 0..half {
+            vectors[v] = added(s, vectors[v], vectors[v + half]);
+        }
+        half /= 2;
+    }
+    vectors[0]
+}
+
+/// Adds to the sums in `L` of the lanes, from lane `p · L` on.
+#[inline(always)]
+fn lanes<S, K, const M: usize, const N: usize, const P: usize, const L: usize, const V: usize>(
+    s: S,
+    kernel: &mut K,
+    mut sums: [[S::F32; N]; V],
+    x: [&[f32]; M],
+    p: usize,
+) -> [[S::F32; N]; V]
+where
+    S: Simd,
+    K: Terms<S, M, N>,
+{
+    let groups = x[0].len() / LANES;
+    let mut lines: [&[[f32; L]]; M] = [&[]; M];
     let mut rests: [&[f32]; M] = [&[]; M];
     for m in 0..M {
-        (groups[m], rests[m]) = x[m].as_chunks();
-        groups[m] = &groups[m][..x[0].len() / LANES];
+        let (whole, rest) = x[m].split_at(groups * LANES);
+        (lines[m], _) = whole.as_chunks();
+        rests[m] = &rest[(p * L).min(rest.len())..rest.len().min((p + 1) * L)];
     }
-    let mut lanes = [[s.splat_f32(0.0); N]; V];
-    for g in 0..groups[0].len() {
+    for g in 0..groups {
         for v in 0..V {
             let mut vectors = [s.splat_f32(0.0); M];
             for m in 0..M {
-                vectors[m] = s.load_f32(&groups[m][g][v * S::LANES..][..S::LANES]);
+                let line = &lines[m][g * P + p];
+                vectors[m] = s.load_f32(&line[v * S::LANES..][..S::LANES]);
             }
-            lanes[v] = kernel.add(s, lanes[v], vectors);
+            sums[v] = kernel.add(s, sums[v], vectors);
         }
     }
     for v in 0..V {
@@ -108,17 +149,16 @@ where
             for m in 0..M {
                 vectors[m] = s.load_f32_partial(&rests[m][from..to], kernel.fill());
             }
-            lanes[v] = kernel.add(s, lanes[v], vectors);
+            sums[v] = kernel.add(s, sums[v], vectors);
         }
     }
-    let mut half = V / 2;
-    while half > 0 {
-        for v in 0..half {
-            for n in 0..N {
-                lanes[v][n] = s.add(lanes[v][n], lanes[v + half][n]);
-            }
-        }
-        half /= 2;
+    sums
+}
+
+#[inline(always)]
+fn added<S: Simd, const N: usize>(s: S, mut a: [S::F32; N], b: [S::F32; N]) -> [S::F32; N] {
+    for n in 0..N {
+        a[n] = s.add(a[n], b[n]);
     }
-    lanes[0]
+    a
 }
