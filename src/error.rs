@@ -191,6 +191,31 @@ pub enum Error {
         /// The tier that it was to be used on.
         tier: &'static str,
     },
+    /// A number of the method is not one that it can use.
+    #[cfg(feature = "std")]
+    Method {
+        /// The method, with its numbers.
+        method: crate::calibrate::Method,
+    },
+    /// An observer can't take in what one with another method, or with other numbers, has observed.
+    #[cfg(feature = "std")]
+    OtherMethod {
+        /// The method of the observer.
+        method: crate::calibrate::Method,
+        /// That of the other one.
+        other: crate::calibrate::Method,
+    },
+    /// There are not as many channels as were observed.
+    #[cfg(feature = "std")]
+    ObservedChannels {
+        /// Channels that were observed.
+        observed: usize,
+        /// Channels of the other observer, or parameters to write to.
+        other: usize,
+    },
+    /// This is not the name of a calibration method, or the numbers after it can't be read.
+    #[cfg(feature = "std")]
+    UnknownMethod,
     /// This is not the name of a tier.
     UnknownTier,
     /// The tier exists, but this CPU (or this build, without the feature `std`) does not have it.
@@ -335,6 +360,26 @@ impl fmt::Display for Error {
             Self::PackedFor { packed, tier } => write!(
                 f,
                 "the matrix is packed for the tier {packed} and can't be used on {tier}"
+            ),
+            #[cfg(feature = "std")]
+            Self::Method { method } => write!(
+                f,
+                "{method:?} is out of bounds: a momentum is above 0 and at most 1, fractions are at \
+                 least 0 and together less than 1, a number of deviations is finite and above 0"
+            ),
+            #[cfg(feature = "std")]
+            Self::OtherMethod { method, other } => {
+                write!(f, "an observer by {method} can't take in one by {other}")
+            }
+            #[cfg(feature = "std")]
+            Self::ObservedChannels { observed, other } => {
+                write!(f, "{observed} channels were observed, not {other}")
+            }
+            #[cfg(feature = "std")]
+            Self::UnknownMethod => write!(
+                f,
+                "no such method; there are min-max, moving-average=MOMENTUM, percentile=PERCENT, \
+                 percentile=FROM..TO, deviations=N, mse, entropy, gauss, laplace"
             ),
             Self::UnknownTier => {
                 write!(

@@ -57,6 +57,7 @@
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
 //! | [`im2col()`] | the [`Windows`] of an image of codes as the rows of a matrix, zero points outside: a convolution is its product |
+//! | `calibrate` | a range by one of eight methods, of finite numbers that come batch by batch: exactly the same in any order, but for the sums that `calibrate::Method` names |
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
 //! numbers; no public function panics, on any input.
@@ -83,7 +84,7 @@
 //! | the contract, bit for bit, on every tier | each operation against [`mod@reference`], a plain loop: every length up to 257 and more, every alignment, special values at every position, random arguments; no comparison has a tolerance |
 //! | exact quotients | tried in full for all 2²³ mantissas of a scale, at the floats around each point where the code changes; the example `prove` tries all 2³² floats for 72 scales |
 //! | no read or write outside the slices | slices of 264 lengths that end right before a page that can't be touched, or begin right after one; guards around outputs; AddressSanitizer |
-//! | no panic, and the right error, on any input | 16 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
+//! | no panic, and the right error, on any input | 17 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
 //! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; it is built for one of 32 bits and one that is big-endian |
 //! | no dependence on threads | 32 threads at once that use the crate for the first time; parts of a tensor on any number of them, on different tiers |
 //! | what ONNX asks for | ONNX's own node tests of the operators that there are |
@@ -127,6 +128,9 @@ extern crate std;
 // The property tests run here once more, with the emulated tier among the others.
 #[cfg(test)]
 extern crate self as zeropoint;
+#[cfg(all(test, feature = "std"))]
+#[path = "../tests/calibrate.rs"]
+mod calibrate_tests;
 #[cfg(test)]
 #[path = "../tests/channels.rs"]
 mod channels;
@@ -143,6 +147,8 @@ mod matmul_tests;
 #[path = "../tests/sums.rs"]
 mod sums_tests;
 
+#[cfg(feature = "std")]
+pub mod calibrate;
 mod drive;
 mod element;
 mod error;

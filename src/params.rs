@@ -181,8 +181,19 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
+    /// How many codes there are.
+    #[cfg(feature = "std")]
+    pub(crate) fn codes(self) -> i32 {
+        self.hi - self.lo + 1
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn is_symmetric(self) -> bool {
+        self.kind == Kind::Symmetric
+    }
+
     /// [`Choice::grid`], compiled in this crate.
-    fn compiled(self, range: Range) -> Result<Grid, Error> {
+    pub(crate) fn compiled(self, range: Range) -> Result<Grid, Error> {
         self.grid(range)
     }
 

@@ -709,8 +709,7 @@ fn sum_of(n: usize, term: impl Fn(usize) -> f32) -> f64 {
 /// The specification of [`moments`](crate::moments).
 #[must_use]
 pub fn moments(x: &[f32]) -> Option<Moments> {
-    let MomentSums { mean, squares, .. } = moment_sums(x);
-    (!x.is_empty()).then(|| moments_of(mean, squares, x.len()))
+    (!x.is_empty()).then(|| moments_of(moment_sums(x), x.len()))
 }
 
 pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
@@ -721,11 +720,14 @@ pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
     MomentSums { sum, mean, squares }
 }
 
-pub(crate) fn moments_of(mean: f32, squares: f64, n: usize) -> Moments {
-    let canonical = |a: f32| if a.is_nan() { f32::NAN } else { a };
+pub(crate) fn moments_of(MomentSums { sum, squares, .. }: MomentSums, n: usize) -> Moments {
+    let of = |sum: f64| {
+        let mean = (sum / n as f64) as f32;
+        if mean.is_nan() { f32::NAN } else { mean }
+    };
     Moments {
-        mean: canonical(mean),
-        variance: canonical((squares / n as f64) as f32),
+        mean: of(sum),
+        variance: of(squares),
     }
 }
 

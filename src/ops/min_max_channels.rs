@@ -115,17 +115,8 @@ fn by_run<S: Simd>(s: S, panel: Panel, x: &[f32], out: &mut [Option<Range>]) {
             let from = row * panel.width + p * panel.run;
             let len = panel.run.min(panel.width - p * panel.run);
             let so_far = out[p];
-            out[p] = union(so_far, range(s, &x[from..][..len]));
+            out[p] = Range::of_both(so_far, range(s, &x[from..][..len]));
         }
-    }
-}
-
-#[inline(always)]
-fn union(a: Option<Range>, b: Option<Range>) -> Option<Range> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.union(b)),
-        (Some(_), None) => a,
-        (None, _) => b,
     }
 }
 
@@ -179,7 +170,7 @@ fn elements<S: Simd>(s: S, panel: Panel, width: usize, x: &[f32], out: &mut [Opt
             if range.min <= range.max {
                 let so_far = out[p];
                 let range = Range::new(range.min + 0.0, range.max + 0.0);
-                out[p] = union(so_far, Some(range));
+                out[p] = Range::of_both(so_far, Some(range));
             }
             (p, end) = (p + 1, end + panel.run);
         }

@@ -35,8 +35,7 @@ impl Tier {
     /// [`moments`](crate::moments()) on this tier.
     #[must_use]
     pub fn moments(self, x: &[f32]) -> Option<Moments> {
-        let MomentSums { mean, squares, .. } = self.moment_sums(x);
-        (!x.is_empty()).then(|| reference::moments_of(mean, squares, x.len()))
+        (!x.is_empty()).then(|| reference::moments_of(self.moment_sums(x), x.len()))
     }
 
     /// What moments are made of.

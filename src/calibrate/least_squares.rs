@@ -1,0 +1,130 @@
+//! The range with the least `Σ c · (v − v̂)²`, of bins with counts `c` and values `v`.
+
+use super::bars::Bars;
+use crate::params::{Choice, Grid, Range};
+use std::vec::Vec;
+
+/// Steps from one end of what is tried to the other, where both ends of the range are tried.
+const STEPS_OF_TWO: i32 = 32;
+
+/// The same where one is.
+const STEPS_OF_ONE: i32 = 256;
+
+/// How often the steps are halved.
+const HALVINGS: i32 = 8;
+
+/// What is tried: ranges with ends between 0 (or the end that is nearest to it) and those of the data.
+struct Search<'a> {
+    bars: &'a Bars,
+    choice: Choice,
+    /// Counts, sums, and sums of squares of the values before each bin.
+    sums: Vec<[f64; 3]>,
+    best: [f64; 2],
+    range: Range,
+    error: f64,
+}
+
+/// The best range; all of it if there are no parameters for any.
+pub(super) fn least_squares(bars: &Bars, choice: Choice) -> Range {
+    let mut search = Search {
+        bars,
+        choice,
+        sums: bars.sums(|n, value| [n, n * value, n * value * value]),
+        best: [1.0; 2],
+        range: bars.range,
+        error: f64::INFINITY,
+    };
+    search.run();
+    search.range
+}
+
+impl Search<'_> {
+    fn run(&mut self) {
+        let Range { min, max } = self.bars.range;
+        // Which ends there are to move.
+        let moves = if self.choice.is_symmetric() {
+            [false, true]
+        } else {
+            [min < 0.0, max > 0.0]
+        };
+        let steps = if moves == [true; 2] {
+            STEPS_OF_TWO
+        } else {
+            STEPS_OF_ONE
+        };
+        let [lower, upper] = moves.map(|moves| if moves { 0 } else { steps }..=steps);
+        // All of the range first: what is no better does not replace it. If that has no parameters,
+        // nothing has.
+        self.attempt([1.0; 2]);
+        if self.error == f64::INFINITY {
+            return;
+        }
+        for i in lower.rev() {
+            for j in upper.clone().rev() {
+                self.attempt([i, j].map(|i| f64::from(i) / f64::from(steps)));
+            }
+        }
+        let mut step = 1.0 / f64::from(steps);
+        for _ in 0..HALVINGS {
+            step /= 2.0;
+            let [lower, upper] = self.best;
+            for i in if moves[0] { -1..=1 } else { 0..=0 } {
+                for j in if moves[1] { -1..=1 } else { 0..=0 } {
+                    let at = [lower + f64::from(i) * step, upper + f64::from(j) * step];
+                    self.attempt(at.map(|at| at.clamp(0.0, 1.0)));
+                }
+            }
+        }
+    }
+
+    /// Tries the range with its ends at these fractions of the way.
+    fn attempt(&mut self, at: [f64; 2]) {
+        let Range { min, max } = self.bars.range;
+        let [lower, upper] = at;
+        let range = if self.choice.is_symmetric() {
+            let bound = (upper * f64::from(max.abs().max(min.abs()))) as f32;
+            Range::new((-bound).clamp(min, max), bound.clamp(min, max))
+        } else {
+            let from = 0.0_f32.clamp(min, max);
+            Range::new(between(from, min, lower), between(from, max, upper))
+        };
+        // A point at 0 would have the scale 1.
+        if (range.min < range.max || at == [1.0; 2])
+            && let Ok(grid) = self.choice.compiled(range)
+        {
+            let error = self.error(&grid);
+            if error < self.error {
+                (self.best, self.range, self.error) = (at, range, error);
+            }
+        }
+    }
+
+    /// `Σ c · (v − v̂)²`, code by code: of the values that get it, by their sums.
+    fn error(&self, grid: &Grid) -> f64 {
+        let scale = f64::from(grid.scale);
+        let (mut error, mut from) = (0.0, 0);
+        for code in grid.lo()..=grid.hi() {
+            let offset = f64::from(code - grid.zero_point);
+            let to = if code == grid.hi() {
+                self.bars.counts.len()
+            } else {
+                self.bars.below((offset + 0.5) * scale)
+            };
+            if to > from {
+                let (value, mut sums) = (offset * scale, self.sums[to]);
+                for (sum, before) in sums.iter_mut().zip(self.sums[from]) {
+                    *sum -= before;
+                }
+                let [n, sum, squares] = sums;
+                error += squares - value * (2.0 * sum - value * n);
+                from = to;
+            }
+        }
+        error
+    }
+}
+
+/// So much of the way.
+fn between(from: f32, to: f32, part: f64) -> f32 {
+    (f64::from(from) + part * (f64::from(to) - f64::from(from))) as f32
+}

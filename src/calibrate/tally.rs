@@ -1,0 +1,162 @@
+//! What there is to observe: how many numbers of each kind, and the range of those that are finite.
+
+use crate::drive::{Reduce, reduce};
+use crate::params::Range;
+use crate::reference;
+use crate::simd::Simd;
+use crate::tier::{Operation, Tier};
+
+/// How many numbers of each kind there were.
+///
+/// ```
+/// # use zeropoint::calibrate::{Method, Observer};
+/// let mut observer = Observer::new(Method::MinMax)?;
+/// observer.observe(&[1.0, f32::NAN, f32::NEG_INFINITY]);
+/// let tally = observer.tally();
+/// assert_eq!((tally.finite, tally.left_out()), (1, 2));
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Finite numbers: those that ranges are chosen for.
+    pub finite: u64,
+    /// NaN.
+    pub nan: u64,
+    /// −∞.
+    pub negative_infinity: u64,
+    /// +∞.
+    pub positive_infinity: u64,
+}
+
+impl Tally {
+    /// Numbers that are not finite.
+    #[must_use]
+    pub const fn left_out(&self) -> u64 {
+        self.nan
+            .saturating_add(self.negative_infinity)
+            .saturating_add(self.positive_infinity)
+    }
+
+    const fn merge(&mut self, other: &Self) {
+        self.finite = self.finite.saturating_add(other.finite);
+        self.nan = self.nan.saturating_add(other.nan);
+        self.negative_infinity = self
+            .negative_infinity
+            .saturating_add(other.negative_infinity);
+        self.positive_infinity = self
+            .positive_infinity
+            .saturating_add(other.positive_infinity);
+    }
+
+    /// Moves the finite elements of `x` to the front of `to`, and counts the others.
+    fn sift<'a>(&mut self, x: &[f32], to: &'a mut [f32; CHUNK]) -> &'a [f32] {
+        let (mut len, mut found) = (0, Self::default());
+        for &x in x {
+            // Kept if nothing follows that takes its place.
+            to[len] = x;
+            len += usize::from(x.is_finite());
+            found.nan += u64::from(x.is_nan());
+            found.negative_infinity += u64::from(x == f32::NEG_INFINITY);
+            found.positive_infinity += u64::from(x == f32::INFINITY);
+        }
+        self.merge(&found);
+        &to[..len]
+    }
+}
+
+/// Elements that are looked at before they are used: a multiple of any quad.
+pub(super) const CHUNK: usize = 4096;
+
+/// What is known of the numbers, whatever the method.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Summary {
+    pub(super) tally: Tally,
+    /// Of the finite ones.
+    pub(super) range: Option<Range>,
+}
+
+impl Summary {
+    /// Takes in `x`, and gives its finite elements to `then`, chunk by chunk, with the range before
+    /// and that with them.
+    pub(super) fn add(
+        &mut self,
+        tier: Tier,
+        x: &[f32],
+        mut then: impl FnMut(&[f32], Option<Range>, Range),
+    ) {
+        let mut finite;
+        for mut x in x.chunks(CHUNK) {
+            let mut found = tier.run(FiniteRange { x });
+            if found.is_none() {
+                finite = [0.0; CHUNK];
+                x = self.tally.sift(x, &mut finite);
+                found = tier.run(FiniteRange { x });
+            }
+            if let Some(found) = found {
+                let before = self.range;
+                let now = before.map_or(found, |before| before.union(found));
+                self.range = Some(now);
+                self.tally.finite = self.tally.finite.saturating_add(x.len() as u64);
+                then(x, before, now);
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+        self.range = Range::of_both(self.range, other.range);
+    }
+}
+
+/// The range of `x`, if there is something in it, and nothing that is not finite.
+struct FiniteRange<'a> {
+    x: &'a [f32],
+}
+
+impl Operation for FiniteRange<'_> {
+    type Output = Option<Range>;
+
+    fn scalar(&mut self) -> Option<Range> {
+        let is_finite = self.x.iter().all(|x| x.is_finite());
+        reference::min_max(self.x).filter(|_| is_finite)
+    }
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) -> Option<Range> {
+        if self.x.is_empty() {
+            return None;
+        }
+        let mut found = Found {
+            min: [s.splat_f32(f32::INFINITY); 4],
+            max: [s.splat_f32(f32::NEG_INFINITY); 4],
+            zeros: [s.splat_f32(0.0); 4],
+        };
+        reduce(s, &mut found, self.x);
+        let [a, b, c, d] = found.min;
+        let min = s.reduce_min(s.min(s.min(a, b), s.min(c, d)));
+        let [a, b, c, d] = found.max;
+        let max = s.reduce_max(s.max(s.max(a, b), s.max(c, d)));
+        let [a, b, c, d] = found.zeros;
+        let is_finite = !s.any_nan(s.add(s.add(a, b), s.add(c, d)));
+        is_finite.then_some(Range::new(min + 0.0, max + 0.0))
+    }
+}
+
+struct Found<S: Simd> {
+    min: [S::F32; 4],
+    max: [S::F32; 4],
+    /// Sums of `x · 0`: NaN if an element was not finite.
+    zeros: [S::F32; 4],
+}
+
+impl<S: Simd> Reduce<S> for Found<S> {
+    #[inline(always)]
+    fn step(&mut self, s: S, x: [S::F32; 4]) {
+        let zero = s.splat_f32(0.0);
+        for i in 0..4 {
+            self.min[i] = s.min(x[i], self.min[i]);
+            self.max[i] = s.max(x[i], self.max[i]);
+            self.zeros[i] = s.fma(x[i], zero, self.zeros[i]);
+        }
+    }
+}
