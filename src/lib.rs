@@ -87,7 +87,7 @@
 //! | no panic, and the right error, on any input | 17 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
 //! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; it is built for one of 32 bits and one that is big-endian |
 //! | no dependence on threads | 32 threads at once that use the crate for the first time; parts of a tensor on any number of them, on different tiers |
-//! | what ONNX asks for | ONNX's own node tests of the operators that there are |
+//! | what ONNX asks for | ONNX's own node tests of the operators that there are; 10801 cases of five operators, 4.1 million outputs, against ONNX Runtime: `tests/conformance/README.md` has the differences |
 //!
 //! `unsafe` is denied but in the files that wrap the intrinsics of an instruction set. What each of
 //! these tests catches was tried by breaking the kernels: `tests/MUTATIONS.md` has the list.
