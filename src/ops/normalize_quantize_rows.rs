@@ -47,8 +47,8 @@ pub fn normalize_quantize_rows<Q: Code>(
 /// range, and to be quantized.
 const PART: usize = 4096;
 
-/// The same for short rows: clearing a larger buffer would take as long as a row.
-const SHORT_PART: usize = 1024;
+/// Elements of a short row: for that, to clear all of a buffer for `PART` would take too long.
+const SHORT: usize = 1024;
 
 impl Tier {
     /// [`normalize_quantize_rows`](crate::normalize_quantize_rows()) on this tier.
@@ -118,19 +118,15 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        if self.norm.row() <= SHORT_PART {
-            self.in_parts::<S, SHORT_PART>(s)
-        } else {
-            self.in_parts::<S, PART>(s)
-        }
-    }
-}
-
-impl<Q: Byte> NormalizeQuantize<'_, Q> {
-    #[inline(always)]
-    fn in_parts<S: Simd, const PART: usize>(&mut self, s: S) -> Result<(), Error> {
         let row = self.norm.row();
-        let mut normalized = [0.0; PART];
+        let (mut short, mut long);
+        let normalized: &mut [f32] = if row <= SHORT {
+            short = [0.0; SHORT];
+            &mut short
+        } else {
+            long = [0.0; PART];
+            &mut long
+        };
         for r in 0..self.params.len() {
             let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
             let line = Line::of(s, &self.norm, x);
