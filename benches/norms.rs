@@ -1,5 +1,5 @@
-//! What is made of sums of f32, and norms of rows, on every tier, from one row to what is in no cache,
-//! each beside bare loops that move the same bytes.
+//! What is made of sums of f32, histograms, and norms of rows, on every tier, from one row to what is
+//! in no cache, each beside bare loops that move the same bytes.
 //!
 //! ```text
 //! cargo bench --bench norms                        # all

@@ -1,9 +1,10 @@
-//! What is made of sums of f32, and norms of rows.
+//! What is made of sums of f32, histograms, and norms of rows.
 
 use super::bare::{Bare, READ_4, READ_4_WRITE_1, READ_4_WRITE_4};
 use super::buffers::{floats, zeros};
 use super::{Call, Operation};
 use std::hint::black_box;
+use zeropoint::calibrate::Histogram;
 use zeropoint::{Norm, QuantParams, Scheme, Tier};
 
 /// The length of a row, as transformers have it. Sizes are multiples of it.
@@ -22,6 +23,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Box::new(move |tier| {
             black_box(tier.quantization_fidelity(black_box(&x), params));
         })
+    }),
+    operation("histogram", READ_4, |len| {
+        let (x, mut histogram) = (floats(len), Histogram::new());
+        Box::new(move |tier| histogram.add_on(tier, black_box(&x)))
     }),
     operation("normalize_rows layer", READ_4_WRITE_4, |len| {
         let (x, mut out) = (floats(len), zeros(len));
