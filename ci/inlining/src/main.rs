@@ -1,6 +1,7 @@
 //! Calls every public operation, so that the binary has the code of each on every tier.
 
 use std::hint::black_box;
+use zeropoint::calibrate::{Method, Observer};
 use zeropoint::{
     Blocks, Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, Weights, clamp, cosine,
     dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums,
@@ -51,6 +52,10 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     dequantize_blocks(&codes, &row_params, blocks, &mut values)?;
     fake_quantize_blocks(&x, &row_params, blocks, &mut values)?;
     black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
+
+    let mut observer = Observer::new(Method::MeanSquaredError)?;
+    observer.observe(&x);
+    black_box(observer.params(Scheme::<Q>::affine())?);
 
     black_box((codes, values, rescaled));
     Ok(())
