@@ -16,6 +16,21 @@
 //! # Ok::<(), zeropoint::Error>(())
 //! ```
 //!
+//! The best method depends on the data. The signal-to-quantization-noise ratios, in dB, of tensors of
+//! all-MiniLM-L6-v2 in affine `u8`, with each token or row of weights as a batch (by the example
+//! `quantize_model --calibrate all`):
+//!
+//! | method | before layer norm | after it | GELU | softmax | weight |
+//! |---|---|---|---|---|---|
+//! | `min-max` | 23.81 | 31.28 | 36.68 | 41.70 | 37.86 |
+//! | `moving-average=0.01` | 5.39 | 20.56 | 14.34 | 9.80 | 28.49 |
+//! | `percentile=99.9` | 9.40 | 18.15 | 24.91 | 41.70 | 31.79 |
+//! | `deviations=3` | 2.67 | 15.05 | 10.86 | 8.56 | 28.68 |
+//! | `mse` | 23.93 | 31.48 | 37.00 | 41.70 | 38.98 |
+//! | `entropy` | 23.81 | 17.99 | 28.87 | 41.70 | 37.86 |
+//! | `gauss` | 3.33 | 17.27 | 13.93 | 11.46 | 37.09 |
+//! | `laplace` | 2.98 | 20.48 | 22.38 | 14.45 | 37.86 |
+//!
 //! All results are the same on every tier, and in every order of the batches: exactly, but where
 //! [`Method`] says how far sums may differ.
 

@@ -6,11 +6,15 @@
 //! cargo run --release --example quantize_model -- model.safetensors   # F32, F16 and BF16 tensors
 //! cargo run --release --example quantize_model -- --scheme symmetric-i8 --out i8.safetensors
 //! cargo run --release --example quantize_model -- --per-channel       # or --block 32
+//! cargo run --release --example quantize_model -- --calibrate all     # which ranges methods choose
+//! cargo run --release --example quantize_model -- --calibrate all --plot charts
 //! cargo run --release --example quantize_model -- --help
 //! ```
 //!
-//! `quality.rs` and `groups.rs` are where `zeropoint` is at work; the rest reads, prints and writes.
+//! `quality.rs`, `groups.rs` and `calibration.rs` are where `zeropoint` is at work; the rest reads, prints
+//! and draws.
 
+mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
 mod file;
@@ -18,9 +22,11 @@ mod findings;
 mod groups;
 #[path = "../common/noise.rs"]
 mod noise;
+mod plot;
 mod quality;
 mod table;
 
+use calibration::{Calibrated, Methods};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use common::{Tensor, about, end, one_line, print, tensors};
@@ -61,6 +67,14 @@ struct Options {
     /// Write the codes to FILE, with the scales and zero points of each tensor; needs one scheme
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    /// Compare the ranges that calibration methods choose: all, or one, as percentile=99.9
+    #[arg(long, value_name = "METHOD", conflicts_with_all = ["per_channel", "block", "out"])]
+    calibrate: Option<Methods>,
+
+    /// Draw these ranges and the values of each tensor, as an SVG in DIR
+    #[arg(long, value_name = "DIR", requires = "calibrate")]
+    plot: Option<PathBuf>,
 
     /// The instruction set to run on, one of those that this CPU has
     #[arg(long, value_name = "NAME", default_value_t = Tier::best())]
@@ -104,6 +118,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let bytes = fs::read(path).map_err(|error| about(path, error))?;
     let tensors = tensors(&bytes)
         .map_err(|error| about(path, format!("not a valid safetensors file: {error}")))?;
+    if let Some(methods) = &options.calibrate {
+        return calibrate(&tensors, &schemes, methods, options);
+    }
     let examined = examine(&tensors, &schemes, options)?;
 
     print(|out| {
@@ -125,6 +142,29 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                 tensors.len()
             )
         })?;
+    }
+    Ok(())
+}
+
+fn calibrate(
+    tensors: &[Tensor<'_>],
+    schemes: &[NamedScheme],
+    methods: &Methods,
+    options: &Options,
+) -> Result<(), Box<dyn Error>> {
+    let progress = progress_bar(tensors)?;
+    let mut all = Vec::new();
+    for tensor in tensors {
+        progress.set_message(one_line(&tensor.name));
+        all.push(Calibrated::new(tensor, schemes, methods, options.tier));
+        progress.inc(tensor.bytes().len() as u64);
+    }
+    progress.finish_and_clear();
+    print(|out| calibration::print(out, options.tier, &all))?;
+    if let Some(directory) = &options.plot {
+        let drawn = plot::save(directory, &all)?;
+        let path = one_line(&directory.to_string_lossy());
+        print(|out| writeln!(out, "\n{path}: {drawn} charts drawn"))?;
     }
     Ok(())
 }

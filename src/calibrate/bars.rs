@@ -11,16 +11,21 @@ pub(super) struct Bars {
     pub(super) first: i32,
     pub(super) width: f64,
     pub(super) counts: Vec<f64>,
+    /// The values of the first bin and of the last.
+    ends: [f64; 2],
 }
 
 impl Bars {
     pub(super) fn new(bins: &Bins, range: Range) -> Self {
-        Self {
+        let mut bars = Self {
             range,
             first: bins.bin(range.min),
             width: bins.width(),
             counts: bins.counts(range).into_iter().map(|n| n as f64).collect(),
-        }
+            ends: [0.0; 2],
+        };
+        bars.ends = [0, bars.counts.len() - 1].map(|i| bars.value(i));
+        bars
     }
 
     /// What the numbers of a bin count as: its centre, or the end of the range if that is beyond it.
@@ -31,10 +36,10 @@ impl Bars {
 
     /// How many bins have values below the bound.
     pub(super) fn below(&self, bound: f64) -> usize {
-        let bins = self.counts.len();
-        if bound <= self.value(0) {
+        let (bins, [first, last]) = (self.counts.len(), self.ends);
+        if bound <= first {
             0
-        } else if bound > self.value(bins - 1) {
+        } else if bound > last {
             bins
         } else {
             let below = (bound / self.width - f64::from(self.first) - 0.5).ceil();

@@ -1,6 +1,7 @@
 //! Calls every public operation, so that the binary has the code of each on every tier.
 
 use std::hint::black_box;
+use zeropoint::calibrate::{Method, Observer};
 use zeropoint::{
     Blocks, Code, Error, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, clamp,
     cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums,
@@ -65,6 +66,10 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
         quantization_fidelity(&x, params),
     ));
     black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
+
+    let mut observer = Observer::new(Method::MeanSquaredError)?;
+    observer.observe(&x);
+    black_box(observer.params(Scheme::<Q>::affine())?);
 
     black_box((codes, values, rescaled));
     Ok(())
