@@ -116,7 +116,7 @@ fn print_quality(
         quality.wasted,
         percent(quality.wasted, quality.codes),
         quality.noise.sqnr,
-        number(quality.noise.largest),
+        number(quality.noise.largest.into()),
         quality.speed / 1e9,
     )?;
     match quality.gain {
