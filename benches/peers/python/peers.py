@@ -4,7 +4,7 @@ A call from Python costs microseconds before the first element. So each operatio
 element; that is what the column "overhead" has, and "net" is without it. (Where the overhead is many
 times the net, as at 4096 elements, take the net for a rough figure.)
 
-    taskset -c 1 python peers.py [--card card.json] [--quick]
+    taskset -c 1 python peers.py [--card card.json] [--only TEXT] [--quick]
 
 --card takes what `cargo bench --bench card -- --json FILE` kept: then zeropoint's times stand beside
 those here. They were measured in another process, so compare within some per cent.
@@ -24,6 +24,9 @@ SIZES = [4096, 65536, 16 << 20]
 MATRICES = [m * 768**2 for m in (1, 16, 64, 256)] + [m * 4096**2 for m in (1, 16, 128)]
 SCALE, ZERO_POINT = 4 / 255, 64
 ROW, CHANNELS, BLOCK = 1024, 256, 32
+# The length of a row that is normalized, and sizes in multiples of it.
+NORM = 768
+NORMS = [NORM, NORM << 2, NORM << 6, NORM << 14]
 
 Call = Callable[[], object]
 
@@ -148,6 +151,17 @@ def onnx_runtime() -> list[Peer]:
         nodes = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"])]
         return session(nodes, {"x": floats(n)}, {}, {"q": u8, "s": f32, "z": u8})
 
+    def norm(*then: object, **outputs: int) -> Callable[[int], Call]:
+        """A layer norm, and the nodes after it."""
+        def make(n: int) -> Call:
+            row = min(n, NORM)
+            nodes = [node("LayerNormalization", ["x", "w", "b"], ["y"], axis=-1), *then]
+            constants = {"w": floats(row), "b": floats(row)}
+            return session(nodes, {"x": floats(n).reshape(-1, row)}, constants, outputs)
+        return make
+
+    encodes = node("DynamicQuantizeLinear", ["y"], ["q", "s", "z"])
+
     def product(work: int) -> Call:
         m, n = matrices(work)
         nodes = [node("MatMulInteger", ["a", "b", "za", "zb"], ["y"])]
@@ -174,6 +188,11 @@ def onnx_runtime() -> list[Peer]:
         Peer("quantize rows of 1024 u8", who, rows(floats)),
         Peer("quantize last axis u8", who, last_axis(floats)),
         Peer("quantize blocks of 32 u8", who, blocks(floats)),
+    ]
+    peers += [
+        Peer("normalize_rows layer", who, norm(y=f32), "", NORMS),
+        Peer("normalize_quantize_rows layer u8", who, norm(encodes, q=u8, s=f32, z=u8),
+             "two operators; one range for all rows", NORMS),
     ]
     # The card has these of i8, by the same kernel.
     peers += [
@@ -295,6 +314,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--card", help="a card of zeropoint, in JSON")
     parser.add_argument("--quick", action="store_true", help="only to see that all works")
+    parser.add_argument("--only", default="", help="operations with this in their name")
     options = parser.parse_args()
     card = None
     if options.card:
@@ -309,6 +329,8 @@ def main() -> None:
             print(f"Left out: {error}\n")
     print("Microseconds, on one thread; \"net\" is without the overhead of a call on one element.")
     for operation in dict.fromkeys(peer.operation for peer in peers):
+        if options.only not in operation:
+            continue
         same = [peer for peer in peers if peer.operation == operation]
         print_operation(operation, same, card, 0.01 if options.quick else 1.0)
 
