@@ -128,7 +128,7 @@ extern crate std;
 // The property tests run here once more, with the emulated tier among the others.
 #[cfg(test)]
 extern crate self as zeropoint;
-#[cfg(all(test, feature = "std"))]
+#[cfg(test)]
 #[path = "../tests/calibrate.rs"]
 mod calibrate_tests;
 #[cfg(test)]

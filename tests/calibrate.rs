@@ -1,7 +1,6 @@
 //! Observers against plain definitions of what they choose, on every tier, in any order.
 //!
 //! The crate's unit tests include this file too: there the emulated tier is among the tiers.
-#![cfg(feature = "std")]
 
 #[path = "common/mod.rs"]
 mod common;

@@ -14,6 +14,7 @@ use std::ffi::c_void;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::ptr;
+use zeropoint::calibrate::Histogram;
 use zeropoint::{
     Blocks, Code, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, ZeroPoints,
     reference,
@@ -145,6 +146,10 @@ fn elementwise<Q: Code>(tier: Tier, n: usize, end: End) {
     let accumulators = accumulators.slice();
     let (real, fixed) = (Multiplier::real(0.001), Multiplier::fixed(0.001));
     assert_eq!(tier.min_max(x), reference::min_max(x));
+    let [mut histogram, mut expected] = [Histogram::new(), Histogram::new()];
+    histogram.add_on(tier, x);
+    expected.add_on(Tier::SCALAR, x);
+    assert_eq!(histogram, expected, "{tier}, {n}, {end:?}");
     for params in params(3) {
         let context = (tier, n, end, params);
         same(
