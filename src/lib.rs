@@ -84,8 +84,8 @@
 //! | the contract, bit for bit, on every tier | each operation against [`mod@reference`], a plain loop: every length up to 257 and more, every alignment, special values at every position, random arguments; no comparison has a tolerance |
 //! | exact quotients | tried in full for all 2²³ mantissas of a scale, at the floats around each point where the code changes; the example `prove` tries all 2³² floats for 72 scales |
 //! | no read or write outside the slices | slices of 264 lengths that end right before a page that can't be touched, or begin right after one; guards around outputs; AddressSanitizer |
-//! | no panic, and the right error, on any input | 17 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
-//! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; it is built for one of 32 bits and one that is big-endian |
+//! | no panic, and the right error, on any input | 20 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
+//! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; x86 with 32 bits; a big-endian PowerPC |
 //! | no dependence on threads | 32 threads at once that use the crate for the first time; parts of a tensor on any number of them, on different tiers |
 //! | what ONNX asks for | ONNX's own node tests of the operators that there are; 10801 cases of five operators, 4.1 million outputs, against ONNX Runtime: `tests/conformance/README.md` has the differences |
 //!

@@ -25,7 +25,7 @@ fn codes<Q: Code>(n: usize, seed: usize) -> Vec<Q> {
         .map(|i| match i % 11 {
             3 => Q::MIN,
             7 => Q::MAX,
-            _ => code(((i + seed) * 7919 + i * i % 509 * (seed + 1)) as u8),
+            _ => code(((i + seed) % 256 * 7919 + (i % 509).pow(2) % 509 * (seed + 1)) as u8),
         })
         .collect()
 }

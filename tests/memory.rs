@@ -16,8 +16,8 @@ use std::marker::PhantomData;
 use std::ptr;
 use zeropoint::calibrate::Histogram;
 use zeropoint::{
-    Blocks, Code, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, ZeroPoints,
-    reference,
+    Blocks, Border, Code, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, Windows,
+    ZeroPoints, im2col, reference,
 };
 
 /// The end of a slice at which memory ends.
@@ -552,4 +552,81 @@ fn of_matrix_products() {
         products::<u8, u8>(tier, [n % 30, 1 + n % 9, 33], end);
         products::<i8, i8>(tier, [1, n % 80, 1 + n % 40], end);
     });
+}
+
+/// `[m, k] × [k, n]`, with all that a layer reads and writes fenced.
+fn linear<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
+    let [m, k, n] = shape;
+    let x: Vec<_> = (0..m * k).map(|i| (i * 7919 % 2003) as f32).collect();
+    let x = Fenced::of(&x, end);
+    let x = x.slice();
+    let b = codes::<B>(k * n);
+    let weights = Weights::new(&b, k, n);
+    let mut buffer = Fenced::of(&vec![0xaa; weights.packed_len(tier)], end);
+    let packed = weights.pack_into(tier, buffer.slice_mut()).unwrap();
+    let of_b = Fenced::of(&params::<B>(n), end);
+    let of_b = of_b.slice();
+    let bias = Fenced::of(&vec![0.5; n], end);
+    let bias = Some(bias.slice());
+    let scheme = Scheme::<A>::affine();
+    let (no_params, no_codes) = (vec![QuantParams::default(); m], vec![code(1); m * k]);
+    let (mut params, mut codes) = (Fenced::of(&no_params, end), Fenced::of(&no_codes, end));
+    let (mut expected_params, mut expected_codes) = (no_params, no_codes);
+    let (p, c) = (&mut expected_params, &mut expected_codes);
+    same(
+        end,
+        &vec![1.0; m * n],
+        &(tier, shape, end),
+        |out| reference::linear(x, scheme, p, c, &b, of_b, shape, bias, out).unwrap(),
+        |out| {
+            let (params, codes) = (params.slice_mut(), codes.slice_mut());
+            tier.linear(x, scheme, params, codes, &packed, of_b, bias, out)
+                .unwrap();
+        },
+    );
+    assert_eq!(params.slice(), expected_params);
+    assert_eq!(codes.slice(), expected_codes);
+}
+
+#[test]
+fn of_linear_layers() {
+    everywhere(|tier, n, end| {
+        linear::<u8, i8>(tier, [2, n, 5], end);
+        linear::<i8, u8>(tier, [n % 30, 1 + n % 9, 1 + n % 40], end);
+    });
+}
+
+/// The windows of images so wide, with and without a border, with and without gaps.
+#[test]
+fn of_windows() {
+    for (width, end) in lengths().flat_map(|n| [(n, End::First), (n, End::Last)]) {
+        for (border, gap) in [(0, 1), (2, 1), (1, 2)] {
+            let border = Border {
+                height: 3,
+                width,
+                channels: 2,
+                top: border,
+                bottom: border,
+                left: border,
+                right: border,
+            };
+            let windows = Windows {
+                stride: [gap, gap],
+                dilation: [gap, gap],
+                ..Windows::new(border, [2, 2])
+            };
+            let Ok(shape) = windows.shape() else {
+                continue;
+            };
+            let codes = codes::<u8>(2 * 3 * width);
+            let image = Fenced::of(&codes, end);
+            same(
+                end,
+                &vec![1; shape.iter().product()],
+                &(windows, end),
+                |out| im2col(&codes, windows, 7, out).unwrap(),
+                |out| im2col(image.slice(), windows, 7, out).unwrap(),
+            );
+        }
+    }
 }

@@ -76,7 +76,7 @@ fn chart(
             let every = spacing(chosen, place);
             let codes = match every {
                 1 => "the codes".to_owned(),
-                _ => format!("one of {every} codes"),
+                _ => format!("1 code in {every}"),
             };
             legend += &format!(", {codes} by {method} (ticks)");
             draw_codes(area, chosen, every, range, place)?;

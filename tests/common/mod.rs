@@ -108,7 +108,7 @@ pub(crate) fn values(n: usize) -> Vec<f32> {
     (0..n)
         .map(|i| match i % 97 {
             3 if i % 600 < 400 => SPECIAL[i / 97 % SPECIAL.len()],
-            _ => (i * 7919 % 2003) as f32 * 0.25 - 230.0,
+            _ => (i % 2003 * 7919 % 2003) as f32 * 0.25 - 230.0,
         })
         .collect()
 }
