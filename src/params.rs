@@ -202,8 +202,7 @@ impl Choice {
     pub(crate) fn grid(self, range: Range) -> Result<Grid, Error> {
         let Self { kind, lo, hi } = self;
         let Range { min, max } = range.finite()?;
-        // + 0.0 makes a −0.0 positive.
-        let (min, max) = (min.min(0.0) + 0.0, max.max(0.0) + 0.0);
+        let (min, max) = (min.min(0.0), max.max(0.0));
         let mut scale = match kind {
             Kind::Affine => (max - min) / (hi - lo) as f32,
             Kind::Symmetric => {

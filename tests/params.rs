@@ -90,8 +90,24 @@ fn affine_span_beyond_f32() {
     let params = affine::<u8>(f32::MIN, f32::MAX);
     assert_eq!(params.zero_point(), 128);
     assert_eq!(params.representable().min, f32::MIN);
+    let signed = affine::<i8>(f32::MIN, f32::MAX);
+    assert_eq!((signed.scale(), signed.zero_point()), (params.scale(), 0));
     let params = affine::<u8>(-3e38, 1e38);
     assert!((f64::from(params.scale()) / (4e38 / 255.0) - 1.0).abs() < 1e-6);
+}
+
+/// The highest code of the largest range is finite, even where `MAX / hi · hi` is not.
+#[test]
+fn the_largest_range_with_any_codes() {
+    for hi in 1..=255 {
+        let scheme = Scheme::<u8>::affine().with_codes(0..=hi).unwrap();
+        let params = scheme.params(Range::new(0.0, f32::MAX)).unwrap();
+        let scale = f32::MAX / f32::from(hi);
+        let is_finite = (scale * f32::from(hi)).is_finite();
+        let expected = if is_finite { scale } else { scale.next_down() };
+        assert_eq!((params.scale(), params.zero_point()), (expected, 0), "{hi}");
+        assert!(params.representable().max.is_finite(), "{hi}");
+    }
 }
 
 #[test]
@@ -140,6 +156,20 @@ fn symmetric_with_the_lowest_code_too() {
     let scheme = Scheme::<i8>::symmetric().with_codes(-128..=127).unwrap();
     assert_eq!(scheme.params(Range::new(-128.0, 1.0)).unwrap().scale(), 1.0);
     assert_eq!(scheme.params(Range::new(-1.0, 127.0)).unwrap().scale(), 1.0);
+}
+
+#[test]
+fn symmetric_with_the_codes_of_one_side() {
+    let scheme = Scheme::<i8>::symmetric();
+    let upper = scheme.with_codes(0..=100).unwrap();
+    assert_eq!(upper.params(Range::new(0.0, 50.0)).unwrap().scale(), 0.5);
+    let lower = scheme.with_codes(-100..=0).unwrap();
+    assert_eq!(lower.params(Range::new(-50.0, 0.0)).unwrap().scale(), 0.5);
+    let error = scheme.with_codes(-9..=-1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the codes -9..=-1 don't include the zero point 0"
+    );
 }
 
 #[test]
@@ -193,6 +223,7 @@ fn scales_that_are_none() {
         let error = QuantParams::<u8>::new(scale, 0).unwrap_err();
         assert!(matches!(error, Error::Scale { .. }), "{error:?}");
     }
+    assert!(QuantParams::<u8>::new(MIN_SCALE, 0).is_ok());
     let error = QuantParams::<u8>::new(2e36, 0).unwrap_err();
     assert_eq!(
         error,
@@ -203,6 +234,11 @@ fn scales_that_are_none() {
     );
     assert!(error.to_string().contains("scale 2e36 times 255"));
     assert!(QuantParams::<u8>::new(2e36, 128).is_ok());
+    for (zero_point, distance) in [(i8::MAX, 255), (i8::MIN, 255), (100, 228)] {
+        let error = QuantParams::<i8>::new(2e36, zero_point).unwrap_err();
+        let scale = 2e36;
+        assert_eq!(error, Error::Overflow { scale, distance });
+    }
 }
 
 #[test]
@@ -245,6 +281,13 @@ fn used_and_wasted_codes() {
     assert_eq!(few.wasted_codes(Range::new(0.0, 4.0)), Ok(98));
     assert!(params.wasted_codes(Range::new(1.0, 0.0)).is_err());
     assert!(params.used_codes(Range::new(f32::NAN, 0.0)).is_err());
+}
+
+#[test]
+fn debug_names_what_was_chosen() {
+    let params = affine::<u8>(-20.0, 1000.0);
+    let text = "QuantParams { scale: 4.0, zero_point: 5, codes: 0..=255 }";
+    assert_eq!(format!("{params:?}"), text);
 }
 
 #[test]
