@@ -69,7 +69,8 @@
 //! `i mod 64`, in f32; then lane `i + 32` is added to lane `i`, `i + 16` to `i`, and so on until one
 //! is left; the sums of the blocks are added in f64. That is nearer to the true sum than adding one
 //! term after the other: no number is the sum of more than 70 roundings. Where a result is NaN, it is
-//! `f32::NAN` (or `f64::NAN`), bit for bit.
+//! `f32::NAN` (or `f64::NAN`), bit for bit; only those that come of weights or biases that are not
+//! finite may have other bits.
 //!
 //! # Threads
 //!

@@ -543,6 +543,31 @@ fn a_depth_that_may_overflow_is_an_error() {
 
 /// Shapes of no elements, however large.
 #[test]
+fn other_numbers_of_parameters_are_errors() {
+    let one_or_each = |given, there| Err(Error::OneOrEach { given, there });
+    for tier in tiers() {
+        let b = Weights::new(&[1_i8; 12], 4, 3).pack(tier).unwrap();
+        let a = [1_u8; 8];
+        let (params_a, params_b) = ([QuantParams::default(); 2], [QuantParams::default(); 3]);
+        for given in [0, 2, 4] {
+            let multipliers = vec![Multiplier::real(1.0).unwrap(); given];
+            let output = QuantParams::<u8>::default();
+            let found =
+                tier.matmul_requantize(&a, 0, &b, 0, &multipliers, None, output, &mut [0; 6]);
+            assert_eq!(found, one_or_each(given, 3), "{tier}");
+            let params = vec![QuantParams::default(); given];
+            let found = tier.matmul_dequantize(&a, &params_a, &b, &params, None, &mut [0.0; 6]);
+            assert_eq!(found, one_or_each(given, 3), "{tier}");
+        }
+        for given in [0, 3] {
+            let params = vec![QuantParams::default(); given];
+            let found = tier.matmul_dequantize(&a, &params, &b, &params_b, None, &mut [0.0; 6]);
+            assert_eq!(found, one_or_each(given, 2), "{tier}");
+        }
+    }
+}
+
+#[test]
 fn nothing() {
     for tier in Tier::available() {
         let none: [u8; 0] = [];
