@@ -2,14 +2,9 @@
 
 use crate::Named;
 use crate::data::{BARE, Row};
-use plotters::coord::Shift;
+use crate::svg::{Area, Drawn, Svg, draw, text};
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use std::error::Error;
-
-/// A chart, or why there is none.
-type Svg = Result<String, Box<dyn Error>>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+use plotters::style::text_anchor::HPos;
 
 /// Colours that are told apart by people who see few, on light and on dark.
 const COLOURS: [RGBColor; 7] = [
@@ -175,11 +170,7 @@ fn bars(title: &str, legend: &[(&str, RGBColor)], groups: &[Group], width: i32) 
     })
 }
 
-fn draw_head(
-    area: &Area<'_>,
-    title: &str,
-    legend: &[(&str, RGBColor)],
-) -> Result<(), Box<dyn Error>> {
+fn draw_head(area: &Area<'_>, title: &str, legend: &[(&str, RGBColor)]) -> Drawn {
     text(area, title, (8, 14), HPos::Left, TEXT + 2)?;
     let mut x = 8;
     let limit = [("bare loop of the same traffic", GREY)];
@@ -292,34 +283,4 @@ fn memory(bytes: f64) -> String {
         1024.0.. => format!("{:.0} KiB", bytes / 1024.0),
         _ => format!("{bytes:.0} B"),
     }
-}
-
-fn text(
-    area: &Area<'_>,
-    text: &str,
-    at: (i32, i32),
-    side: HPos,
-    size: i32,
-) -> Result<(), Box<dyn Error>> {
-    let style = TextStyle::from(("sans-serif", size)).pos(Pos::new(side, VPos::Center));
-    Ok(area.draw(&Text::new(text.to_owned(), at, style))?)
-}
-
-/// An SVG of what `paint` draws, for light and for dark: where it stands alone it has a background of
-/// its own, in the page it takes the colours of the page.
-fn draw(
-    width: i32,
-    height: i32,
-    paint: impl FnOnce(&Area<'_>) -> Result<(), Box<dyn Error>>,
-) -> Svg {
-    let mut svg = String::new();
-    {
-        let size = (width as u32, height as u32);
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        paint(&area)?;
-        area.present()?;
-    }
-    let style = "<style>svg{background:#fff}text{fill:#1f2328}\
-                 @media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}}</style>";
-    Ok(svg.replacen('>', &format!(">{style}"), 1))
 }

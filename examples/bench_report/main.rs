@@ -9,6 +9,8 @@ mod charts;
 #[path = "../../benches/card/data.rs"]
 mod data;
 mod page;
+#[path = "../common/svg.rs"]
+mod svg;
 
 use clap::Parser;
 use data::Card;

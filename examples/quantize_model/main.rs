@@ -24,6 +24,8 @@ mod groups;
 mod noise;
 mod plot;
 mod quality;
+#[path = "../common/svg.rs"]
+mod svg;
 mod table;
 
 use calibration::{Calibrated, Methods};

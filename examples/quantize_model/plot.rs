@@ -2,18 +2,15 @@
 
 use crate::calibration::{Calibrated, Chosen, Outcome, best};
 use crate::common::{about, one_line};
+use crate::svg::{Area, Drawn, Svg, draw, text};
 use crate::table::number;
-use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use zeropoint::Range;
 use zeropoint::calibrate::Histogram;
-
-type Drawn = Result<(), Box<dyn Error>>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Colours that are told apart by people who see few, on light and on dark.
 const BLUE: RGBColor = RGBColor(0x2f, 0x81, 0xc7);
@@ -58,17 +55,12 @@ pub(crate) fn save(directory: &Path, all: &[Calibrated<'_>]) -> Result<usize, Bo
 
 /// How often values come, on a logarithmic scale; below it the codes of the best method, and the range
 /// of each.
-fn chart(
-    title: &str,
-    histogram: &Histogram,
-    range: Range,
-    outcomes: &[Outcome],
-) -> Result<String, Box<dyn Error>> {
+fn chart(title: &str, histogram: &Histogram, range: Range, outcomes: &[Outcome]) -> Svg {
     let (min, max) = (f64::from(range.min), f64::from(range.max));
     let span = if max > min { max - min } else { 1.0 };
     let place = |x: f64| LEFT + ((x - min) / span * f64::from(RIGHT - LEFT)).round() as i32;
     let height = LANES + LANE * outcomes.len() as i32 + 10;
-    draw(height, |area| {
+    draw(WIDTH, height, |area| {
         text(area, title, (8, 16), HPos::Left, 17)?;
         let best = best(outcomes);
         let mut legend = "values (bars, logarithmic), the range of each method".to_owned();
@@ -180,23 +172,4 @@ fn draw_lane(
     }
     let sqnr = format!("{:.2} dB", chosen.sqnr);
     text(area, &sqnr, (RIGHT + 10, y), HPos::Left, 14)
-}
-
-fn text(area: &Area<'_>, text: &str, at: (i32, i32), side: HPos, size: i32) -> Drawn {
-    let style = TextStyle::from(("sans-serif", size)).pos(Pos::new(side, VPos::Center));
-    Ok(area.draw(&Text::new(text.to_owned(), at, style))?)
-}
-
-/// An SVG of what `paint` draws, with a background and text for light and for dark.
-fn draw(height: i32, paint: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, Box<dyn Error>> {
-    let mut svg = String::new();
-    {
-        let size = (WIDTH as u32, height as u32);
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        paint(&area)?;
-        area.present()?;
-    }
-    let style = "<style>svg{background:#fff}text{fill:#1f2328}\
-                 @media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}}</style>";
-    Ok(svg.replacen('>', &format!(">{style}"), 1))
 }
