@@ -1,20 +1,97 @@
 //! The loops: unrolling, tails, alignment, streaming stores. Written once, for every kernel and
 //! every instruction set.
 //!
+//! The hard cases (NaN, ±∞, quotients beyond an integer) are rare, so kernels are written for the
+//! others, and notice: a kernel that `WATCHES` keeps a record of every group of 256 elements, and a
+//! group with an alarm is done again with steps that are right for every input.
+//!
+//! ```text
+//! for each group of 256 elements:
+//!     for each quad of the group: out = step(x), and the watch looks at it
+//!     if the watch is alarmed:
+//!         for each quad of the group: out = careful_step(x)
+//! ```
+//!
+//! Where input and output are too large for the caches, whole cache lines of the output are streamed
+//! past them. What is streamed must not be touched again before a fence, so a group that may have to
+//! be done again is made in a buffer first, and streamed when it is right; elements that fill no line
+//! are stored through the caches.
+//!
 //! Loops here and in the kernels count, they don't chain iterators: what the standard library
 //! marks `#[inline]` may yet stay outside a frame as large as these.
 
-use crate::simd::{Byte, Simd};
-use bytemuck::Pod;
+use crate::simd::{Byte, Simd, Streaming};
+use bytemuck::{Pod, Zeroable};
 use core::marker::PhantomData;
 
 /// Elements after which a kernel's watch is read, and a group with an alarm done again.
 const GROUP: usize = 256;
 
-/// Whether an input and output of so many bytes are too big for the caches: then stores go past
-/// them, and loads are asked for early.
-pub(crate) const fn is_big(bytes: usize) -> bool {
-    bytes >= 64 << 20
+/// How an operation goes to memory: through the caches, or past them.
+///
+/// It lives as long as the operation: when it is dropped, on whatever way out, the streamed stores are
+/// fenced.
+pub(crate) struct Traffic<S: Simd>(Option<Streaming<S>>);
+
+impl<S: Simd> Traffic<S> {
+    /// Through the caches.
+    pub(crate) const CACHED: Self = Self(None);
+
+    /// Past the caches if the operation reads and writes more bytes than they hold.
+    #[inline(always)]
+    pub(crate) fn of(s: S, bytes: usize) -> Self {
+        /// Bytes that are too many for the caches; few in unit tests, whose tier notes what is streamed.
+        const MANY: usize = if cfg!(test) { 32 << 10 } else { 64 << 20 };
+        Self((bytes >= MANY).then_some(Streaming(s)))
+    }
+
+    /// Whether stores go past the caches, and loads are asked for early.
+    #[inline(always)]
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// The way of a store to memory.
+pub(crate) trait Way<S: Simd>: Copy {
+    /// Whether loads are asked for early.
+    const PREFETCH: bool;
+
+    fn store_f32(self, s: S, a: S::F32, to: &mut [f32]);
+    fn store_u8(self, s: S, a: S::U8, to: &mut [u8]);
+}
+
+/// Through the caches. `PREFETCH`: into a buffer, of what is to be streamed from there.
+#[derive(Clone, Copy)]
+pub(crate) struct Cached<const PREFETCH: bool>;
+
+impl<S: Simd, const PREFETCH: bool> Way<S> for Cached<PREFETCH> {
+    const PREFETCH: bool = PREFETCH;
+
+    #[inline(always)]
+    fn store_f32(self, s: S, a: S::F32, to: &mut [f32]) {
+        s.store_f32(a, to);
+    }
+
+    #[inline(always)]
+    fn store_u8(self, s: S, a: S::U8, to: &mut [u8]) {
+        s.store_u8(a, to);
+    }
+}
+
+/// Past the caches.
+impl<S: Simd> Way<S> for &Streaming<S> {
+    const PREFETCH: bool = true;
+
+    #[inline(always)]
+    fn store_f32(self, s: S, a: S::F32, to: &mut [f32]) {
+        s.stream_f32(self, a, to);
+    }
+
+    #[inline(always)]
+    fn store_u8(self, s: S, a: S::U8, to: &mut [u8]) {
+        s.stream_u8(self, a, to);
+    }
 }
 
 /// How far ahead loads are asked for, in bytes.
@@ -42,9 +119,11 @@ pub(crate) trait Store {
     type Item: Pod;
     type Quad<S: Simd>: Copy;
 
-    /// `to` has `STEP` elements. `IS_BIG`: past the caches, if it is aligned.
-    fn store<S: Simd, const IS_BIG: bool>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
-    /// `to` has at most as many.
+    /// `to` has `STEP` elements.
+    fn store<S: Simd>(s: S, way: impl Way<S>, quad: Self::Quad<S>, to: &mut [Self::Item]);
+    /// Both have `STEP` elements.
+    fn copy<S: Simd>(s: S, way: impl Way<S>, from: &[Self::Item], to: &mut [Self::Item]);
+    /// `to` has at most `STEP` elements.
     fn store_partial<S: Simd>(s: S, quad: Self::Quad<S>, to: &mut [Self::Item]);
 }
 
@@ -130,18 +209,14 @@ impl Load for Ints {
 impl Floats {
     /// Stores the vector `i` of a quad.
     #[inline(always)]
-    pub(crate) fn store_vector<S: Simd, const IS_BIG: bool>(
+    pub(crate) fn store_vector<S: Simd>(
         s: S,
+        way: impl Way<S>,
         a: S::F32,
         to: &mut [f32],
         i: usize,
     ) {
-        let to = &mut to[i * S::LANES..][..S::LANES];
-        if IS_BIG {
-            s.stream_f32(a, to);
-        } else {
-            s.store_f32(a, to);
-        }
+        way.store_f32(s, a, &mut to[i * S::LANES..][..S::LANES]);
     }
 }
 
@@ -150,10 +225,15 @@ impl Store for Floats {
     type Quad<S: Simd> = [S::F32; 4];
 
     #[inline(always)]
-    fn store<S: Simd, const IS_BIG: bool>(s: S, quad: [S::F32; 4], to: &mut [f32]) {
+    fn store<S: Simd>(s: S, way: impl Way<S>, quad: [S::F32; 4], to: &mut [f32]) {
         for i in 0..4 {
-            Self::store_vector::<S, IS_BIG>(s, quad[i], to, i);
+            Self::store_vector(s, way, quad[i], to, i);
         }
+    }
+
+    #[inline(always)]
+    fn copy<S: Simd>(s: S, way: impl Way<S>, from: &[f32], to: &mut [f32]) {
+        Self::store(s, way, Self.load(s, from), to);
     }
 
     #[inline(always)]
@@ -187,12 +267,13 @@ impl<Q: Byte> Store for Codes<Q> {
     type Quad<S: Simd> = S::U8;
 
     #[inline(always)]
-    fn store<S: Simd, const IS_BIG: bool>(s: S, quad: S::U8, to: &mut [Q]) {
-        if IS_BIG {
-            s.stream_u8(quad, bytemuck::must_cast_slice_mut(to));
-        } else {
-            s.store_u8(quad, bytemuck::must_cast_slice_mut(to));
-        }
+    fn store<S: Simd>(s: S, way: impl Way<S>, quad: S::U8, to: &mut [Q]) {
+        way.store_u8(s, quad, bytemuck::must_cast_slice_mut(to));
+    }
+
+    #[inline(always)]
+    fn copy<S: Simd>(s: S, way: impl Way<S>, from: &[Q], to: &mut [Q]) {
+        Self::store(s, way, Self::NEW.load(s, from), to);
     }
 
     #[inline(always)]
@@ -264,18 +345,19 @@ pub(crate) trait Map<S: Simd> {
         self.step(s, x, at)
     }
 
-    /// A step from memory to memory. `IS_BIG`: past the caches.
+    /// A step from memory to memory.
     #[inline(always)]
-    fn pass<const IS_BIG: bool>(
+    fn pass(
         &mut self,
         s: S,
+        way: impl Way<S>,
         x: &[In<Self, S>],
         out: &mut [Out<Self, S>],
         at: usize,
     ) {
         let quad = self.input().load(s, x);
         let result = self.step(s, quad, at);
-        Self::Out::store::<S, IS_BIG>(s, result, out);
+        Self::Out::store(s, way, result, out);
     }
 }
 
@@ -284,41 +366,45 @@ type In<M, S> = <<M as Map<S>>::In as Load>::Item;
 type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
 
 /// Runs a kernel from `x` to `out`, which have the same length.
-///
-/// `is_big`: [`is_big`] of all that the operation reads and writes.
 #[inline(always)]
 pub(crate) fn map<S: Simd, M: Map<S>>(
     s: S,
     kernel: &mut M,
     x: &[In<M, S>],
     out: &mut [Out<M, S>],
-    is_big: bool,
+    traffic: &Traffic<S>,
 ) {
-    map_part(s, kernel, x, out, is_big);
-    if is_big {
-        s.fence();
+    let out = &mut out[..x.len()];
+    // What is not streamed: all, or what comes before the whole lines, and after them.
+    let (mut start, mut end, mut streamed) = (0, x.len(), 0);
+    if traffic.is_streamed() {
+        (end, streamed) = lines::<S, M>(out);
+    }
+    loop {
+        if start < end {
+            cached(s, kernel, &x[start..end], &mut out[start..end], start);
+        }
+        match &traffic.0 {
+            Some(streaming) if end < x.len() => {
+                start = end + streamed;
+                stream(s, kernel, streaming, x, out, [end, start]);
+                end = x.len();
+            }
+            _ => break,
+        }
     }
 }
 
-/// As `map`, of an operation that runs it on several parts and fences once.
-///
-/// The last step overlaps the one before it, instead of being shorter; only a slice of less than
-/// a step is loaded and stored in part (or the rest of one, if quads may not begin anywhere).
+/// How many elements come before the whole cache lines of `out`, and how many these have, in whole
+/// quads.
 #[inline(always)]
-pub(crate) fn map_part<S: Simd, M: Map<S>>(
-    s: S,
-    kernel: &mut M,
-    x: &[In<M, S>],
-    out: &mut [Out<M, S>],
-    is_big: bool,
-) {
-    let out = &mut out[..x.len()];
-    if x.len() < S::STEP {
-        partial(s, kernel, x, out, 0);
-    } else if is_big {
-        groups::<S, M, true>(s, kernel, x, out);
+fn lines<S: Simd, M: Map<S>>(out: &[Out<M, S>]) -> (usize, usize) {
+    let unit = S::STEP.max(LINE / size_of::<Out<M, S>>());
+    let before = out.as_ptr().align_offset(LINE);
+    if before > out.len() || !M::ANYWHERE && before > 0 {
+        (out.len(), 0)
     } else {
-        groups::<S, M, false>(s, kernel, x, out);
+        (before, (out.len() - before) / unit * unit)
     }
 }
 
@@ -339,14 +425,21 @@ fn partial<S: Simd, M: Map<S>>(
     M::Out::store_partial(s, result, out);
 }
 
-/// Group after group, at least a step.
+/// Through the caches; `at`: where `x` and `out` begin in the slices that the kernel runs over.
+///
+/// The last step overlaps the one before it, instead of being shorter; only a slice of less than
+/// a step is loaded and stored in part (or the rest of one, if quads may not begin anywhere).
 #[inline(always)]
-fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
+fn cached<S: Simd, M: Map<S>>(
     s: S,
     kernel: &mut M,
     x: &[In<M, S>],
     out: &mut [Out<M, S>],
+    at: usize,
 ) {
+    if x.len() < S::STEP {
+        return partial(s, kernel, x, out, at);
+    }
     let last = x.len() - S::STEP;
     let longest = if M::WATCHES { GROUP } else { usize::MAX };
     let mut start = 0;
@@ -361,16 +454,16 @@ fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
     loop {
         let len = steps * S::STEP;
         let (x_group, out_group) = (&x[start..][..len], &mut out[start..][..len]);
-        run::<S, M, IS_BIG, false>(s, kernel, x_group, out_group, start);
+        run::<S, M, false>(s, kernel, Cached::<false>, x_group, out_group, at + start);
         if kernel.alarmed(s) {
-            run::<S, M, IS_BIG, true>(s, kernel, x_group, out_group, start);
+            run::<S, M, true>(s, kernel, Cached::<false>, x_group, out_group, at + start);
         }
         if start == last || next == x.len() {
             break;
         }
         // What is left may be less than a step: then the last one reaches back.
         if !M::ANYWHERE && next > last {
-            partial(s, kernel, &x[next..], &mut out[next..], next);
+            partial(s, kernel, &x[next..], &mut out[next..], at + next);
             break;
         }
         start = next.min(last);
@@ -379,11 +472,50 @@ fn groups<S: Simd, M: Map<S>, const IS_BIG: bool>(
     }
 }
 
-/// Whole steps, from `at` on.
+/// A group of an output, in the first cache.
+#[repr(align(64))]
+struct Buffer<T>([T; GROUP]);
+
+/// Past the caches, from one element to another: whole lines and whole quads. Each line is written
+/// once.
 #[inline(always)]
-fn run<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
+fn stream<S: Simd, M: Map<S>>(
     s: S,
     kernel: &mut M,
+    streaming: &Streaming<S>,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+    [mut start, end]: [usize; 2],
+) {
+    let (x, out) = (&x[..end], &mut out[..end]);
+    if !M::WATCHES {
+        return run::<S, M, false>(s, kernel, streaming, &x[start..], &mut out[start..], start);
+    }
+    let mut buffer = Buffer([Out::<M, S>::zeroed(); GROUP]);
+    while start < end {
+        let len = GROUP.min(end - start);
+        let (x, made) = (&x[start..][..len], &mut buffer.0[..len]);
+        run::<S, M, false>(s, kernel, Cached::<true>, x, made, start);
+        if kernel.alarmed(s) {
+            run::<S, M, true>(s, kernel, Cached::<false>, x, made, start);
+        }
+        let out = &mut out[start..][..len];
+        let mut at = 0;
+        while at < len {
+            let quad = at..at + S::STEP;
+            M::Out::copy(s, streaming, &made[quad.clone()], &mut out[quad]);
+            at += S::STEP;
+        }
+        start += len;
+    }
+}
+
+/// Whole steps, from `at` on.
+#[inline(always)]
+fn run<S: Simd, M: Map<S>, const CAREFUL: bool>(
+    s: S,
+    kernel: &mut M,
+    way: impl Way<S>,
     mut x: &[In<M, S>],
     mut out: &mut [Out<M, S>],
     mut at: usize,
@@ -391,19 +523,25 @@ fn run<S: Simd, M: Map<S>, const IS_BIG: bool, const CAREFUL: bool>(
     while x.len() >= S::STEP && out.len() >= S::STEP {
         let (now, later) = x.split_at(S::STEP);
         let (out_now, out_later) = out.split_at_mut(S::STEP);
-        if IS_BIG {
-            for i in 0..size_of_val(now) / LINE {
-                s.prefetch(now.as_ptr().cast::<u8>().wrapping_add(AHEAD + i * LINE));
-            }
-        }
+        prefetch(s, way, now);
         if CAREFUL {
             let quad = kernel.input().load(s, now);
             let result = kernel.careful_step(s, quad, at);
-            M::Out::store::<S, IS_BIG>(s, result, out_now);
+            M::Out::store(s, way, result, out_now);
         } else {
-            kernel.pass::<IS_BIG>(s, now, out_now, at);
+            kernel.pass(s, way, now, out_now, at);
         }
         (x, out, at) = (later, out_later, at + S::STEP);
+    }
+}
+
+/// Asks early for what comes after these elements.
+#[inline(always)]
+fn prefetch<S: Simd, W: Way<S>, T>(s: S, _: W, now: &[T]) {
+    if W::PREFETCH {
+        for i in 0..size_of_val(now) / LINE {
+            s.prefetch(now.as_ptr().cast::<u8>().wrapping_add(AHEAD + i * LINE));
+        }
     }
 }
 
@@ -414,6 +552,10 @@ where
     L: Load<Item = T> + Store<Item = T>,
     M: Map<S, In = L, Out = L>,
 {
+    const {
+        // What was there before is gone, so nothing could be done again.
+        assert!(!M::WATCHES, "a kernel in place has no watch");
+    }
     let input = kernel.input();
     if data.len() < S::STEP {
         let quad = input.load_partial(s, data);
@@ -427,11 +569,11 @@ where
     while rest.len() >= S::STEP {
         let (now, later) = rest.split_at_mut(S::STEP);
         let quad = input.load(s, now);
-        L::store::<S, false>(s, kernel.step(s, quad, at), now);
+        L::store(s, Cached::<false>, kernel.step(s, quad, at), now);
         (rest, at) = (later, at + S::STEP);
     }
     let last_quad = kernel.step(s, last_quad, last);
-    L::store::<S, false>(s, last_quad, &mut data[last..][..S::STEP]);
+    L::store(s, Cached::<false>, last_quad, &mut data[last..][..S::STEP]);
 }
 
 /// A kernel that makes one result of many f32. Taking an element twice must change nothing.
@@ -453,5 +595,66 @@ pub(crate) fn reduce<S: Simd, R: Reduce<S>>(s: S, kernel: &mut R, x: &[f32]) {
     }
     if !rest.is_empty() {
         kernel.step(s, Floats.load(s, &x[x.len() - S::STEP..][..S::STEP]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::simd::emulated::all_fenced;
+    use crate::{Error, QuantParams, Scheme, Tier, reference};
+    use std::vec;
+    use std::vec::Vec;
+
+    fn emulated() -> Tier {
+        Tier::available()
+            .find(|tier| tier.name() == "emulated")
+            .unwrap()
+    }
+
+    fn numbers(len: usize) -> Vec<f32> {
+        (0..len).map(|i| (i % 1000) as f32 / 10.0 - 30.0).collect()
+    }
+
+    /// The emulated tier asserts that nothing that was streamed is touched again before a fence.
+    #[test]
+    fn what_is_streamed_is_touched_once() {
+        let params = QuantParams::<u8>::new(0.5, 10).unwrap();
+        for extra in [0, 1, 15, 16, 63, 64, 65, 255, 256, 257, 300] {
+            for offset in [0, 1, 16, 33] {
+                let mut x = numbers((16 << 10) + extra);
+                // Groups that are done again: the first, one in the middle, the last.
+                for at in [0, 5000, x.len() - 1] {
+                    x[at] = f32::INFINITY;
+                }
+                let (mut codes, mut expected) = (vec![0; x.len() + offset], vec![0; x.len()]);
+                emulated()
+                    .quantize(&x, params, &mut codes[offset..])
+                    .unwrap();
+                assert!(all_fenced());
+                reference::quantize(&x, params, &mut expected).unwrap();
+                assert_eq!(codes[offset..], expected);
+
+                let (mut y, mut expected) = (vec![0.0; x.len() + offset], vec![0.0; x.len()]);
+                emulated()
+                    .fake_quantize(&x, params, &mut y[offset..])
+                    .unwrap();
+                assert!(all_fenced());
+                reference::fake_quantize(&x, params, &mut expected).unwrap();
+                assert_eq!(y[offset..], expected);
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_fences_too() {
+        let (rows, row) = (40, 1000);
+        let mut x = numbers(rows * row);
+        x[(rows - 1) * row] = f32::INFINITY;
+        let mut codes = vec![0; x.len()];
+        let mut params = vec![QuantParams::default(); rows];
+        let scheme = Scheme::<u8>::affine();
+        let result = emulated().quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes);
+        assert!(matches!(result, Err(Error::Range { .. })));
+        assert!(all_fenced());
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::element::Code;
 use crate::error::Error;
-use crate::rounding::{Reciprocal, rne};
+use crate::rounding::{Reciprocal, order, rne};
+use crate::simd::environment::in_default;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::RangeInclusive;
@@ -11,7 +12,7 @@ use core::ops::RangeInclusive;
 pub const MIN_SCALE: f32 = f32::MIN_POSITIVE;
 
 /// The smallest and largest value of a tensor, or of what a tensor is expected to hold.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Range {
     /// The smallest value.
     pub min: f32,
@@ -32,9 +33,24 @@ impl Range {
     /// # use zeropoint::Range;
     /// assert_eq!(Range::new(-1.0, 2.0).union(Range::new(0.0, 5.0)), Range::new(-1.0, 5.0));
     /// ```
+    ///
+    /// An end that is NaN counts as none.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
-        Self::new(self.min.min(other.min), self.max.max(other.max))
+        let is_lower = self.min.is_nan() || order(other.min) < order(self.min);
+        let is_higher = self.max.is_nan() || order(other.max) > order(self.max);
+        Self {
+            min: if is_lower && !other.min.is_nan() {
+                other.min
+            } else {
+                self.min
+            },
+            max: if is_higher && !other.max.is_nan() {
+                other.max
+            } else {
+                self.max
+            },
+        }
     }
 
     /// The smallest range that holds what there is.
@@ -49,7 +65,7 @@ impl Range {
     #[inline(always)]
     fn ordered(self) -> Result<Self, Error> {
         let Self { min, max } = self;
-        if min <= max {
+        if !min.is_nan() && !max.is_nan() && order(min) <= order(max) {
             Ok(self)
         } else {
             Err(Error::Range { min, max })
@@ -64,6 +80,14 @@ impl Range {
         } else {
             Err(Error::Range { min, max })
         }
+    }
+}
+
+/// Ends are equal as numbers: NaN equals nothing, −0.0 equals +0.0.
+impl PartialEq for Range {
+    fn eq(&self, other: &Self) -> bool {
+        let equal = |a: f32, b: f32| !a.is_nan() && order(a) == order(b);
+        equal(self.min, other.min) && equal(self.max, other.max)
     }
 }
 
@@ -192,9 +216,9 @@ impl Choice {
         self.kind == Kind::Symmetric
     }
 
-    /// [`Choice::grid`], compiled in this crate.
+    /// [`Choice::grid`], compiled in this crate, whatever the floating-point environment.
     pub(crate) fn compiled(self, range: Range) -> Result<Grid, Error> {
-        self.grid(range)
+        in_default(|| self.grid(range))
     }
 
     /// [`Scheme::params`]. Inlined, so that a kernel has the result in registers.
@@ -239,6 +263,16 @@ impl Choice {
     }
 }
 
+/// A code as a number.
+const fn number<Q: Code>(code: Q) -> i32 {
+    let bits: u8 = bytemuck::must_cast(code);
+    if Q::SIGNED {
+        bits as i8 as i32
+    } else {
+        bits as i32
+    }
+}
+
 /// The ends of a range of codes, of whatever type, as numbers.
 fn ends<Q: Code>(codes: &RangeInclusive<Q>) -> (i32, i32) {
     ((*codes.start()).into(), (*codes.end()).into())
@@ -246,8 +280,27 @@ fn ends<Q: Code>(codes: &RangeInclusive<Q>) -> (i32, i32) {
 
 /// How far the farthest code in `[lo, hi]` is from the zero point.
 #[inline(always)]
-fn farthest(lo: i32, hi: i32, zero_point: i32) -> u32 {
-    (hi - zero_point).max(zero_point - lo).unsigned_abs()
+const fn farthest(lo: i32, hi: i32, zero_point: i32) -> u32 {
+    let (above, below) = (hi - zero_point, zero_point - lo);
+    if above > below {
+        above as u32
+    } else {
+        below as u32
+    }
+}
+
+/// Whether `scale · distance`, rounded to f32, is infinite: at least halfway from the largest float to
+/// 2¹²⁸. The scale is normal.
+const fn overflows(scale: f32, distance: u32) -> bool {
+    const HALFWAY: u64 = (1 << 25) - 1;
+    let product = (scale.to_bits() & 0x7f_ffff | 0x80_0000) as u64 * distance as u64;
+    // The product is in units of 2^(exponent − 150), halfway in units of 2¹⁰³.
+    match (scale.to_bits() >> 23) as i32 - 253 {
+        1.. => 2 * product >= HALFWAY,
+        // 56 bits of the product are more than there are.
+        -31..=0 => product >= HALFWAY << (253 - (scale.to_bits() >> 23)),
+        _ => false,
+    }
 }
 
 /// A scale, a zero point, and the codes in use: what gives codes of type `Q` their meaning.
@@ -266,7 +319,7 @@ pub struct QuantParams<Q> {
 
 /// [`QuantParams`] without the type of the codes: what the kernels are given, by reference. (A copy
 /// would be made in larger pieces than the fields were written in, and wait for those writes.)
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Grid {
     pub(crate) scale: f32,
     /// The reciprocal of the scale, in two parts.
@@ -279,12 +332,12 @@ pub(crate) struct Grid {
 impl Grid {
     /// Of a scale that is usable and codes of 8 bits.
     #[inline(always)]
-    fn new(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Self {
+    const fn new(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Self {
         Self {
             scale,
             reciprocal: Reciprocal::of(scale),
             zero_point,
-            codes: u32::from(lo as u16) | u32::from(hi as u16) << 16,
+            codes: lo as u16 as u32 | (hi as u16 as u32) << 16,
         }
     }
 
@@ -313,6 +366,14 @@ impl Grid {
     }
 }
 
+impl PartialEq for Grid {
+    fn eq(&self, other: &Self) -> bool {
+        // The reciprocal is that of the scale, which is normal.
+        let fields = |grid: &Self| (grid.scale.to_bits(), grid.zero_point, grid.codes);
+        fields(self) == fields(other)
+    }
+}
+
 impl<Q: Code> QuantParams<Q> {
     /// Parameters by hand, with all codes of the type in use.
     ///
@@ -330,8 +391,8 @@ impl<Q: Code> QuantParams<Q> {
     /// );
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
-    pub fn new(scale: f32, zero_point: Q) -> Result<Self, Error> {
-        Self::checked(scale, zero_point.into(), Q::MIN.into(), Q::MAX.into())
+    pub const fn new(scale: f32, zero_point: Q) -> Result<Self, Error> {
+        Self::checked(scale, number(zero_point), number(Q::MIN), number(Q::MAX))
     }
 
     /// [`Scheme::affine`] parameters for a range.
@@ -405,17 +466,19 @@ impl<Q: Code> QuantParams<Q> {
         Self::checked(self.grid.scale, self.grid.zero_point, lo, hi)
     }
 
-    fn checked(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Result<Self, Error> {
-        let distance = farthest(lo, hi, zero_point);
-        if !scale.is_finite() || scale < MIN_SCALE {
-            Err(Error::Scale { scale })
-        } else if zero_point < lo || zero_point > hi {
-            Err(Error::Codes { lo, hi, zero_point })
-        } else if !(scale * distance as f32).is_finite() {
-            Err(Error::Overflow { scale, distance })
-        } else {
-            Ok(Self::of(Grid::new(scale, zero_point, lo, hi)))
+    const fn checked(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Result<Self, Error> {
+        // In integers: at compile time too, and whatever the floating-point environment.
+        if order(scale) < order(MIN_SCALE) || order(scale) > order(f32::MAX) {
+            return Err(Error::Scale { scale });
         }
+        if zero_point < lo || zero_point > hi {
+            return Err(Error::Codes { lo, hi, zero_point });
+        }
+        let distance = farthest(lo, hi, zero_point);
+        if overflows(scale, distance) {
+            return Err(Error::Overflow { scale, distance });
+        }
+        Ok(Self::of(Grid::new(scale, zero_point, lo, hi)))
     }
 
     /// The difference between the values of neighbouring codes.
@@ -447,8 +510,10 @@ impl<Q: Code> QuantParams<Q> {
     /// ```
     #[must_use]
     pub fn representable(&self) -> Range {
-        let [lo, hi] = self.grid.offsets();
-        Range::new(lo * self.grid.scale, hi * self.grid.scale)
+        in_default(|| {
+            let [lo, hi] = self.grid.offsets();
+            Range::new(lo * self.grid.scale, hi * self.grid.scale)
+        })
     }
 
     /// The codes that the values of `range` are quantized to.
@@ -457,7 +522,7 @@ impl<Q: Code> QuantParams<Q> {
     /// [`Error::Range`] if an end of the range is NaN, or the range is inverted.
     pub fn used_codes(&self, range: Range) -> Result<RangeInclusive<Q>, Error> {
         let Range { min, max } = range.ordered()?;
-        Ok(self.code(min)..=self.code(max))
+        Ok(in_default(|| self.code(min)..=self.code(max)))
     }
 
     /// How many of the codes in use no value of `range` is quantized to.

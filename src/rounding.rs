@@ -43,15 +43,61 @@ impl Reciprocal {
     /// that the scale be normal.
     pub(crate) const MAX_SCALE: f32 = f32::from_bits((127 + 78) << 23);
 
-    /// Above [`Reciprocal::MAX_SCALE`] it is not exact, and quotients must be divided.
+    /// Of a normal scale; above [`Reciprocal::MAX_SCALE`] it is 0, and quotients must be divided.
     ///
-    /// In f64 the product of two f32 is exact, and so is its difference from 1.
+    /// In integers: so it is exact, and can be had at compile time. With `s = m · 2^(e − 150)`, `m` of
+    /// 24 bits, `1 / s` is `2⁴⁷ / m` in units of `2^(103 − e)`.
     #[inline(always)]
-    pub(crate) fn of(scale: f32) -> Self {
-        let inverse = 1.0 / f64::from(scale);
-        let hi = inverse as f32;
-        let lo = ((1.0 - f64::from(hi) * f64::from(scale)) * inverse) as f32;
+    pub(crate) const fn of(scale: f32) -> Self {
+        const ONE: u64 = 1 << 47;
+        let exponent = scale.to_bits() >> 23;
+        let divisor = (scale.to_bits() & 0x7f_ffff | 0x80_0000) as u64;
+        if scale.to_bits() > Self::MAX_SCALE.to_bits() {
+            return Self { hi: 0.0, lo: 0.0 };
+        }
+        // 2⁴⁷ / m is in (2²³, 2²⁴], so it has the bits of an f32.
+        let hi = rounded_quotient(ONE, divisor);
+        let rest = ONE as i64 - (hi * divisor) as i64;
+        let hi = f32::from_bits(float_bits(hi, 253 - exponent));
+        if rest == 0 {
+            return Self { hi, lo: 0.0 };
+        }
+        // |rest| / m is at most a half: shifted, it too is in [2²³, 2²⁴].
+        let magnitude = rest.unsigned_abs();
+        let mut shift = 23 + divisor.ilog2() - magnitude.ilog2();
+        if (magnitude << shift) < divisor << 23 {
+            shift += 1;
+        }
+        let lo = rounded_quotient(magnitude << shift, divisor);
+        let sign = if rest < 0 { 1 << 31 } else { 0 };
+        let lo = f32::from_bits(float_bits(lo, 253 - exponent - shift) | sign);
         Self { hi, lo }
+    }
+}
+
+/// `a / b`, rounded half to even.
+#[inline(always)]
+const fn rounded_quotient(a: u64, b: u64) -> u64 {
+    let (quotient, rest) = (a / b, a % b);
+    let round_up = 2 * rest > b || 2 * rest == b && quotient % 2 == 1;
+    quotient + round_up as u64
+}
+
+/// The bits of `mantissa · 2^(exponent − 150)`, a normal number; the mantissa is in `[2²³, 2²⁴]`.
+#[inline(always)]
+const fn float_bits(mantissa: u64, exponent: u32) -> u32 {
+    // The mantissa's highest bit adds 1 to the exponent; at 2²⁴, 2.
+    ((exponent - 1) << 23) + mantissa as u32
+}
+
+/// The order of floats, as integers: −0.0 and +0.0 are equal. NaN are beyond the infinities.
+#[inline(always)]
+pub(crate) const fn order(x: f32) -> i32 {
+    let magnitude = (x.to_bits() & 0x7fff_ffff) as i32;
+    if x.to_bits() >> 31 == 0 {
+        magnitude
+    } else {
+        -magnitude
     }
 }
 
@@ -139,5 +185,48 @@ mod tests {
         }
         let smallest = Reciprocal::of(f32::MIN_POSITIVE);
         assert!(smallest.hi.is_finite());
+        assert_eq!(
+            Reciprocal::of(max.next_up()),
+            Reciprocal { hi: 0.0, lo: 0.0 }
+        );
+    }
+
+    /// In f64 the product of two f32 is exact, and so is its difference from 1; a quotient of these
+    /// rounded to f64 and then to f32 is the one rounded once.
+    #[test]
+    fn reciprocals_are_rounded_once() {
+        for exponent in [1, 2, 60, 127, 128, 204] {
+            for mantissa in (0..0x80_0000).step_by(if exponent == 127 { 1 } else { 0x1001 }) {
+                let scale = f32::from_bits(exponent << 23 | mantissa);
+                let hi = (1.0 / f64::from(scale)) as f32;
+                let rest = 1.0 - f64::from(hi) * f64::from(scale);
+                let lo = (rest / f64::from(scale)) as f32;
+                let found = Reciprocal::of(scale);
+                let bits = |hi: f32, lo: f32| [hi.to_bits(), (lo + 0.0).to_bits()];
+                assert_eq!(bits(found.hi, found.lo), bits(hi, lo), "{scale:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn floats_are_in_order() {
+        let order_of = [
+            f32::NEG_INFINITY,
+            f32::MIN,
+            -1.0,
+            -f32::MIN_POSITIVE,
+            -1e-45,
+            0.0,
+            1e-45,
+            1.0,
+            f32::INFINITY,
+        ];
+        for pair in order_of.windows(2) {
+            assert!(order(pair[0]) < order(pair[1]), "{pair:?}");
+        }
+        assert_eq!(order(-0.0), order(0.0));
+        assert!(
+            order(f32::NAN) > order(f32::INFINITY) && order(-f32::NAN) < order(f32::NEG_INFINITY)
+        );
     }
 }

@@ -29,6 +29,7 @@ pub(crate) mod dot;
 pub(crate) mod dotprod;
 #[cfg(test)]
 pub(crate) mod emulated;
+pub(crate) mod environment;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) mod i8mm;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
@@ -99,19 +100,21 @@ pub(crate) trait Simd: Copy {
     /// The first elements of `a` to `to`, which has at most `4 · LANES`.
     fn store_u8_partial(self, a: Self::U8, to: &mut [u8]);
 
-    /// As `store_f32`, past the caches where the instruction set can and `to` is aligned.
+    /// As `store_f32`, past the caches where the instruction set can and `to` is aligned. `to` is not
+    /// touched again until `streaming` is dropped.
     #[inline(always)]
-    fn stream_f32(self, a: Self::F32, to: &mut [f32]) {
+    fn stream_f32(self, _streaming: &Streaming<Self>, a: Self::F32, to: &mut [f32]) {
         self.store_f32(a, to);
     }
 
-    /// As `store_u8`, past the caches where the instruction set can and `to` is aligned.
+    /// As `store_u8`, past the caches where the instruction set can and `to` is aligned. `to` is not
+    /// touched again until `streaming` is dropped.
     #[inline(always)]
-    fn stream_u8(self, a: Self::U8, to: &mut [u8]) {
+    fn stream_u8(self, _streaming: &Streaming<Self>, a: Self::U8, to: &mut [u8]) {
         self.store_u8(a, to);
     }
 
-    /// Orders the streamed stores before all that follows.
+    /// Orders the streamed stores before all that follows: for [`Streaming`] alone.
     #[inline(always)]
     fn fence(self) {}
 
@@ -285,6 +288,20 @@ pub(crate) trait Simd: Copy {
     fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// The sum of all lanes, with wrap-around.
     fn reduce_add(self, a: Self::I32) -> i32;
+}
+
+/// The right to store past the caches.
+///
+/// Streamed stores are not ordered with others: until a fence, another thread may see them late,
+/// whatever it has synchronized with, and this one must not touch the same bytes. So there is no
+/// streamed store without a value of this type, and when it is dropped, it fences.
+pub(crate) struct Streaming<S: Simd>(pub(crate) S);
+
+impl<S: Simd> Drop for Streaming<S> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.fence();
+    }
 }
 
 /// Every byte: the indices of a table.

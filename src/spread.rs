@@ -5,7 +5,7 @@
 //! all elements have the same parameters ([`Uniform`]), each vector its own ([`ByVector`]), or
 //! each lane ([`ByLane`]).
 
-use crate::drive::is_big;
+use crate::drive::Traffic;
 use crate::layout::{Layout, Panel};
 use crate::simd::Simd;
 use bytemuck::Pod;
@@ -130,10 +130,24 @@ pub(crate) trait Spread<S: Simd> {
     type Out: Pod;
 
     /// From `x` to `out`, all with the parameters `p`.
-    fn uniform(&mut self, s: S, p: usize, x: &[Self::In], out: &mut [Self::Out]);
+    fn uniform(
+        &mut self,
+        s: S,
+        p: usize,
+        x: &[Self::In],
+        out: &mut [Self::Out],
+        traffic: &Traffic<S>,
+    );
 
     /// From `x` to `out`, with the words of `source`.
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[Self::In], out: &mut [Self::Out]);
+    fn varied(
+        &mut self,
+        s: S,
+        source: impl Source<S>,
+        x: &[Self::In],
+        out: &mut [Self::Out],
+        traffic: &Traffic<S>,
+    );
 }
 
 /// The shortest run of elements with the same parameters that is worth a loop of its own.
@@ -148,13 +162,17 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     layout: Layout,
     mut x: &[K::In],
     mut out: &mut [K::Out],
+    traffic: &Traffic<S>,
 ) {
     if x.is_empty() {
         return;
     }
     // Less than a step is stored in part, and past the caches that waits for memory.
-    let is_big = is_big(size_of_val(x) + size_of_val(out));
-    let least = if is_big { S::STEP } else { S::STEP / 2 };
+    let least = if traffic.is_streamed() {
+        S::STEP
+    } else {
+        S::STEP / 2
+    };
     let mut first = 0;
     for p in 0..layout.panels {
         let panel = layout.panel(p);
@@ -162,11 +180,11 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
         let (out_now, out_later) = out.split_at_mut(panel.rows * panel.width);
         let is_whole = panel.run.is_power_of_two();
         if panel.run >= if is_whole { LONG } else { least } || panel.params == 1 {
-            by_run(s, kernel, first, panel, x_now, out_now);
+            by_run(s, kernel, first, panel, x_now, out_now, traffic);
         } else if panel.run >= S::LANES && is_whole {
-            by_vector(s, kernel, words, first, panel, x_now, out_now);
+            by_vector(s, kernel, words, first, panel, x_now, out_now, traffic);
         } else {
-            by_lane(s, kernel, words, first, panel, x_now, out_now);
+            by_lane(s, kernel, words, first, panel, x_now, out_now, traffic);
         }
         (first, x, out) = (first + panel.params, x_later, out_later);
     }
@@ -181,12 +199,19 @@ fn by_run<S: Simd, K: Spread<S>>(
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
+    traffic: &Traffic<S>,
 ) {
     for row in 0..panel.rows {
         for p in 0..panel.params {
             let from = row * panel.width + p * panel.run;
             let len = panel.run.min(panel.width - p * panel.run);
-            kernel.uniform(s, first + p, &x[from..][..len], &mut out[from..][..len]);
+            kernel.uniform(
+                s,
+                first + p,
+                &x[from..][..len],
+                &mut out[from..][..len],
+                traffic,
+            );
         }
     }
 }
@@ -201,6 +226,7 @@ fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
+    traffic: &Traffic<S>,
 ) {
     let source = ByVector {
         words,
@@ -211,7 +237,7 @@ fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     for row in 0..panel.rows {
         let from = row * panel.width;
         let (x, out) = (&x[from..][..panel.width], &mut out[from..][..panel.width]);
-        kernel.varied(s, source, x, out);
+        kernel.varied(s, source, x, out, traffic);
     }
 }
 
@@ -226,6 +252,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
+    traffic: &Traffic<S>,
 ) {
     // Short rows follow each other without a gap, so several of them are as good as a long one.
     let stride = panel.width * (TILE / panel.width).clamp(1, panel.rows);
@@ -243,7 +270,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
         while from < x.len() {
             let len = len.min(x.len() - from);
             let (x, out) = (&x[from..][..len], &mut out[from..][..len]);
-            kernel.varied(s, ByLane(&columns), x, out);
+            kernel.varied(s, ByLane(&columns), x, out, traffic);
             from += stride;
         }
         start += len;

@@ -5,6 +5,7 @@ use crate::simd::Simd;
 use crate::simd::dot::Dot;
 #[cfg(test)]
 use crate::simd::emulated::Emulated;
+use crate::simd::environment::in_default;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{avx2::Avx2, avx512::Avx512, avx512vnni::Avx512Vnni, avxvnni::AvxVnni};
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
@@ -60,6 +61,10 @@ enum Kind {
 pub(crate) trait Operation {
     type Output;
 
+    /// Whether it calculates with floats, or compares them: then it needs the default floating-point
+    /// environment.
+    const FLOATS: bool = true;
+
     /// By the specification.
     fn scalar(&mut self) -> Self::Output;
 
@@ -67,7 +72,8 @@ pub(crate) trait Operation {
     fn simd<S: Simd>(&mut self, s: S) -> Self::Output;
 }
 
-/// An operation for which the tiers that differ in their dot products only are different.
+/// An operation for which the tiers that differ in their dot products only are different. None of these
+/// calculates with floats.
 pub(crate) trait DotOperation {
     type Output;
 
@@ -123,8 +129,9 @@ impl Tier {
     /// The fastest tier that this CPU has; found once, then remembered.
     ///
     /// The environment variable `ZEROPOINT_TIER` caps the choice: with `ZEROPOINT_TIER=avx2` it is
-    /// the fastest of those up to `avx2`. That is for tests, benchmarks and bug reports. A value
-    /// that is not the name of a tier is ignored, with a warning on standard error.
+    /// the fastest of those up to `avx2`. That is for tests, benchmarks and bug reports. Upper and lower
+    /// case are the same, and an empty value is none. A value that is not the name of a tier is
+    /// ignored, with a warning on standard error.
     #[must_use]
     #[inline]
     pub fn best() -> Self {
@@ -147,14 +154,21 @@ impl Tier {
             .unwrap_or(Self::SCALAR)
     }
 
-    /// What the environment says.
+    /// What the environment variable says.
     #[cfg(feature = "std")]
     fn cap() -> Option<&'static str> {
-        let value = std::env::var_os("ZEROPOINT_TIER")?;
-        let cap = Self::NAMES.iter().copied().find(|&name| value == name);
+        use std::io::Write;
+
+        let value = std::env::var_os("ZEROPOINT_TIER").filter(|value| !value.is_empty())?;
+        let named = |name: &&str| value.eq_ignore_ascii_case(name);
+        let cap = Self::NAMES.iter().copied().find(named);
         if cap.is_none() {
             let names = Names(Self::NAMES);
-            std::eprintln!("zeropoint: ZEROPOINT_TIER={value:?} is ignored: not one of {names}");
+            // Where nothing can be written, nobody is there to be warned.
+            let _ = std::writeln!(
+                std::io::stderr(),
+                "zeropoint: ZEROPOINT_TIER={value:?} is ignored: not one of {names}"
+            );
         }
         cap
     }
@@ -186,24 +200,33 @@ impl Tier {
     /// Runs an operation on this tier: on one that adds dot products to another, as on that one.
     #[inline(always)]
     pub(crate) fn run<O: Operation>(self, mut operation: O) -> O::Output {
+        if O::FLOATS {
+            in_default(|| self.dispatch(&mut operation))
+        } else {
+            self.dispatch(&mut operation)
+        }
+    }
+
+    #[inline(always)]
+    fn dispatch<O: Operation>(self, operation: &mut O) -> O::Output {
         match self.0 {
             Kind::Scalar => operation.scalar(),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(simd) => frame(simd, &mut operation),
+            Kind::Avx2(simd) => frame(simd, operation),
             #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni(dot) => frame(dot.base(), &mut operation),
+            Kind::AvxVnni(dot) => frame(dot.base(), operation),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(simd) => frame(simd, &mut operation),
+            Kind::Avx512(simd) => frame(simd, operation),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni(dot) => frame(dot.base(), &mut operation),
+            Kind::Avx512Vnni(dot) => frame(dot.base(), operation),
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Neon(simd) => frame(simd, &mut operation),
+            Kind::Neon(simd) => frame(simd, operation),
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Dotprod(dot) => frame(dot.base(), &mut operation),
+            Kind::Dotprod(dot) => frame(dot.base(), operation),
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::I8mm(dot) => frame(dot.base(), &mut operation),
+            Kind::I8mm(dot) => frame(dot.base(), operation),
             #[cfg(test)]
-            Kind::Emulated(simd) => frame(simd, &mut operation),
+            Kind::Emulated(simd) => frame(simd, operation),
         }
     }
 

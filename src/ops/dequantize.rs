@@ -1,6 +1,6 @@
 //! `y = (q − z) · s`
 
-use crate::drive::{Floats, Load, Map, Offsets, is_big, map_part};
+use crate::drive::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -75,11 +75,8 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        let is_big = is_big(size_of_val(self.codes) + size_of_val(self.out));
-        uniform(s, self.grid, self.codes, self.out, is_big);
-        if is_big {
-            s.fence();
-        }
+        let traffic = Traffic::of(s, size_of_val(self.codes) + size_of_val(self.out));
+        uniform(s, self.grid, self.codes, self.out, &traffic);
         Ok(())
     }
 }
@@ -91,16 +88,16 @@ pub(super) fn uniform<S: Simd, Q: Byte>(
     grid: &Grid,
     codes: &[Q],
     out: &mut [f32],
-    is_big: bool,
+    traffic: &Traffic<S>,
 ) {
     let zero_point = Q::saturate(grid.zero_point);
     let scale = s.splat_f32(grid.scale);
     if grid.zero_point == 0 {
         let mut kernel = Kernel::<S, Q, false> { zero_point, scale };
-        map_part(s, &mut kernel, codes, out, is_big);
+        map(s, &mut kernel, codes, out, traffic);
     } else {
         let mut kernel = Kernel::<S, Q, true> { zero_point, scale };
-        map_part(s, &mut kernel, codes, out, is_big);
+        map(s, &mut kernel, codes, out, traffic);
     }
 }
 
@@ -130,10 +127,10 @@ impl<S: Simd, Q: Byte, const AFFINE: bool> Map<S> for Kernel<S, Q, AFFINE> {
 
     /// Stores each vector when it is done: all of them at the end would come in bursts.
     #[inline(always)]
-    fn pass<const IS_BIG: bool>(&mut self, s: S, codes: &[Q], out: &mut [f32], _: usize) {
+    fn pass(&mut self, s: S, way: impl Way<S>, codes: &[Q], out: &mut [f32], _: usize) {
         let offsets = self.input().load(s, codes);
         for i in 0..4 {
-            Floats::store_vector::<S, IS_BIG>(s, s.mul(offsets[i], self.scale), out, i);
+            Floats::store_vector(s, way, s.mul(offsets[i], self.scale), out, i);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::dequantize;
 use super::quotient::{ByScale, SCALE, ZERO_POINT};
-use crate::drive::{Floats, Load, Map, Offsets, is_big, map_part};
+use crate::drive::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::element::{Code, sealed::Params};
 use crate::error::{Error, same_length};
 use crate::layout::{Blocks, Layout};
@@ -141,18 +141,22 @@ impl<Q: Byte> Operation for DequantizeSpread<'_, Q> {
             layout,
             ..
         } = *self;
-        let is_big = is_big(size_of_val(codes) + size_of_val(self.out));
-        let mut kernel = EachScale { params, is_big };
-        spread(s, &mut kernel, ByScale(params), layout, codes, self.out);
-        if is_big {
-            s.fence();
-        }
+        let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(self.out));
+        let words = ByScale(params);
+        spread(
+            s,
+            &mut EachScale { params },
+            words,
+            layout,
+            codes,
+            self.out,
+            &traffic,
+        );
     }
 }
 
 struct EachScale<'a, Q> {
     params: &'a [QuantParams<Q>],
-    is_big: bool,
 }
 
 impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
@@ -160,19 +164,26 @@ impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32]) {
-        dequantize::uniform(s, self.params[p].grid(), codes, out, self.is_big);
+    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32], traffic: &Traffic<S>) {
+        dequantize::uniform(s, self.params[p].grid(), codes, out, traffic);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, codes: &[Q], out: &mut [f32]) {
+    fn varied(
+        &mut self,
+        s: S,
+        source: impl Source<S>,
+        codes: &[Q],
+        out: &mut [f32],
+        traffic: &Traffic<S>,
+    ) {
         let mut kernel = Kernel {
             source,
             codes: Offsets::<Q, false> {
                 zero_point: Q::zeroed(),
             },
         };
-        map_part(s, &mut kernel, codes, out, self.is_big);
+        map(s, &mut kernel, codes, out, traffic);
     }
 }
 
@@ -214,11 +225,11 @@ impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Kernel<P, Q> {
 
     /// Stores each vector when it is done: all of them at the end would come in bursts.
     #[inline(always)]
-    fn pass<const IS_BIG: bool>(&mut self, s: S, codes: &[Q], out: &mut [f32], at: usize) {
+    fn pass(&mut self, s: S, way: impl Way<S>, codes: &[Q], out: &mut [f32], at: usize) {
         let codes = self.input().load(s, codes);
         for i in 0..4 {
             let value = self.value(s, codes[i], at, i);
-            Floats::store_vector::<S, IS_BIG>(s, value, out, i);
+            Floats::store_vector(s, way, value, out, i);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
 
 use super::quotient::{CEIL, Divided, FLOOR, Product, Quotient, SCALE, words_and_bounds};
-use crate::drive::{Floats, Map, is_big, map_part};
+use crate::drive::{Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::Codes};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -85,35 +85,28 @@ impl Operation for FakeQuantize<'_> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        let is_big = is_big(size_of_val(self.x) + size_of_val(self.out));
-        uniform(s, self.grid, self.x, self.out, is_big);
-        if is_big {
-            s.fence();
-        }
+        let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
+        uniform(s, self.grid, self.x, self.out, &traffic);
         Ok(())
     }
 }
 
 /// Fake-quantizes `x`, all of it with the same parameters.
 #[inline(always)]
-pub(super) fn uniform<S: Simd>(s: S, grid: &Grid, x: &[f32], out: &mut [f32], is_big: bool) {
+pub(super) fn uniform<S: Simd>(
+    s: S,
+    grid: &Grid,
+    x: &[f32],
+    out: &mut [f32],
+    traffic: &Traffic<S>,
+) {
     let source = Uniform::new(s, words_and_bounds(grid));
     if grid.has_exact_reciprocal() {
-        map_part(
-            s,
-            &mut Kernel::<_, _, Product>::new(s, source),
-            x,
-            out,
-            is_big,
-        );
+        let mut kernel = Kernel::<_, _, Product>::new(s, source);
+        map(s, &mut kernel, x, out, traffic);
     } else {
-        map_part(
-            s,
-            &mut Kernel::<_, _, Divided>::new(s, source),
-            x,
-            out,
-            is_big,
-        );
+        let mut kernel = Kernel::<_, _, Divided>::new(s, source);
+        map(s, &mut kernel, x, out, traffic);
     }
 }
 

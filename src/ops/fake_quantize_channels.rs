@@ -2,7 +2,7 @@
 
 use super::fake_quantize::{self, Kernel};
 use super::quotient::{ByScaleAndBounds, Divided, Product};
-use crate::drive::{is_big, map_part};
+use crate::drive::{Traffic, map};
 use crate::element::{Code, sealed::Params};
 use crate::error::{Error, same_length};
 use crate::layout::{Blocks, Layout};
@@ -125,27 +125,14 @@ impl<Q: Code> Operation for FakeQuantizeSpread<'_, Q> {
         let Self {
             x, params, layout, ..
         } = *self;
-        let is_big = is_big(size_of_val(x) + size_of_val(self.out));
+        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         let mut exact = true;
         for p in 0..params.len() {
             exact &= params[p].grid().has_exact_reciprocal();
         }
-        let mut kernel = Each {
-            params,
-            exact,
-            is_big,
-        };
-        spread(
-            s,
-            &mut kernel,
-            ByScaleAndBounds(params),
-            layout,
-            x,
-            self.out,
-        );
-        if is_big {
-            s.fence();
-        }
+        let mut kernel = Each { params, exact };
+        let words = ByScaleAndBounds(params);
+        spread(s, &mut kernel, words, layout, x, self.out, &traffic);
     }
 }
 
@@ -153,7 +140,6 @@ impl<Q: Code> Operation for FakeQuantizeSpread<'_, Q> {
 struct Each<'a, Q> {
     params: &'a [QuantParams<Q>],
     exact: bool,
-    is_big: bool,
 }
 
 impl<S: Simd, Q: Code> Spread<S> for Each<'_, Q> {
@@ -161,28 +147,25 @@ impl<S: Simd, Q: Code> Spread<S> for Each<'_, Q> {
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32]) {
-        fake_quantize::uniform(s, self.params[p].grid(), x, out, self.is_big);
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32], traffic: &Traffic<S>) {
+        fake_quantize::uniform(s, self.params[p].grid(), x, out, traffic);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [f32]) {
+    fn varied(
+        &mut self,
+        s: S,
+        source: impl Source<S>,
+        x: &[f32],
+        out: &mut [f32],
+        traffic: &Traffic<S>,
+    ) {
         if self.exact {
-            map_part(
-                s,
-                &mut Kernel::<_, _, Product>::new(s, source),
-                x,
-                out,
-                self.is_big,
-            );
+            let mut kernel = Kernel::<_, _, Product>::new(s, source);
+            map(s, &mut kernel, x, out, traffic);
         } else {
-            map_part(
-                s,
-                &mut Kernel::<_, _, Divided>::new(s, source),
-                x,
-                out,
-                self.is_big,
-            );
+            let mut kernel = Kernel::<_, _, Divided>::new(s, source);
+            map(s, &mut kernel, x, out, traffic);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `Σ (xᵢ − yᵢ)²`, `Σ xᵢ²`, `Σ yᵢ²`, `Σ xᵢ yᵢ`, `maxᵢ |xᵢ − yᵢ|`
 
 use super::fake_quantize;
+use crate::drive::Traffic;
 use crate::element::{Code, sealed::Codes};
 use crate::error::{Error, same_lengths};
 use crate::params::{Grid, QuantParams};
@@ -180,7 +181,7 @@ impl Operation for OfQuantization<'_> {
         let mut y = [0.0; BLOCK];
         for x in self.x.chunks(BLOCK) {
             let y = &mut y[..x.len()];
-            fake_quantize::uniform(s, self.grid, x, y, false);
+            fake_quantize::uniform(s, self.grid, x, y, &Traffic::CACHED);
             total = total.merge(between(s, x, y));
         }
         total

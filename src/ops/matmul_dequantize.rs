@@ -1,7 +1,7 @@
 //! `y = f32(acc) · sa[m] · sb[n] + bias[n]`, with `acc` of a product of matrices
 
 use super::product::{Product, Stage, TileSums};
-use crate::drive::{Floats, Ints, Map, map_part};
+use crate::drive::{Floats, Ints, Map, Traffic, map};
 use crate::element::{Code, sealed::Params};
 use crate::error::Error;
 use crate::packed::PackedMatrix;
@@ -158,7 +158,7 @@ impl Operation for Finish<'_, '_> {
                 columns: ready.source::<S>(),
             };
             let out = out.row(row, sums.columns.start..sums.columns.end);
-            map_part(s, &mut kernel, sums.row(row), out, false);
+            map(s, &mut kernel, sums.row(row), out, &Traffic::CACHED);
         }
     }
 }

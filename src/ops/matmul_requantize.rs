@@ -3,7 +3,7 @@
 use super::encode::Encoder;
 use super::product::{Product, Stage, TileSums};
 use super::requantize::{self, Biased, Kernel, Real, Shifted};
-use crate::drive::map_part;
+use crate::drive::{Traffic, map};
 use crate::element::Code;
 use crate::error::{Error, one_or_each};
 use crate::multiplier::{Multiplier, alike};
@@ -196,7 +196,7 @@ impl<Q: Byte> Finish<'_, '_, Q> {
         for row in sums.rows.start..sums.rows.end {
             let out = out.row(row, sums.columns.start..sums.columns.end);
             let out = bytemuck::must_cast_slice_mut(out);
-            map_part(s, &mut kernel, sums.row(row), out, false);
+            map(s, &mut kernel, sums.row(row), out, &Traffic::CACHED);
         }
     }
 }

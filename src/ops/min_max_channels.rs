@@ -1,7 +1,7 @@
 //! `min = minᵢ xᵢ`, `max = maxᵢ xᵢ`, of each channel or block
 
 use super::min_max::range;
-use crate::drive::{Floats, Load, Store};
+use crate::drive::{Cached, Floats, Load, Store};
 use crate::error::Error;
 use crate::layout::{Blocks, Layout, Panel};
 use crate::params::Range;
@@ -218,6 +218,6 @@ fn column<S: Simd>(
         }
         row += width;
     }
-    Floats::store::<S, false>(s, min, &mut found[0][at..][..S::STEP]);
-    Floats::store::<S, false>(s, max, &mut found[1][at..][..S::STEP]);
+    Floats::store(s, Cached::<false>, min, &mut found[0][at..][..S::STEP]);
+    Floats::store(s, Cached::<false>, max, &mut found[1][at..][..S::STEP]);
 }

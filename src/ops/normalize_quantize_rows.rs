@@ -3,6 +3,7 @@
 use super::min_max::range;
 use super::normalize_rows::Line;
 use super::quantize;
+use crate::drive::Traffic;
 use crate::element::{Code, sealed::ParamsMut};
 use crate::error::{Error, row_shape, same_length};
 use crate::norm::Norm;
@@ -135,7 +136,7 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
             while start < row {
                 let x = &x[start..row.min(start + PART)];
                 let part = &mut normalized[..x.len()];
-                line.normalize(s, &self.norm, start, x, part, false);
+                line.normalize(s, &self.norm, start, x, part, &Traffic::CACHED);
                 found = Range::of_both(found, range(s, part));
                 start += PART;
             }
@@ -146,10 +147,10 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
                 let x = &x[start..row.min(start + PART)];
                 let part = &mut normalized[..x.len()];
                 if row > PART {
-                    line.normalize(s, &self.norm, start, x, part, false);
+                    line.normalize(s, &self.norm, start, x, part, &Traffic::CACHED);
                 }
                 let out = &mut out[start..][..x.len()];
-                quantize::uniform(s, &grid, part, out, false);
+                quantize::uniform(s, &grid, part, out, &Traffic::CACHED);
                 start += PART;
             }
         }

@@ -1,7 +1,7 @@
 //! `y = (x − mean) · (1 / √(variance + ε)) · w + b`
 
 use super::moments::{MomentSums, moment_sums, squares};
-use crate::drive::{Floats, Load, Map, is_big, map_part};
+use crate::drive::{Floats, Load, Map, Traffic, map};
 use crate::error::{Error, same_length};
 use crate::norm::Norm;
 use crate::reference;
@@ -61,14 +61,11 @@ impl Operation for NormalizeRows<'_> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
         let row = self.norm.row();
-        let is_big = is_big(size_of_val(self.x) + size_of_val(self.out));
+        let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
         for r in 0..self.rows {
             let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
             let line = Line::of(s, &self.norm, x);
-            line.normalize(s, &self.norm, 0, x, out, is_big);
-        }
-        if is_big {
-            s.fence();
+            line.normalize(s, &self.norm, 0, x, out, &traffic);
         }
         Ok(())
     }
@@ -104,7 +101,7 @@ impl Line {
         from: usize,
         x: &[f32],
         out: &mut [f32],
-        is_big: bool,
+        traffic: &Traffic<S>,
     ) {
         if self.factor.is_nan() {
             return out.fill(f32::NAN);
@@ -121,10 +118,10 @@ impl Line {
             kernel.bias = &bias[from..][..x.len()];
         }
         match (norm.centred, norm.bias.is_some()) {
-            (true, true) => map_part(s, &mut kernel.with::<true, true>(), x, out, is_big),
-            (true, false) => map_part(s, &mut kernel.with::<true, false>(), x, out, is_big),
-            (false, true) => map_part(s, &mut kernel.with::<false, true>(), x, out, is_big),
-            (false, false) => map_part(s, &mut kernel, x, out, is_big),
+            (true, true) => map(s, &mut kernel.with::<true, true>(), x, out, traffic),
+            (true, false) => map(s, &mut kernel.with::<true, false>(), x, out, traffic),
+            (false, true) => map(s, &mut kernel.with::<false, true>(), x, out, traffic),
+            (false, false) => map(s, &mut kernel, x, out, traffic),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::encode::{Encode, Encoder, encode};
 use super::quotient::{Divided, Product, Quotient, words, zero_points};
-use crate::drive::{Codes, Floats, Map, is_big, map_part};
+use crate::drive::{Codes, Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -45,31 +45,31 @@ impl Tier {
         out: &mut [Q],
     ) -> Result<(), Error> {
         same_length(x.len(), out.len())?;
-        let is_big = is_big(size_of_val(x) + size_of_val(out));
-        compiled(self, x, params.grid(), Q::erase_mut(out), is_big)
+        let bytes = size_of_val(x) + size_of_val(out);
+        compiled(self, x, params.grid(), Q::erase_mut(out), bytes)
     }
 }
 
-/// `is_big`: that of the whole, where this is a part.
+/// `bytes`: that the whole operation reads and writes, where this is a part.
 pub(super) fn compiled(
     tier: Tier,
     x: &[f32],
     grid: &Grid,
     out: CodesMut<'_>,
-    is_big: bool,
+    bytes: usize,
 ) -> Result<(), Error> {
     match out {
         CodesMut::U8(out) => tier.run(Quantize {
             x,
             grid,
             out,
-            is_big,
+            bytes,
         }),
         CodesMut::I8(out) => tier.run(Quantize {
             x,
             grid,
             out,
-            is_big,
+            bytes,
         }),
     }
 }
@@ -78,7 +78,7 @@ struct Quantize<'a, Q> {
     x: &'a [f32],
     grid: &'a Grid,
     out: &'a mut [Q],
-    is_big: bool,
+    bytes: usize,
 }
 
 impl<Q: Byte> Operation for Quantize<'_, Q> {
@@ -90,22 +90,26 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        uniform(s, self.grid, self.x, self.out, self.is_big);
-        if self.is_big {
-            s.fence();
-        }
+        let traffic = Traffic::of(s, self.bytes);
+        uniform(s, self.grid, self.x, self.out, &traffic);
         Ok(())
     }
 }
 
 /// Quantizes `x`, all of it with the same parameters.
 #[inline(always)]
-pub(super) fn uniform<S: Simd, Q: Byte>(s: S, grid: &Grid, x: &[f32], out: &mut [Q], is_big: bool) {
+pub(super) fn uniform<S: Simd, Q: Byte>(
+    s: S,
+    grid: &Grid,
+    x: &[f32],
+    out: &mut [Q],
+    traffic: &Traffic<S>,
+) {
     let source = Uniform::new(s, words(grid));
     let by = By {
         x,
         out,
-        is_big,
+        traffic,
         source,
     };
     if grid.has_exact_reciprocal() {
@@ -117,16 +121,16 @@ pub(super) fn uniform<S: Simd, Q: Byte>(s: S, grid: &Grid, x: &[f32], out: &mut 
 }
 
 /// What to quantize, and the source of its parameters.
-struct By<'a, Q, P> {
+struct By<'a, S: Simd, Q, P> {
     x: &'a [f32],
     out: &'a mut [Q],
-    is_big: bool,
+    traffic: &'a Traffic<S>,
     source: P,
 }
 
-impl<Q: Byte, P> By<'_, Q, P> {
+impl<S: Simd, Q: Byte, P> By<'_, S, Q, P> {
     #[inline(always)]
-    fn quotient<S: Simd, D: Quotient, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+    fn quotient<D: Quotient, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
         self,
         s: S,
         quotient: PhantomData<D>,
@@ -135,11 +139,11 @@ impl<Q: Byte, P> By<'_, Q, P> {
         P: Source<S>,
     {
         let mut kernel = Kernel::new(s, self.source, quotient, encoder);
-        map_part(s, &mut kernel, self.x, self.out, self.is_big);
+        map(s, &mut kernel, self.x, self.out, self.traffic);
     }
 }
 
-impl<S: Simd, Q: Byte, P: Source<S>> Encode<S, Q> for By<'_, Q, P> {
+impl<S: Simd, Q: Byte, P: Source<S>> Encode<S, Q> for By<'_, S, Q, P> {
     #[inline(always)]
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
         self,

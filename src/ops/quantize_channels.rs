@@ -5,7 +5,7 @@ use super::quantize::{self, Kernel};
 use super::quotient::{
     ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, zero_points,
 };
-use crate::drive::{Codes, Floats, Map, is_big, map_part};
+use crate::drive::{Codes, Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::Params};
 use crate::error::{Error, same_length};
 use crate::layout::{Blocks, Layout};
@@ -144,30 +144,18 @@ impl<Q: Byte> Operation for QuantizeSpread<'_, Q> {
         let Self {
             x, params, layout, ..
         } = *self;
-        let is_big = is_big(size_of_val(x) + size_of_val(self.out));
+        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         match Kind::of(params) {
             Kind::Alike { symmetric } => {
-                let mut kernel = Alike {
-                    params,
-                    symmetric,
-                    is_big,
-                };
-                spread(s, &mut kernel, ByScale(params), layout, x, self.out);
+                let mut kernel = Alike { params, symmetric };
+                let words = ByScale(params);
+                spread(s, &mut kernel, words, layout, x, self.out, &traffic);
             }
             Kind::Different => {
                 let mut kernel = Different { params };
-                spread(
-                    s,
-                    &mut kernel,
-                    ByScaleAndBounds(params),
-                    layout,
-                    x,
-                    self.out,
-                );
+                let words = ByScaleAndBounds(params);
+                spread(s, &mut kernel, words, layout, x, self.out, &traffic);
             }
-        }
-        if is_big {
-            s.fence();
         }
     }
 }
@@ -207,7 +195,6 @@ impl Kind {
 struct Alike<'a, Q> {
     params: &'a [QuantParams<Q>],
     symmetric: bool,
-    is_big: bool,
 }
 
 impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
@@ -215,21 +202,21 @@ impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
     type Out = Q;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
-        quantize::uniform(s, self.params[p].grid(), x, out, self.is_big);
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
+        quantize::uniform(s, self.params[p].grid(), x, out, traffic);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q], _: &Traffic<S>) {
         let grid = self.params[0].grid();
         if self.symmetric {
             let encoder = Encoder::<S, Q, false, true, false>::new(s, grid);
             let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map_part(s, &mut kernel, x, out, false);
+            map(s, &mut kernel, x, out, &Traffic::CACHED);
         } else {
             let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
             let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map_part(s, &mut kernel, x, out, false);
+            map(s, &mut kernel, x, out, &Traffic::CACHED);
         }
     }
 }
@@ -243,15 +230,15 @@ impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
     type Out = Q;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
         let words = ByScaleAndBounds(self.params).words(p);
-        self.varied(s, Uniform::new(s, words), x, out);
+        self.varied(s, Uniform::new(s, words), x, out, traffic);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q], _: &Traffic<S>) {
         let code = PhantomData::<Q>;
-        map_part(s, &mut Careful { source, code }, x, out, false);
+        map(s, &mut Careful { source, code }, x, out, &Traffic::CACHED);
     }
 }
 

@@ -1,7 +1,6 @@
 //! `params = scheme(min_max(x))`, `q = quantize(x, params)`
 
 use super::quantize;
-use crate::drive::is_big;
 use crate::element::Code;
 use crate::error::{Error, same_length};
 use crate::params::{QuantParams, Range, Scheme};
@@ -51,12 +50,12 @@ impl Tier {
     ) -> Result<QuantParams<Q>, Error> {
         same_length(x.len(), out.len())?;
         let params = scheme.params(self.min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
-        let is_big = is_big(size_of_val(x) + size_of_val(out));
+        let bytes = size_of_val(x) + size_of_val(out);
         let mut end = x.len();
         while end > 0 {
             let start = (end - 1) / CHUNK * CHUNK;
             let out = Q::erase_mut(&mut out[start..end]);
-            quantize::compiled(self, &x[start..end], params.grid(), out, is_big)?;
+            quantize::compiled(self, &x[start..end], params.grid(), out, bytes)?;
             end = start;
         }
         Ok(params)

@@ -2,7 +2,7 @@
 
 use super::min_max::range;
 use super::quantize;
-use crate::drive::is_big;
+use crate::drive::Traffic;
 use crate::element::{Code, sealed::ParamsMut};
 use crate::error::{Error, row_shape, same_length};
 use crate::params::{Choice, QuantParams, Range, Scheme};
@@ -118,11 +118,11 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
         let Self { x, row, .. } = *self;
-        let is_big = is_big(size_of_val(x) + size_of_val(self.out));
+        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         // The reduction to one range and the divisions have long latencies. Done a row ahead, they
         // are not waited for. But what comes from memory is asked for by the quantization of the row
         // before.
-        let ahead = usize::from(row <= SHORT && !is_big);
+        let ahead = usize::from(row <= SHORT && !traffic.is_streamed());
         let rows = self.params.len();
         let mut last = *QuantParams::<Q>::default().grid();
         for step in 0..rows + ahead {
@@ -136,12 +136,9 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
                 let grid = if ahead > 0 { last } else { found? };
                 self.params[r] = QuantParams::of(grid);
                 let out = &mut self.out[r * row..][..row];
-                quantize::uniform(s, &grid, &x[r * row..][..row], out, is_big);
+                quantize::uniform(s, &grid, &x[r * row..][..row], out, &traffic);
             }
             last = found?;
-        }
-        if is_big {
-            s.fence();
         }
         Ok(())
     }

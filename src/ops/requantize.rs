@@ -1,7 +1,7 @@
 //! `q = clamp(rne(f32(acc) · m) + z, lo, hi)`, or with `(acc · M + half) >> shift` for the product
 
 use super::encode::{Encode, Encoder, encode};
-use crate::drive::{Codes, Ints, Map, is_big, map};
+use crate::drive::{Codes, Ints, Map, Traffic, map};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, same_length};
 use crate::multiplier::{Factor, Fixed, Multiplier};
@@ -119,8 +119,8 @@ impl<S: Simd, Q: Byte, P: Product> Encode<S, Q> for (&mut Requantize<'_, Q>, Pha
         let source = Uniform::new(s, words(operation.multiplier, 0));
         let mut kernel = Kernel::new(s, source, product, encoder, operation.grid);
         let (x, out) = (operation.accumulators, &mut *operation.out);
-        let is_big = is_big(size_of_val(x) + size_of_val(out));
-        map(s, &mut kernel, x, out, is_big);
+        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
+        map(s, &mut kernel, x, out, &traffic);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::encode::Encoder;
 use super::requantize::{Biased, Kernel, Product, Real, Shifted, words};
-use crate::drive::{is_big, map_part};
+use crate::drive::{Traffic, map};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, same_length};
 use crate::layout::Layout;
@@ -171,21 +171,17 @@ impl<Q: Byte> RequantizeSpread<'_, Q> {
         let mut kernel = Each {
             factors: self.factors,
             grid: self.grid,
-            is_big: is_big(size_of_val(x) + size_of_val(out)),
             code: PhantomData::<Q>,
             product: PhantomData::<F>,
         };
-        spread(s, &mut kernel, self.factors, self.layout, x, out);
-        if kernel.is_big {
-            s.fence();
-        }
+        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
+        spread(s, &mut kernel, self.factors, self.layout, x, out, &traffic);
     }
 }
 
 struct Each<'a, Q, F> {
     factors: Factors<'a>,
     grid: &'a Grid,
-    is_big: bool,
     code: PhantomData<Q>,
     product: PhantomData<F>,
 }
@@ -195,20 +191,34 @@ impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
     type Out = Q;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, accumulators: &[i32], out: &mut [Q]) {
+    fn uniform(
+        &mut self,
+        s: S,
+        p: usize,
+        accumulators: &[i32],
+        out: &mut [Q],
+        traffic: &Traffic<S>,
+    ) {
         let source = Uniform::new(s, self.factors.words(p));
-        map_part(
+        map(s, &mut self.kernel(s, source), accumulators, out, traffic);
+    }
+
+    #[inline(always)]
+    fn varied(
+        &mut self,
+        s: S,
+        source: impl Source<S>,
+        accumulators: &[i32],
+        out: &mut [Q],
+        _: &Traffic<S>,
+    ) {
+        map(
             s,
             &mut self.kernel(s, source),
             accumulators,
             out,
-            self.is_big,
+            &Traffic::CACHED,
         );
-    }
-
-    #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, accumulators: &[i32], out: &mut [Q]) {
-        map_part(s, &mut self.kernel(s, source), accumulators, out, false);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::encode::Encoder;
 use super::quantize;
 use super::quotient::{Divided, Product, Quotient, words};
-use crate::drive::{Codes, Map, Offsets, is_big, map};
+use crate::drive::{Codes, Map, Offsets, Traffic, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, same_length};
 use crate::params::{Grid, QuantParams};
@@ -180,8 +180,8 @@ fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
         scale: s.splat_f32(from.scale),
         quantize: quantize::Kernel::new(s, source, PhantomData::<D>, Encoder::new(s, to)),
     };
-    let is_big = is_big(size_of_val(codes) + size_of_val(out));
-    map(s, &mut kernel, codes, out, is_big);
+    let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(out));
+    map(s, &mut kernel, codes, out, &traffic);
 }
 
 struct Compute<S: Simd, A, B, D> {
@@ -249,8 +249,9 @@ impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> NullaryFnOnce for Frame<'_, S, L, 
             input: Codes::<A>::NEW,
             output: PhantomData::<B>,
         };
-        let is_big = is_big(size_of_val(self.codes) + size_of_val(self.out));
-        map(self.s, &mut kernel, self.codes, self.out, is_big);
+        let bytes = size_of_val(self.codes) + size_of_val(self.out);
+        let traffic = Traffic::of(self.s, bytes);
+        map(self.s, &mut kernel, self.codes, self.out, &traffic);
     }
 }
 

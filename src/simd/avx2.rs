@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
 use super::dot::Dot;
-use super::{BYTES, Byte, Line, Lookup, Simd, array, put, put_words, words};
+use super::{BYTES, Byte, Line, Lookup, Simd, Streaming, array, put, put_words, words};
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -185,9 +185,10 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn stream_f32(self, a: __m256, to: &mut [f32]) {
+    fn stream_f32(self, _: &Streaming<Self>, a: __m256, to: &mut [f32]) {
         match bytemuck::try_cast_slice_mut(to) {
-            // SAFETY: a reference to a vector is aligned and may be written.
+            // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
+            // before anything else touches it.
             Ok([to]) => unsafe {
                 self.avx
                     ._mm256_stream_ps(core::ptr::from_mut::<__m256>(to).cast(), a);
@@ -197,9 +198,10 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn stream_u8(self, a: __m256i, to: &mut [u8]) {
+    fn stream_u8(self, _: &Streaming<Self>, a: __m256i, to: &mut [u8]) {
         match bytemuck::try_cast_slice_mut(to) {
-            // SAFETY: a reference to a vector is aligned and may be written.
+            // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
+            // before anything else touches it.
             Ok([to]) => unsafe {
                 self.avx._mm256_stream_si256(to, a);
             },

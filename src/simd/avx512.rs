@@ -3,7 +3,7 @@
 
 use super::avx512vbmi::Avx512Vbmi;
 use super::dot::Dot;
-use super::{Byte, Simd, array, put};
+use super::{Byte, Simd, Streaming, array, put};
 use crate::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -172,9 +172,10 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn stream_f32(self, a: __m512, to: &mut [f32]) {
+    fn stream_f32(self, _: &Streaming<Self>, a: __m512, to: &mut [f32]) {
         match bytemuck::try_cast_slice_mut(to) {
-            // SAFETY: a reference to a vector is aligned and may be written.
+            // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
+            // before anything else touches it.
             Ok([to]) => unsafe {
                 self.f
                     ._mm512_stream_ps(core::ptr::from_mut::<__m512>(to).cast(), a);
@@ -184,9 +185,10 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn stream_u8(self, a: __m512i, to: &mut [u8]) {
+    fn stream_u8(self, _: &Streaming<Self>, a: __m512i, to: &mut [u8]) {
         match bytemuck::try_cast_slice_mut(to) {
-            // SAFETY: a reference to a vector is aligned and may be written.
+            // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
+            // before anything else touches it.
             Ok([to]) => unsafe {
                 self.f._mm512_stream_si512(to, a);
             },

@@ -1,12 +1,52 @@
 //! Plain arrays in the shape of NEON: runs the kernels' logic on any machine.
 
 use super::dot::Dot;
-use super::{Byte, Line, Lookup, Simd, array, put};
+use super::{Byte, Line, Lookup, Simd, Streaming, array, put};
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
+use std::cell::RefCell;
+use std::vec::Vec;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Emulated;
+
+std::thread_local! {
+    /// Where this thread has streamed to since the last fence.
+    static STREAMED: RefCell<Vec<core::ops::Range<*const u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes that a slice was streamed to.
+fn streamed<T>(to: &[T]) {
+    touched(to);
+    let bytes = bytes_of(to);
+    STREAMED.with_borrow_mut(|all| match all.last_mut() {
+        Some(last) if last.end == bytes.start => last.end = bytes.end,
+        _ => all.push(bytes),
+    });
+}
+
+/// Checks that a slice, which is to be read or written, was not streamed to since the last fence.
+fn touched<T>(slice: &[T]) {
+    let bytes = bytes_of(slice);
+    let overlaps =
+        |other: &core::ops::Range<*const u8>| other.start < bytes.end && bytes.start < other.end;
+    STREAMED.with_borrow(|all| {
+        assert!(
+            !all.iter().any(overlaps),
+            "streamed to, and touched before a fence"
+        );
+    });
+}
+
+fn bytes_of<T>(slice: &[T]) -> core::ops::Range<*const u8> {
+    let range = slice.as_ptr_range();
+    range.start.cast()..range.end.cast()
+}
+
+/// Whether this thread has fenced all that it streamed.
+pub(crate) fn all_fenced() -> bool {
+    STREAMED.with_borrow(Vec::is_empty)
+}
 
 impl Simd for Emulated {
     const LANES: usize = 4;
@@ -28,47 +68,80 @@ impl Simd for Emulated {
     }
 
     fn load_f32(self, from: &[f32]) -> [f32; 4] {
+        touched(from);
         array(from)
     }
 
     fn load_u8(self, from: &[u8]) -> [u8; 16] {
+        touched(from);
         array(from)
     }
 
     fn load_i32(self, from: &[i32]) -> [i32; 4] {
+        touched(from);
         array(from)
     }
 
     fn load_i32_partial(self, from: &[i32]) -> [i32; 4] {
+        touched(from);
         from_fn(|i| from.get(i).copied().unwrap_or(0))
     }
 
     fn store_f32(self, a: [f32; 4], to: &mut [f32]) {
+        touched(to);
         put(a, to);
     }
 
     fn store_i32(self, a: [i32; 4], to: &mut [i32]) {
+        touched(to);
         put(a, to);
     }
 
     fn store_u8(self, a: [u8; 16], to: &mut [u8]) {
+        touched(to);
         put(a, to);
     }
 
     fn load_f32_partial(self, from: &[f32], fill: f32) -> [f32; 4] {
+        touched(from);
         from_fn(|i| from.get(i).copied().unwrap_or(fill))
     }
 
     fn load_u8_partial(self, from: &[u8]) -> [u8; 16] {
+        touched(from);
         from_fn(|i| from.get(i).copied().unwrap_or(0))
     }
 
     fn store_f32_partial(self, a: [f32; 4], to: &mut [f32]) {
+        touched(to);
         to.copy_from_slice(&a[..to.len()]);
     }
 
     fn store_u8_partial(self, a: [u8; 16], to: &mut [u8]) {
+        touched(to);
         to.copy_from_slice(&a[..to.len()]);
+    }
+
+    fn stream_f32(self, _: &Streaming<Self>, a: [f32; 4], to: &mut [f32]) {
+        if bytes_of(to).start.align_offset(16) == 0 {
+            streamed(to);
+            put(a, to);
+        } else {
+            self.store_f32(a, to);
+        }
+    }
+
+    fn stream_u8(self, _: &Streaming<Self>, a: [u8; 16], to: &mut [u8]) {
+        if bytes_of(to).start.align_offset(16) == 0 {
+            streamed(to);
+            put(a, to);
+        } else {
+            self.store_u8(a, to);
+        }
+    }
+
+    fn fence(self) {
+        STREAMED.with_borrow_mut(Vec::clear);
     }
 
     fn splat_f32(self, a: f32) -> [f32; 4] {
