@@ -134,6 +134,7 @@ impl<'a, B: Code> Weights<'a, B> {
         source.pack(&layout, &mut bytes[start..]);
         Ok(PackedMatrix {
             tier,
+            shape: tier.run_dot(ShapeOf),
             k: self.k,
             n: self.n,
             buffer,
@@ -146,6 +147,7 @@ impl<'a, B: Code> Weights<'a, B> {
 /// A matrix of weights, `[K, N]`, packed for the products of one tier: see [`Weights`].
 pub struct PackedMatrix<'b, B> {
     tier: Tier,
+    shape: Shape,
     k: usize,
     n: usize,
     buffer: Buffer<'b>,
@@ -170,6 +172,11 @@ impl<B> PackedMatrix<'_, B> {
     #[must_use]
     pub fn n(&self) -> usize {
         self.n
+    }
+
+    /// The shape of the tier's products.
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// What [`Source::pack`] wrote.
@@ -250,7 +257,12 @@ struct Layout {
 
 impl Layout {
     fn new(tier: Tier, k: usize, n: usize) -> Self {
-        let [columns, depth, quad] = tier.run_dot(Shape);
+        let Shape {
+            columns,
+            depth,
+            quad,
+            ..
+        } = tier.run_dot(ShapeOf);
         if columns == 0 {
             return Self {
                 columns,
@@ -275,19 +287,61 @@ impl Layout {
     }
 }
 
-/// Columns of a panel, and codes of a column in a step and for four words on the left.
-struct Shape;
+/// The shape of a tier's products.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// Columns of a panel; 0 for the tier `scalar`.
+    pub(crate) columns: usize,
+    /// Codes of a column in a step.
+    depth: usize,
+    /// Codes of a column for four words on the left.
+    quad: usize,
+    /// Rows in a step.
+    pub(crate) rows: usize,
+    /// Rows of the highest tile.
+    pub(crate) tallest: usize,
+    /// Codes of a row in [`CHUNK`] words.
+    pub(crate) chunk: usize,
+    /// Codes of a row in whole chunks, and in whole vectors.
+    pub(crate) unit: usize,
+}
 
-impl DotOperation for Shape {
-    type Output = [usize; 3];
+/// Words of 32 bits that lie together, of a row on the left, or of as many rows as a step has.
+pub(crate) const CHUNK: usize = 16;
 
-    fn scalar(&mut self) -> [usize; 3] {
-        [0, 1, 1]
+/// Codes of a row in a chunk.
+pub(crate) const fn chunk_depth<D: Dot>() -> usize {
+    CHUNK / D::WORDS * D::DEPTH
+}
+
+struct ShapeOf;
+
+impl DotOperation for ShapeOf {
+    type Output = Shape;
+
+    fn scalar(&mut self) -> Shape {
+        Shape {
+            columns: 0,
+            depth: 1,
+            quad: 1,
+            rows: 1,
+            tallest: 1,
+            chunk: CHUNK,
+            unit: CHUNK,
+        }
     }
 
     #[inline(always)]
-    fn simd<D: Dot>(&mut self, _: D) -> [usize; 3] {
-        [WIDTH * D::Base::LANES, D::DEPTH, quad::<D>()]
+    fn simd<D: Dot>(&mut self, _: D) -> Shape {
+        Shape {
+            columns: WIDTH * D::Base::LANES,
+            depth: D::DEPTH,
+            quad: quad::<D>(),
+            rows: D::ROWS,
+            tallest: D::TALLEST,
+            chunk: chunk_depth::<D>(),
+            unit: D::Base::STEP.max(chunk_depth::<D>()),
+        }
     }
 }
 

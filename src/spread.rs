@@ -78,19 +78,20 @@ impl<S: Simd, W: Words<N>, const N: usize> Source<S> for ByVector<W, N> {
 }
 
 /// Elements whose words are laid out at a time.
-pub(crate) const TILE: usize = 512;
+const TILE: usize = 512;
 
 /// Room to write a whole vector from the last element on, and to read a quad from the first.
-const SLACK: usize = 64;
+pub(crate) const SLACK: usize = 64;
 
-/// The first word of each of so many elements, the second of each, …; aligned for whole vectors.
+/// The first word of each element, the second of each, …; aligned for whole vectors. `LEN`: elements, a
+/// power of two, and [`SLACK`].
 #[repr(align(64))]
-pub(crate) struct Columns<const N: usize>([[i32; TILE + SLACK]; N]);
+pub(crate) struct Columns<const N: usize, const LEN: usize>([[i32; LEN]; N]);
 
-impl<const N: usize> Columns<N> {
+impl<const N: usize, const LEN: usize> Columns<N, LEN> {
     /// For words that [`Columns::fill`] lays out.
     pub(crate) const fn new() -> Self {
-        Self([[0; TILE + SLACK]; N])
+        Self([[0; LEN]; N])
     }
 
     /// Lays out the words of `len` parameters, the first of them `first`: one for each element.
@@ -111,15 +112,15 @@ impl<const N: usize> Columns<N> {
 
 /// Each lane has its own.
 #[derive(Clone, Copy)]
-struct ByLane<'a, const N: usize>(&'a Columns<N>);
+struct ByLane<'a, const N: usize, const LEN: usize>(&'a Columns<N, LEN>);
 
-impl<S: Simd, const N: usize> Source<S> for ByLane<'_, N> {
+impl<S: Simd, const N: usize, const LEN: usize> Source<S> for ByLane<'_, N, LEN> {
     const UNIFORM: bool = false;
 
     #[inline(always)]
     fn i32(&self, s: S, k: usize, at: usize, i: usize) -> S::I32 {
-        // A quad begins within the tile: said so, it is not asked of each vector.
-        let at = at % TILE + i * S::LANES;
+        // A quad begins within the elements: said so, it is not asked of each vector.
+        let at = at % (LEN - SLACK) + i * S::LANES;
         s.load_i32(&self.0.0[k][at..at + S::LANES])
     }
 }
@@ -281,7 +282,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
 #[inline(always)]
 fn fill<S: Simd, W: Words<N>, const N: usize>(
     s: S,
-    columns: &mut Columns<N>,
+    columns: &mut Columns<N, { TILE + SLACK }>,
     words: W,
     first: usize,
     panel: Panel,

@@ -1,6 +1,6 @@
 //! `y = f32(acc) · sa[m] · sb[n] + bias[n]`, with `acc` of a product of matrices
 
-use super::product::{Product, Stage, TileSums};
+use super::product::{COLUMNS, Product, Stage, TileSums};
 use crate::drive::{Floats, Ints, Map, Traffic, map};
 use crate::element::{Code, sealed::Params};
 use crate::error::Error;
@@ -113,24 +113,30 @@ impl Words<2> for Dequantized<'_> {
 
 impl Stage for Dequantized<'_> {
     type Out = f32;
-    type Columns = Columns<2>;
+    type Columns = Columns<2, COLUMNS>;
 
-    fn no_columns(&self) -> Columns<2> {
+    fn no_columns(&self) -> Columns<2, COLUMNS> {
         Columns::new()
     }
 
-    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<2>) {
+    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<2, COLUMNS>) {
         ready.fill(*self, columns.start, columns.len());
     }
 
-    fn finish(&self, tier: Tier, ready: &Columns<2>, sums: TileSums<'_>, out: &mut Part<'_, f32>) {
+    fn finish(
+        &self,
+        tier: Tier,
+        ready: &Columns<2, COLUMNS>,
+        sums: TileSums<'_>,
+        out: &mut Part<'_, f32>,
+    ) {
         tier.run(Finish(self, ready, sums, out));
     }
 }
 
 struct Finish<'a, 'o>(
     &'a Dequantized<'a>,
-    &'a Columns<2>,
+    &'a Columns<2, COLUMNS>,
     TileSums<'a>,
     &'a mut Part<'o, f32>,
 );

@@ -1,7 +1,7 @@
 //! `q = clamp(rne(f32(acc + bias[n]) · m[n]) + z, lo, hi)`, with `acc` of a product of matrices
 
 use super::encode::Encoder;
-use super::product::{Product, Stage, TileSums};
+use super::product::{COLUMNS, Product, Stage, TileSums};
 use super::requantize::{self, Biased, Kernel, Real, Shifted};
 use crate::drive::{Traffic, map};
 use crate::element::Code;
@@ -134,17 +134,23 @@ impl Words<5> for Requantized<'_> {
 
 impl Stage for Requantized<'_> {
     type Out = u8;
-    type Columns = Columns<5>;
+    type Columns = Columns<5, COLUMNS>;
 
-    fn no_columns(&self) -> Columns<5> {
+    fn no_columns(&self) -> Columns<5, COLUMNS> {
         Columns::new()
     }
 
-    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<5>) {
+    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<5, COLUMNS>) {
         ready.fill(*self, columns.start, columns.len());
     }
 
-    fn finish(&self, tier: Tier, ready: &Columns<5>, sums: TileSums<'_>, out: &mut Part<'_, u8>) {
+    fn finish(
+        &self,
+        tier: Tier,
+        ready: &Columns<5, COLUMNS>,
+        sums: TileSums<'_>,
+        out: &mut Part<'_, u8>,
+    ) {
         if self.is_signed {
             tier.run(Finish::<i8>(self, ready, sums, out, PhantomData));
         } else {
@@ -155,7 +161,7 @@ impl Stage for Requantized<'_> {
 
 struct Finish<'a, 'o, Q>(
     &'a Requantized<'a>,
-    &'a Columns<5>,
+    &'a Columns<5, COLUMNS>,
     TileSums<'a>,
     &'a mut Part<'o, u8>,
     PhantomData<Q>,

@@ -12,13 +12,16 @@
 use super::operand;
 use crate::element::{Code, sealed::Sealed};
 use crate::error::{Error, check_depth};
-use crate::packed::{PackedMatrix, WIDEST_PANEL, WIDTH, rows_len, sums_len};
+use crate::packed::{
+    CHUNK, PackedMatrix, Shape, WIDEST_PANEL, WIDTH, chunk_depth, rows_len, sums_len,
+};
 use crate::reference;
 #[cfg(feature = "rayon")]
 use crate::rows::FEW;
 use crate::rows::{Part, Rows, RowsMut};
 use crate::simd::Simd;
 use crate::simd::dot::{Dot, Int, Sums};
+use crate::spread::SLACK;
 use crate::tier::{DotOperation, Tier};
 use crate::zero_points::Zeros;
 use bytemuck::Pod;
@@ -28,6 +31,7 @@ use core::ops::Range;
 #[derive(Clone, Copy)]
 pub(super) struct Product<'a> {
     tier: Tier,
+    shape: Shape,
     a: &'a [u8],
     a_stride: usize,
     za: Zeros<'a>,
@@ -66,6 +70,7 @@ impl<'a> Product<'a> {
         check_depth(depth, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
         let product = Self {
             tier,
+            shape: b.shape(),
             a: bytemuck::must_cast_slice(a),
             // Rows of nothing may lie beyond the end.
             a_stride: if depth > 0 { a_stride } else { 0 },
@@ -143,20 +148,126 @@ impl<'a> Product<'a> {
             stage,
             out,
         };
-        run(
-            self.tier,
-            Kernel {
-                product: self,
-                rows,
-                columns,
-                sink: &mut sink,
-            },
-        );
+        let is_in_place = sink.in_place(rows.start, columns.start).is_some();
+        let plan = Plan::new(&self, [rows.len(), columns.len()], is_in_place);
+        run(Piece {
+            product: self,
+            plan,
+            rows,
+            columns,
+            sink: &mut sink,
+        });
     }
 }
 
-fn run(tier: Tier, kernel: Kernel<'_>) {
-    tier.run_dot(kernel);
+/// How a product is done: its tiles, and the blocks of its columns and of K.
+#[derive(Clone, Copy)]
+struct Plan {
+    /// Rows of a tile.
+    height: usize,
+    /// Codes of a row that are multiplied before the next ones.
+    depth: usize,
+    /// Columns of a block.
+    width: usize,
+    /// Chunks of words for the codes of a tile, and for its sums, if these are not left in the output.
+    chunks: [usize; 2],
+}
+
+/// Chunks that a part of a product has room for: few for a small one, so that its frame is small.
+const SMALL: usize = 48;
+const MEDIUM: usize = 192;
+const LARGE: usize = 512;
+/// 54 KiB: the codes of a tile as large as the first cache, and the sums of the narrowest block. With what
+/// else a call needs it is less than 64 KiB of stack.
+const LARGEST: usize = MOST_CODES + 96;
+
+/// Chunks for the codes of the largest tile.
+const MOST_CODES: usize = 768;
+
+impl Plan {
+    /// Of so many rows and columns, at least one.
+    fn new(product: &Product<'_>, [m, n]: [usize; 2], is_in_place: bool) -> Self {
+        let (shape, k) = (product.shape, product.depth);
+        // Tiles of about the same height.
+        let tiles = m.div_ceil(shape.tallest);
+        let height = m.div_ceil(tiles).next_multiple_of(shape.rows);
+        let group = height / shape.rows;
+        let deepest = MOST_CODES / group * shape.chunk / shape.unit * shape.unit;
+        let depth = k
+            .div_ceil(k.div_ceil(deepest).max(1))
+            .next_multiple_of(shape.unit);
+        let codes = group * depth / shape.chunk;
+
+        // Blocks of about the same width.
+        let panel = shape.columns.max(1);
+        let mut width = n;
+        if tiles > 1 {
+            width = (BLOCK / k.max(1)).max(FEWEST * panel);
+        }
+        if !is_in_place {
+            let room = (LARGEST - codes) * CHUNK / height / panel * panel;
+            width = width.min(WIDEST).min(room);
+        }
+        let width = n.div_ceil(n.div_ceil(width)).next_multiple_of(panel);
+        let sums = if is_in_place {
+            0
+        } else {
+            (height * width).div_ceil(CHUNK)
+        };
+        Self {
+            height,
+            depth,
+            width,
+            chunks: [codes, sums],
+        }
+    }
+
+    /// Whether sums are left in the output.
+    #[inline(always)]
+    fn is_in_place(&self) -> bool {
+        self.chunks[1] == 0
+    }
+}
+
+/// The product of some rows and columns.
+struct Piece<'a> {
+    product: Product<'a>,
+    plan: Plan,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    sink: &'a mut dyn Sink,
+}
+
+/// Runs it in a frame that is as large as its plan needs.
+fn run(piece: Piece<'_>) {
+    match piece.plan.chunks[0] + piece.plan.chunks[1] {
+        ..=SMALL => run_in::<SMALL>(piece),
+        ..=MEDIUM => run_in::<MEDIUM>(piece),
+        ..=LARGE => run_in::<LARGE>(piece),
+        _ => run_in::<LARGEST>(piece),
+    }
+}
+
+/// Chunks that are cache lines.
+#[repr(align(64))]
+struct Aligned<T>(T);
+
+/// Not inlined: its frame would be part of any other.
+#[inline(never)]
+fn run_in<const CHUNKS: usize>(piece: Piece<'_>) {
+    let mut chunks = Aligned([[0; CHUNK]; CHUNKS]);
+    let (codes, sums) = chunks.0.split_at_mut(piece.plan.chunks[0]);
+    run_kernel(Kernel {
+        piece,
+        codes,
+        sums: bytemuck::must_cast_slice_mut(sums.as_flattened_mut()),
+    });
+}
+
+/// Compiled once for each tier.
+#[inline(never)]
+fn run_kernel(kernel: Kernel<'_, '_>) {
+    kernel.piece.product.tier.run_dot(kernel);
 }
 
 /// What becomes of sums.
@@ -234,19 +345,12 @@ impl<F: Stage> Sink for Through<'_, '_, F> {
     }
 }
 
-/// A part of a product.
-struct Kernel<'a> {
-    product: Product<'a>,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    sink: &'a mut dyn Sink,
+/// A piece of a product, and room for the codes of a tile and their sums.
+struct Kernel<'a, 'r> {
+    piece: Piece<'a>,
+    codes: &'r mut [[u32; CHUNK]],
+    sums: &'r mut [i32],
 }
-
-/// Words of 32 bits that lie together, of a row, or of as many rows as a step has.
-const CHUNK: usize = 16;
-
-/// Chunks for a tile of `a`: for a small one, and for one that is as large as the first cache.
-const CHUNKS: [usize; 3] = [16, 192, 768];
 
 /// Bytes of `b` that are multiplied by all of `a` before the next: half of the second cache.
 const BLOCK: usize = 1 << 19;
@@ -255,97 +359,66 @@ const BLOCK: usize = 1 << 19;
 const FEWEST: usize = 4;
 
 /// Columns of the widest block that goes through a stage.
-pub(super) const WIDEST: usize = 512;
+pub(super) const WIDEST: usize = 256;
 
-/// Sums of a small tile that goes through a stage, and of the largest.
-const SUMS: [usize; 2] = [512, 12 * WIDEST];
+/// The length of what a stage lays out for each of these columns.
+pub(super) const COLUMNS: usize = WIDEST + SLACK;
 
-impl DotOperation for Kernel<'_> {
+impl DotOperation for Kernel<'_, '_> {
     type Output = ();
 
     fn scalar(&mut self) {
-        let mut sums = [0; WIDEST];
-        let mut first = self.columns.start;
-        while first < self.columns.end {
-            let columns = first..self.columns.end.min(first + WIDEST);
+        let Piece {
+            product,
+            plan,
+            rows,
+            columns,
+            sink,
+        } = &mut self.piece;
+        let mut first = columns.start;
+        while first < columns.end {
+            let columns = first..columns.end.min(first + plan.width);
             first = columns.end;
-            self.sink.prepare(columns.clone());
-            for row in self.rows.clone() {
-                self.product.specified(row, columns.clone(), &mut sums);
-                self.sink.finish(TileSums {
-                    rows: row..row + 1,
-                    columns: columns.clone(),
-                    sums: &sums,
-                    stride: WIDEST,
-                });
+            sink.prepare(columns.clone());
+            for row in rows.clone() {
+                match sink.in_place(row, columns.start) {
+                    Some((sums, _)) => product.specified(row, columns.clone(), sums),
+                    None => product.specified(row, columns.clone(), self.sums),
+                }
+                if !plan.is_in_place() {
+                    sink.finish(TileSums {
+                        rows: row..row + 1,
+                        columns: columns.clone(),
+                        sums: self.sums,
+                        stride: plan.width,
+                    });
+                }
             }
         }
     }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
-        let product = self.product;
-        let (m, n, k) = (self.rows.len(), self.columns.len(), product.depth);
-        // Tiles of about the same height.
-        let tiles = m.div_ceil(D::TALLEST);
-        let height = m.div_ceil(tiles).next_multiple_of(D::ROWS);
-        // Whole chunks, and whole vectors of codes.
-        let unit = D::Base::STEP.max(chunk_depth::<D>());
-        let group = height / D::ROWS;
-        let deepest = CHUNKS[2] / group * chunk_depth::<D>() / unit * unit;
-        let depth = k
-            .div_ceil(k.div_ceil(deepest).max(1))
-            .next_multiple_of(unit);
-
-        let (mut small, mut medium, mut large);
-        let chunks = group * depth / chunk_depth::<D>();
-        let left: &mut [[u32; CHUNK]] = if chunks <= CHUNKS[0] {
-            small = [[0; CHUNK]; CHUNKS[0]];
-            &mut small
-        } else if chunks <= CHUNKS[1] {
-            medium = [[0; CHUNK]; CHUNKS[1]];
-            &mut medium
-        } else {
-            large = [[0; CHUNK]; CHUNKS[2]];
-            &mut large
-        };
-
-        // Blocks of about the same width.
-        let panel = WIDTH * D::Base::LANES;
-        let mut width = n;
-        if tiles > 1 {
-            width = (BLOCK / k.max(1)).max(FEWEST * panel);
-        }
-        let is_in_place = self
-            .sink
-            .in_place(self.rows.start, self.columns.start)
-            .is_some();
-        let (mut few, mut many);
-        let mut sums: &mut [i32] = &mut [];
-        if !is_in_place {
-            width = width.min(WIDEST);
-            if height * width.min(n).next_multiple_of(panel) <= SUMS[0] {
-                few = [0; SUMS[0]];
-                sums = &mut few;
-            } else {
-                many = [0; SUMS[1]];
-                sums = &mut many;
-            }
-        }
-        let width = n.div_ceil(n.div_ceil(width)).next_multiple_of(panel);
-
-        let mut first_column = self.columns.start;
-        while first_column < self.columns.end {
-            let columns = first_column..self.columns.end.min(first_column + width);
+        let Self { piece, codes, sums } = self;
+        let Plan {
+            height,
+            depth,
+            width,
+            ..
+        } = piece.plan;
+        let k = piece.product.depth;
+        let mut first_column = piece.columns.start;
+        while first_column < piece.columns.end {
+            let columns = first_column..piece.columns.end.min(first_column + width);
             first_column = columns.end;
-            self.sink.prepare(columns.clone());
-            let mut top = self.rows.start;
-            while top < self.rows.end {
-                let rows = top..self.rows.end.min(top + height);
+            piece.sink.prepare(columns.clone());
+            let mut top = piece.rows.start;
+            while top < piece.rows.end {
+                let rows = top..piece.rows.end.min(top + height);
                 top = rows.end;
-                let (to, stride) = match self.sink.in_place(rows.start, columns.start) {
+                let (to, stride) = match piece.sink.in_place(rows.start, columns.start) {
                     Some(in_place) => in_place,
-                    None => (&mut *sums, width),
+                    None => (&mut **sums, width),
                 };
                 let mut first = 0;
                 loop {
@@ -355,17 +428,17 @@ impl DotOperation for Kernel<'_> {
                         first,
                         depth: depth.min(k - first),
                     };
-                    tile(d, &product, block, left, to, stride);
+                    tile(d, &piece.product, block, codes, to, stride);
                     first += depth;
                     if first >= k {
                         break;
                     }
                 }
-                if !is_in_place {
-                    self.sink.finish(TileSums {
+                if !piece.plan.is_in_place() {
+                    piece.sink.finish(TileSums {
                         rows,
                         columns: columns.clone(),
-                        sums,
+                        sums: &**sums,
                         stride: width,
                     });
                 }
@@ -381,11 +454,6 @@ struct Block {
     columns: [usize; 2],
     first: usize,
     depth: usize,
-}
-
-/// Codes of a row in a chunk.
-const fn chunk_depth<D: Dot>() -> usize {
-    CHUNK / D::WORDS * D::DEPTH
 }
 
 /// The products of a tile of `a` and a block of `b`, added to `sums` unless they are the first.
