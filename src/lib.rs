@@ -78,6 +78,19 @@
 //! with the feature `rayon`: large ones are split over the threads of the current pool. Their
 //! results do not depend on how many there are.
 //!
+//! A call takes at most 64 KiB of stack in a release build; a small one takes much less.
+//!
+//! # The floating-point environment
+//!
+//! Hosts change how the CPU rounds, or have subnormal numbers flushed to zero (code linked with
+//! `-ffast-math` does so when it is loaded). Results are the same bits whatever the host has set: what
+//! calculates with floats looks whether the setting is the default one, which costs less than a nanosecond,
+//! and otherwise sets it for the length of the call, on each thread by itself. So it is on x86 with SSE2
+//! (MXCSR) and on aarch64 (FPCR). Other targets have no such register (WebAssembly), or the crate does not
+//! look after it: 32-bit Arm, RISC-V, PowerPC and others need the default environment. The flags that
+//! operations leave behind, exceptions that the host has unmasked, and the functions of
+//! [`mod@reference`], which are for tests, are outside this promise.
+//!
 //! # What is guaranteed and how it is tested
 //!
 //! | guarantee | how it is tested |
@@ -87,6 +100,9 @@
 //! | no read or write outside the slices | slices of 264 lengths that end right before a page that can't be touched, or begin right after one; guards around outputs; AddressSanitizer |
 //! | no panic, and the right error, on any input | 20 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
 //! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; x86 with 32 bits; a big-endian PowerPC |
+//! | no dependence on the floating-point environment | every operation under all rounding modes, with subnormal numbers flushed to zero, taken as zero, or both: the bits of the default, and the host's setting restored |
+//! | a small stack | every operation on a thread of 96 KiB |
+//! | streamed stores are fenced, and what was streamed is not touched before | a tier for tests keeps record of every store |
 //! | no dependence on threads | 32 threads at once that use the crate for the first time; parts of a tensor on any number of them, on different tiers |
 //! | what ONNX asks for | ONNX's own node tests of the operators that there are; 10801 cases of five operators, 4.1 million outputs, against ONNX Runtime: `tests/conformance/README.md` has the differences |
 //!

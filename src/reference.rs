@@ -1,6 +1,7 @@
 //! The specification: each operation as a plain loop, too simple to be wrong.
 //!
-//! Every tier gives exactly these results. The tier `scalar` runs these very functions.
+//! In the default [floating-point environment](crate#the-floating-point-environment), every tier gives
+//! exactly these results. The tier `scalar` runs these very functions.
 
 use crate::element::Code;
 use crate::error::{
