@@ -38,12 +38,15 @@ where
     D: Dot,
     K: Pairs<D, N, M>,
 {
-    match D::Base::REGISTERS / (K::USED + 1) {
-        0..4 => in_chains::<D, K, N, M, 2>(d, kernel, a, b),
-        4 => in_chains::<D, K, N, M, 3>(d, kernel, a, b),
+    if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
+        in_chains::<D, K, N, M, 2>(d, kernel, a, b)
+    } else if const { D::Base::REGISTERS / (K::USED + 1) == 4 } {
+        in_chains::<D, K, N, M, 3>(d, kernel, a, b)
+    } else if const { D::Base::REGISTERS / (K::USED + 1) >= 10 && D::Base::LANES == 4 } {
         // Of short vectors, twice as many.
-        10.. if D::Base::LANES == 4 => in_chains::<D, K, N, M, 8>(d, kernel, a, b),
-        _ => in_chains::<D, K, N, M, 4>(d, kernel, a, b),
+        in_chains::<D, K, N, M, 8>(d, kernel, a, b)
+    } else {
+        in_chains::<D, K, N, M, 4>(d, kernel, a, b)
     }
 }
 
@@ -185,7 +188,7 @@ pub(crate) fn rows<D, K, const N: usize, const M: usize>(
 {
     if rows.len() >= MANY {
         rows_in_tiles::<D, K, N, M, 1, true>(d, kernel, query, rows, out);
-    } else if D::Base::REGISTERS / (K::USED + 1) < 4 {
+    } else if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
         rows_in_tiles::<D, K, N, M, 2, false>(d, kernel, query, rows, out);
     } else {
         rows_in_tiles::<D, K, N, M, 4, false>(d, kernel, query, rows, out);

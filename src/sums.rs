@@ -51,12 +51,18 @@ where
             parts[m] = &x[m][start..end];
         }
         // All lanes of all sums in half of the registers; or a cache line of lanes after the other.
-        let sums = match (S::REGISTERS / 2 / N * S::LANES >= LANES, S::LANES) {
-            (true, 16) => block::<S, K, M, N, 1, 64, 4>(s, kernel, parts),
-            (true, 8) => block::<S, K, M, N, 1, 64, 8>(s, kernel, parts),
-            (true, _) => block::<S, K, M, N, 1, 64, 16>(s, kernel, parts),
-            (false, 8) => block::<S, K, M, N, 4, 16, 2>(s, kernel, parts),
-            (false, _) => block::<S, K, M, N, 4, 16, 4>(s, kernel, parts),
+        let sums = if const { S::REGISTERS / 2 / N * S::LANES >= LANES } {
+            if const { S::LANES == 16 } {
+                block::<S, K, M, N, 1, 64, 4>(s, kernel, parts)
+            } else if const { S::LANES == 8 } {
+                block::<S, K, M, N, 1, 64, 8>(s, kernel, parts)
+            } else {
+                block::<S, K, M, N, 1, 64, 16>(s, kernel, parts)
+            }
+        } else if const { S::LANES == 8 } {
+            block::<S, K, M, N, 4, 16, 2>(s, kernel, parts)
+        } else {
+            block::<S, K, M, N, 4, 16, 4>(s, kernel, parts)
         };
         for n in 0..N {
             totals[n] += f64::from(s.reduce_sum(sums[n]));

@@ -136,13 +136,13 @@ impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
         let (a, b) = (self.a, self.b);
-        if has::<D, A, B>() {
+        if const { has::<D, A, B>() } {
             return by_sums::<D, A, B, false>(d, a, b);
         }
         // One side is flipped: the one that leaves fewer sums to be made.
         let flip_a = sums_for(a.zero_point ^ 0x80, b.zero_point)
             <= sums_for(a.zero_point, b.zero_point ^ 0x80);
-        if A::SIGNED == B::SIGNED {
+        if const { A::SIGNED == B::SIGNED } {
             let (a, b) = if flip_a {
                 (a, b)
             } else {
@@ -222,7 +222,7 @@ impl<A: Byte, B: Byte> DotOperation for Short<'_, A, B> {
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
         let Dots { a, b } = self.0;
-        if has::<D, A, B>() {
+        if const { has::<D, A, B>() } {
             short::<D, A, B, false>(d, a, b)
         } else {
             short::<D, A::Flipped, B, true>(d, a.flipped(), b)

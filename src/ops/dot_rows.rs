@@ -112,7 +112,7 @@ impl<A: Byte, B: Byte> DotOperation for DotRows<'_, A, B> {
         let offset = query.codes.len() as i64 * query.zero_point() - sum;
         // A flip changes the sum by as much as the zero points: the offset stays.
         let flipped = query.flipped();
-        if has::<D, A, B>() {
+        if const { has::<D, A, B>() } {
             if query.zero_point == 0 {
                 run::<D, A, B, false, false, false>(d, query, rows, offset, self.out);
             } else {

@@ -103,7 +103,7 @@ impl<A: Byte, B: Byte> DotOperation for L2Rows<'_, A, B> {
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
-        if A::SIGNED == B::SIGNED {
+        if const { A::SIGNED == B::SIGNED } {
             by_sums::<D, B, false>(d, self.query.retyped(), *self.rows, self.out);
         } else {
             by_sums::<D, B, true>(d, self.query.flipped().retyped(), *self.rows, self.out);

@@ -84,7 +84,7 @@ impl<A: Byte, B: Byte> DotOperation for L2<'_, A, B> {
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
         let (a, b) = (self.a, self.b);
-        if A::SIGNED == B::SIGNED {
+        if const { A::SIGNED == B::SIGNED } {
             by_sums::<D, A, false>(d, a, b.retyped())
         } else {
             by_sums::<D, A, true>(d, a, b.flipped().retyped())

@@ -132,7 +132,7 @@ pub(super) fn value<Q: Byte>(bits: u8) -> i64 {
 
 /// Whether the instruction set multiplies codes of `A` and `B` with each other.
 #[inline(always)]
-pub(super) fn has<D: Dot, A: Byte, B: Byte>() -> bool {
+pub(super) const fn has<D: Dot, A: Byte, B: Byte>() -> bool {
     if A::SIGNED == B::SIGNED {
         D::SAME
     } else {

@@ -469,7 +469,7 @@ fn tile<D: Dot>(
     macro_rules! of_height {
         ($($groups:literal)*) => {
             match (block.rows[1] - block.rows[0]).div_ceil(D::ROWS) {
-                $($groups if $groups <= D::TALLEST / D::ROWS => {
+                $($groups if const { $groups <= D::TALLEST / D::ROWS } => {
                     panels::<D, $groups>(d, of, block, left, sums, stride);
                 })*
                 _ => {}
