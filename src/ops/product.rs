@@ -177,19 +177,25 @@ struct Plan {
 const SMALL: usize = 48;
 const MEDIUM: usize = 192;
 const LARGE: usize = 512;
-/// 54 KiB: the codes of a tile as large as the first cache, and the sums of the narrowest block. With what
-/// else a call needs it is less than 64 KiB of stack.
+/// 46 KiB: the codes of the largest tile, and the sums of the narrowest block. With what else a call needs it
+/// is less than 64 KiB of stack.
 const LARGEST: usize = MOST_CODES + 96;
 
-/// Chunks for the codes of the largest tile.
-const MOST_CODES: usize = 768;
+/// Chunks for the codes of the largest tile: of ten rows of 4096.
+const MOST_CODES: usize = 640;
 
 impl Plan {
     /// Of so many rows and columns, at least one.
     fn new(product: &Product<'_>, [m, n]: [usize; 2], is_in_place: bool) -> Self {
         let (shape, k) = (product.shape, product.depth);
+        // Somewhat lower tiles are better than parts of K.
+        let fitting = MOST_CODES * shape.chunk / k.next_multiple_of(shape.unit).max(1) * shape.rows;
+        let mut tallest = shape.tallest;
+        if 3 * fitting >= 2 * tallest {
+            tallest = tallest.min(fitting);
+        }
         // Tiles of about the same height.
-        let tiles = m.div_ceil(shape.tallest);
+        let tiles = m.div_ceil(tallest);
         let height = m.div_ceil(tiles).next_multiple_of(shape.rows);
         let group = height / shape.rows;
         let deepest = MOST_CODES / group * shape.chunk / shape.unit * shape.unit;
