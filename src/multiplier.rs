@@ -1,6 +1,6 @@
 //! What accumulators are multiplied by to become codes.
 
-use crate::error::Error;
+use crate::error::{Error, one_for_each};
 use crate::rounding::rne;
 
 /// The factor by which requantization multiplies: as a real number, or in fixed point.
@@ -27,7 +27,7 @@ impl Multiplier {
     /// A real multiplier: an accumulator is multiplied in f32, and rounded half to even.
     ///
     /// # Errors
-    /// [`Error::Multiplier`] unless it is finite and not negative.
+    /// [`Error::Number`] unless it is finite and not negative.
     ///
     /// ```
     /// # use zeropoint::{Multiplier, QuantParams, requantize};
@@ -41,9 +41,11 @@ impl Multiplier {
         if multiplier >= 0.0 && multiplier.is_finite() {
             Ok(Self(Factor::Real(multiplier)))
         } else {
-            Err(Error::Multiplier {
-                multiplier: multiplier as f64,
-            })
+            Err(wrong(
+                "multiplier",
+                multiplier as f64,
+                "a finite number of at least 0",
+            ))
         }
     }
 
@@ -53,7 +55,7 @@ impl Multiplier {
     /// Below 2⁻³², where a 32-bit accumulator can't become another integer than 0, it is 0.
     ///
     /// # Errors
-    /// [`Error::Multiplier`] unless it is not negative, and (rounded) below 2³⁰.
+    /// [`Error::Number`] unless it is not negative, and (rounded) below 2³⁰.
     ///
     /// ```
     /// # use zeropoint::{Multiplier, QuantParams, requantize};
@@ -66,7 +68,7 @@ impl Multiplier {
     pub fn fixed(multiplier: f64) -> Result<Self, Error> {
         const BITS: u32 = 52;
         if multiplier.is_nan() || multiplier < 0.0 || multiplier.is_infinite() {
-            return Err(Error::Multiplier { multiplier });
+            return Err(wrong("multiplier", multiplier, FIXED));
         }
         // + 0.0 makes a −0.0 positive.
         let multiplier = multiplier + 0.0;
@@ -83,7 +85,7 @@ impl Multiplier {
         match exponent {
             ..-31 => Self::from_fixed(0, 0),
             -31..=30 => Self::from_fixed(rounded, exponent),
-            31.. => Err(Error::Multiplier { multiplier }),
+            31.. => Err(wrong("multiplier", multiplier, FIXED)),
         }
     }
 
@@ -91,16 +93,15 @@ impl Multiplier {
     /// Lite has it (where the exponent is called shift, and positive to the left).
     ///
     /// # Errors
-    /// [`Error::FixedMultiplier`] unless `multiplier >= 0` and `−31 <= exponent <= 30`.
+    /// [`Error::Number`] unless `multiplier >= 0` and `−31 <= exponent <= 30`.
     pub const fn from_fixed(multiplier: i32, exponent: i32) -> Result<Self, Error> {
-        if multiplier >= 0 && exponent >= -31 && exponent <= 30 {
+        if multiplier < 0 {
+            Err(wrong("multiplier", multiplier as f64, "at least 0"))
+        } else if exponent < -31 || exponent > 30 {
+            Err(wrong("exponent", exponent as f64, "in -31..=30"))
+        } else {
             let shift = (31 - exponent) as u32;
             Ok(Self(Factor::Fixed(Fixed { multiplier, shift })))
-        } else {
-            Err(Error::FixedMultiplier {
-                multiplier,
-                exponent,
-            })
         }
     }
 
@@ -131,15 +132,26 @@ impl Multiplier {
     }
 }
 
+/// What fixed point can hold.
+const FIXED: &str = "a number of at least 0 that, rounded to 31 bits, is below 2^30";
+
+const fn wrong(argument: &'static str, value: f64, expected: &'static str) -> Error {
+    Error::Number {
+        argument,
+        index: None,
+        value,
+        expected,
+    }
+}
+
 /// `Ok` if the multipliers are of one kind, and there is a bias for each channel, or none.
 pub(crate) fn alike(
     multipliers: &[Multiplier],
     bias: Option<&[i32]>,
-    channels: usize,
+    channels: (&'static str, usize),
 ) -> Result<(), Error> {
-    let biases = bias.map_or(channels, <[i32]>::len);
-    if biases != channels {
-        return Err(Error::Bias { biases, channels });
+    if let Some(bias) = bias {
+        one_for_each(("bias", bias.len()), channels)?;
     }
     let is_fixed = multipliers.first().is_some_and(|first| first.is_fixed());
     match multipliers.iter().position(|m| m.is_fixed() != is_fixed) {
@@ -151,6 +163,7 @@ pub(crate) fn alike(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     fn parts(multiplier: f64) -> (i32, i32) {
         match Multiplier::fixed(multiplier).unwrap().0 {
@@ -182,20 +195,26 @@ mod tests {
     #[test]
     fn multipliers_that_are_none() {
         for multiplier in [-1.0, f64::NAN, f64::INFINITY, f64::from(1 << 30)] {
+            let expected = wrong("multiplier", multiplier, FIXED);
             let error = Multiplier::fixed(multiplier).unwrap_err();
-            assert!(matches!(error, Error::Multiplier { .. }), "{error:?}");
+            assert_eq!(error.to_string(), expected.to_string());
         }
         for multiplier in [-1.0, f32::NAN, f32::INFINITY] {
             let error = Multiplier::real(multiplier).unwrap_err();
-            assert!(matches!(error, Error::Multiplier { .. }), "{error:?}");
+            assert!(matches!(error, Error::Number { .. }), "{error:?}");
         }
-        for (multiplier, exponent) in [(-1, 0), (1, 31), (1, -32), (i32::MIN, i32::MIN)] {
+        for (multiplier, exponent, text) in [
+            (-1, 0, "`multiplier` is -1e0, not at least 0"),
+            (1, 31, "`exponent` is 3.1e1, not in -31..=30"),
+            (1, -32, "`exponent` is -3.2e1, not in -31..=30"),
+            (
+                i32::MIN,
+                i32::MIN,
+                "`multiplier` is -2.147483648e9, not at least 0",
+            ),
+        ] {
             let error = Multiplier::from_fixed(multiplier, exponent).unwrap_err();
-            let expected = Error::FixedMultiplier {
-                multiplier,
-                exponent,
-            };
-            assert_eq!(error, expected);
+            assert_eq!(error.to_string(), text);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! have are zeros.
 
 use crate::element::Code;
-use crate::error::{Error, strided_shape};
+use crate::error::{Error, row_shape, strided_shape};
 use crate::simd::Simd;
 use crate::simd::dot::Dot;
 use crate::tier::{DotOperation, Tier};
@@ -27,7 +27,7 @@ pub struct Weights<'a, B> {
     codes: &'a [B],
     k: usize,
     n: usize,
-    stride: usize,
+    stride: Option<usize>,
     transposed: bool,
 }
 
@@ -39,7 +39,7 @@ impl<'a, B: Code> Weights<'a, B> {
             codes,
             k,
             n,
-            stride: n,
+            stride: None,
             transposed: false,
         }
     }
@@ -51,16 +51,19 @@ impl<'a, B: Code> Weights<'a, B> {
             codes,
             k,
             n,
-            stride: k,
+            stride: None,
             transposed: true,
         }
     }
 
-    /// The same with so many elements from the start of a row (of a column, if it is transposed)
-    /// to that of the next.
+    /// The same as a part of a larger matrix: with so many elements from the start of a row (of a
+    /// column, if it is transposed) to the start of the next. More elements may follow the last row.
     #[must_use]
     pub fn with_stride(self, stride: usize) -> Self {
-        Self { stride, ..self }
+        Self {
+            stride: Some(stride),
+            ..self
+        }
     }
 
     /// Bytes that a buffer for [`Weights::pack_into`] must have. It does not depend on the codes.
@@ -72,13 +75,12 @@ impl<'a, B: Code> Weights<'a, B> {
     /// Packs them for products on this tier, into memory of its own.
     ///
     /// # Errors
-    /// [`Error::Strided`] if there are not as many codes as that; [`Error::Buffer`] if there is no
-    /// memory.
-    #[cfg(feature = "std")]
+    /// [`Error::Rows`] if `codes` is not of that size; [`Error::Buffer`] if there is no memory.
+    #[cfg(feature = "alloc")]
     pub fn pack(&self, tier: Tier) -> Result<PackedMatrix<'static, B>, Error> {
         self.check()?;
         let needed = self.packed_len(tier);
-        let mut buffer = std::vec::Vec::new();
+        let mut buffer = alloc::vec::Vec::new();
         buffer
             .try_reserve_exact(needed)
             .map_err(|_| Error::Buffer { bytes: 0, needed })?;
@@ -91,8 +93,8 @@ impl<'a, B: Code> Weights<'a, B> {
     /// of its own, one buffer serves all of them in turn.
     ///
     /// # Errors
-    /// [`Error::Strided`] if there are not as many codes as that; [`Error::Buffer`] if the buffer
-    /// is smaller than that.
+    /// [`Error::Rows`] if `codes` is not of that size; [`Error::Buffer`] if the buffer is smaller
+    /// than `packed_len`.
     pub fn pack_into<'b>(
         &self,
         tier: Tier,
@@ -112,7 +114,11 @@ impl<'a, B: Code> Weights<'a, B> {
         } else {
             (self.k, self.n)
         };
-        strided_shape(self.codes.len(), rows, row, self.stride)
+        let codes = ("codes", self.codes.len());
+        match self.stride {
+            None => row_shape(codes, rows, row),
+            Some(stride) => strided_shape(codes, rows, row, stride),
+        }
     }
 
     fn packed<'b>(&self, tier: Tier, mut buffer: Buffer<'b>) -> Result<PackedMatrix<'b, B>, Error> {
@@ -125,9 +131,9 @@ impl<'a, B: Code> Weights<'a, B> {
             k: self.k,
             n: self.n,
             steps: if self.transposed {
-                [1, self.stride]
+                [1, self.stride.unwrap_or(self.k)]
             } else {
-                [self.stride, 1]
+                [self.stride.unwrap_or(self.n), 1]
             },
             flip: if B::SIGNED { 0 } else { 0x80 },
         };
@@ -189,15 +195,15 @@ impl<B> fmt::Debug for PackedMatrix<'_, B> {
 }
 
 enum Buffer<'b> {
-    #[cfg(feature = "std")]
-    Owned(std::vec::Vec<u8>),
+    #[cfg(feature = "alloc")]
+    Owned(alloc::vec::Vec<u8>),
     Borrowed(&'b mut [u8]),
 }
 
 impl Buffer<'_> {
     fn bytes(&self) -> &[u8] {
         match self {
-            #[cfg(feature = "std")]
+            #[cfg(feature = "alloc")]
             Self::Owned(bytes) => bytes,
             Self::Borrowed(bytes) => bytes,
         }
@@ -205,7 +211,7 @@ impl Buffer<'_> {
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
-            #[cfg(feature = "std")]
+            #[cfg(feature = "alloc")]
             Self::Owned(bytes) => bytes,
             Self::Borrowed(bytes) => bytes,
         }

@@ -209,7 +209,8 @@ impl Choice {
                 // What does not fit the codes on its side.
                 for (bound, code) in [(min, lo), (max, hi)] {
                     if bound != 0.0 && code == 0 {
-                        return Err(Error::OneSided { bound, lo, hi });
+                        let row = None;
+                        return Err(Error::OneSided { row, bound, lo, hi });
                     }
                 }
                 let lower = if min == 0.0 { 0.0 } else { min / lo as f32 };

@@ -3,16 +3,14 @@
 //! Every tier gives exactly these results. The tier `scalar` runs these very functions.
 
 use crate::element::Code;
-use crate::error::{
-    Error, check_depth, one_or_each, row_shape, same_length, same_lengths, strided_shape,
-};
+use crate::error::{Error, check_depth, one_for_each, one_or_each, row_shape};
 use crate::layout::{Blocks, Layout};
 use crate::multiplier::{Multiplier, alike};
 use crate::norm::Norm;
 use crate::ops::{Fidelity, MomentSums, Moments};
 use crate::params::{Choice, QuantParams, Range, Scheme};
 use crate::sums::{BLOCK, LANES};
-use crate::zero_points::{ZeroPoints, Zeros};
+use crate::zero_points::{Side, ZeroPoints, Zeros};
 use core::ops::RangeInclusive;
 
 /// The specification of [`min_max`](crate::min_max).
@@ -39,7 +37,7 @@ pub fn min_max(x: &[f32]) -> Option<Range> {
 /// # Errors
 /// As there.
 pub fn quantize<Q: Code>(x: &[f32], params: QuantParams<Q>, out: &mut [Q]) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     for (&x, out) in x.iter().zip(out) {
         *out = params.code(x);
     }
@@ -55,7 +53,7 @@ pub fn dequantize<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
     for (&code, out) in codes.iter().zip(out) {
         *out = params.value(code);
     }
@@ -71,7 +69,7 @@ pub fn fake_quantize<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     for (&x, out) in x.iter().zip(out) {
         *out = params.value(params.code(x));
     }
@@ -83,7 +81,7 @@ pub fn fake_quantize<Q: Code>(
 /// # Errors
 /// As there.
 pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> Result<(), Error> {
-    min_max_each(x, Layout::channels(x.len(), out.len(), inner)?, out);
+    min_max_each(x, Layout::channels(("x", x.len()), out.len(), inner)?, out);
     Ok(())
 }
 
@@ -92,7 +90,11 @@ pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> R
 /// # Errors
 /// As there.
 pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
-    min_max_each(x, Layout::blocks(x.len(), out.len(), blocks)?, out);
+    min_max_each(
+        x,
+        Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?,
+        out,
+    );
     Ok(())
 }
 
@@ -114,8 +116,8 @@ pub fn quantize_channels<Q: Code>(
     inner: usize,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::channels(x.len(), params.len(), inner)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
     quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -130,8 +132,8 @@ pub fn quantize_blocks<Q: Code>(
     blocks: Blocks,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
     quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -157,8 +159,8 @@ pub fn dequantize_channels<Q: Code>(
     inner: usize,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
-    let layout = Layout::channels(codes.len(), params.len(), inner)?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+    let layout = Layout::channels(("codes", codes.len()), params.len(), inner)?;
     dequantize_each(codes, params, layout, out);
     Ok(())
 }
@@ -173,8 +175,8 @@ pub fn dequantize_blocks<Q: Code>(
     blocks: Blocks,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
-    let layout = Layout::blocks(codes.len(), params.len(), blocks)?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+    let layout = Layout::blocks(("codes", codes.len()), ("params", params.len()), blocks)?;
     dequantize_each(codes, params, layout, out);
     Ok(())
 }
@@ -200,8 +202,8 @@ pub fn fake_quantize_channels<Q: Code>(
     inner: usize,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::channels(x.len(), params.len(), inner)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
     fake_quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -216,8 +218,8 @@ pub fn fake_quantize_blocks<Q: Code>(
     blocks: Blocks,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
     fake_quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -243,7 +245,7 @@ pub fn quantize_dynamic<Q: Code>(
     scheme: Scheme<Q>,
     out: &mut [Q],
 ) -> Result<QuantParams<Q>, Error> {
-    same_length(x.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     let params = scheme.params(min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
     quantize(x, params, out)?;
     Ok(params)
@@ -260,8 +262,8 @@ pub fn quantize_dynamic_rows<Q: Code>(
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    row_shape(x.len(), params.len(), row)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    row_shape(("x", x.len()), params.len(), row)?;
     quantize_each_row(x, row, scheme.choice(), params, out)
 }
 
@@ -291,7 +293,10 @@ pub fn requantize<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(accumulators.len(), out.len())?;
+    one_for_each(
+        ("out", out.len()),
+        ("elements of `accumulators`", accumulators.len()),
+    )?;
     for (&accumulator, out) in accumulators.iter().zip(out) {
         *out = params.shifted(multiplier.product(accumulator));
     }
@@ -310,9 +315,20 @@ pub fn requantize_channels<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(accumulators.len(), out.len())?;
-    let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
-    alike(multipliers, bias, multipliers.len())?;
+    one_for_each(
+        ("out", out.len()),
+        ("elements of `accumulators`", accumulators.len()),
+    )?;
+    let layout = Layout::channels(
+        ("accumulators", accumulators.len()),
+        multipliers.len(),
+        inner,
+    )?;
+    alike(
+        multipliers,
+        bias,
+        ("elements of `multipliers`", multipliers.len()),
+    )?;
     requantize_each(accumulators, multipliers, bias, layout, params, out);
     Ok(())
 }
@@ -342,7 +358,7 @@ pub fn rescale<A: Code, B: Code>(
     to: QuantParams<B>,
     out: &mut [B],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
     for (&code, out) in codes.iter().zip(out) {
         *out = to.code(from.value(code));
     }
@@ -357,7 +373,7 @@ pub fn clamp<Q: Code>(codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), 
     let (lo, hi) = bounds.into_inner();
     if lo > hi {
         let (lo, hi) = (lo.into(), hi.into());
-        return Err(Error::NoCodes { lo, hi });
+        return Err(Error::TooFewCodes { lo, hi });
     }
     bounded(codes, lo, hi);
     Ok(())
@@ -380,7 +396,7 @@ pub(crate) fn bounded<Q: Code>(codes: &mut [Q], lo: Q, hi: Q) {
 /// # Errors
 /// As there.
 pub fn dot<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
-    same_lengths(a.len(), b.len())?;
+    one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
     Ok(product_sum(a, za, b, zb))
 }
 
@@ -452,8 +468,8 @@ pub fn dot_rows<'a, A: Code, B: Code>(
     out: &mut [i64],
 ) -> Result<(), Error> {
     let zr = zr.into();
-    row_shape(rows.len(), out.len(), query.len())?;
-    zr.check(out.len())?;
+    row_shape(("rows", rows.len()), out.len(), query.len())?;
+    zr.check("zr", ("rows", out.len()))?;
     for (r, out) in out.iter_mut().enumerate() {
         let row = &rows[r * query.len()..][..query.len()];
         *out = dot(query, zq, row, zr.of(r))?;
@@ -464,7 +480,7 @@ pub fn dot_rows<'a, A: Code, B: Code>(
 /// The specification of [`matmul`](crate::matmul()), of a `b` that is not packed; `shape`: M, K, N.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 pub fn matmul<'a, 'b, A: Code, B: Code>(
     a: &[A],
     za: impl Into<ZeroPoints<'a, A>>,
@@ -488,7 +504,7 @@ pub fn matmul<'a, 'b, A: Code, B: Code>(
 /// packed; `shape`: M, K, N.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 #[expect(
     clippy::too_many_arguments,
     reason = "two matrices, and what their sums become"
@@ -504,8 +520,9 @@ pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    one_or_each(multipliers.len(), shape[2])?;
-    alike(multipliers, bias, shape[2])?;
+    let columns = ("columns of `b`", shape[2]);
+    one_or_each(("multipliers", multipliers.len()), columns)?;
+    alike(multipliers, bias, columns)?;
     sums(
         a,
         za.into().into(),
@@ -524,7 +541,7 @@ pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
 /// packed; `shape`: M, K, N.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 pub fn matmul_dequantize<A: Code, B: Code>(
     a: &[A],
     params_a: &[QuantParams<A>],
@@ -534,9 +551,8 @@ pub fn matmul_dequantize<A: Code, B: Code>(
     bias: Option<&[f32]>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    let (biases, channels) = (bias.map_or(shape[2], <[f32]>::len), shape[2]);
-    if biases != channels {
-        return Err(Error::Bias { biases, channels });
+    if let Some(bias) = bias {
+        one_for_each(("bias", bias.len()), ("columns of `b`", shape[2]))?;
     }
     let [za, zb] = [Zeros::of_params(params_a), Zeros::of_params(params_b)];
     sums(a, za, b, zb, shape, out, |m, n, sum| {
@@ -549,7 +565,7 @@ pub fn matmul_dequantize<A: Code, B: Code>(
 /// The specification of [`linear`](crate::linear()), of a `b` that is not packed.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 #[expect(clippy::too_many_arguments, reason = "what two operations have")]
 pub fn linear<A: Code, B: Code>(
     x: &[f32],
@@ -576,11 +592,11 @@ fn sums<A: Code, B: Code, T>(
     out: &mut [T],
     value: impl Fn(usize, usize, i32) -> T,
 ) -> Result<(), Error> {
-    strided_shape(a.len(), m, k, k)?;
-    strided_shape(b.len(), k, n, n)?;
-    strided_shape(out.len(), m, n, n)?;
-    za.check(m)?;
-    zb.check(n)?;
+    row_shape(("a", a.len()), m, k)?;
+    row_shape(("b", b.len()), k, n)?;
+    row_shape(("out", out.len()), m, n)?;
+    za.check(Side::Left, m)?;
+    zb.check(Side::Right, n)?;
     check_depth(k, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
     for (i, out) in out.iter_mut().enumerate() {
         let (row, column) = (i / n, i % n);
@@ -631,7 +647,7 @@ pub(crate) fn value_of_sum(sum: i32, scales: [f32; 2], bias: Option<f32>) -> f32
 /// # Errors
 /// As there.
 pub fn l2_squared<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
-    same_lengths(a.len(), b.len())?;
+    one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
     Ok(square_sum(a, za, b, zb))
 }
 
@@ -657,8 +673,8 @@ pub fn l2_rows<'a, A: Code, B: Code>(
     out: &mut [i64],
 ) -> Result<(), Error> {
     let zr = zr.into();
-    row_shape(rows.len(), out.len(), query.len())?;
-    zr.check(out.len())?;
+    row_shape(("rows", rows.len()), out.len(), query.len())?;
+    zr.check("zr", ("rows", out.len()))?;
     for (r, out) in out.iter_mut().enumerate() {
         let row = &rows[r * query.len()..][..query.len()];
         *out = l2_squared(query, zq, row, zr.of(r))?;
@@ -736,7 +752,7 @@ pub(crate) fn moments_of(MomentSums { sum, squares, .. }: MomentSums, n: usize) 
 /// # Errors
 /// As there.
 pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     let row = norm.row();
     for r in 0..norm.rows(x.len())? {
         let y = normalized(&x[r * row..][..row], norm);
@@ -777,8 +793,8 @@ pub fn normalize_quantize_rows<Q: Code>(
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    row_shape(x.len(), params.len(), norm.row())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    row_shape(("x", x.len()), params.len(), norm.row())?;
     normalize_quantize_each_row(x, norm, scheme.choice(), params, out)
 }
 
@@ -809,7 +825,7 @@ pub(crate) fn normalize_quantize_each_row<Q: Code>(
 /// # Errors
 /// As there.
 pub fn fidelity(x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
-    same_lengths(x.len(), y.len())?;
+    one_for_each(("y", y.len()), ("elements of `x`", x.len()))?;
     Ok(fidelity_of(x, |i| y[i]))
 }
 

@@ -539,7 +539,7 @@ fn dynamic_rows() {
         assert!(matches!(error, Error::Range { .. }), "{error}");
         assert_eq!(out, [255, 255, 255, 255, 255, 255, 7, 7, 7, 7, 7, 7]);
         let error = tier.quantize_dynamic_rows(&x, 5, scheme, &mut params, &mut out);
-        let text = "12 elements are not 4 rows of 5";
+        let text = "`x`, of 12 elements, is not 4 rows of 5";
         assert_eq!(error.unwrap_err().to_string(), text);
     }
 }

@@ -28,7 +28,7 @@ use core::ops::Range;
 ///
 /// # Errors
 /// As [`matmul()`](crate::matmul()); [`Error::OneOrEach`] if there are other multipliers;
-/// [`Error::Bias`] if there are not as many biases as columns; [`Error::MixedMultipliers`].
+/// [`Error::Length`] if there are not as many biases as columns; [`Error::MixedMultipliers`].
 ///
 /// ```
 /// # use zeropoint::{Multiplier, QuantParams, Tier, Weights, matmul_requantize};
@@ -83,8 +83,9 @@ impl Tier {
         out: impl Into<RowsMut<'o, Q>>,
     ) -> Result<(), Error> {
         let (za, zb) = (za.into().into(), zb.into().into());
-        one_or_each(multipliers.len(), b.n())?;
-        alike(multipliers, bias, b.n())?;
+        let columns = ("columns of `b`", b.n());
+        one_or_each(("multipliers", multipliers.len()), columns)?;
+        alike(multipliers, bias, columns)?;
         let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;
         let stage = Requantized {
             multipliers,

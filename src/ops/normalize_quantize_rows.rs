@@ -4,7 +4,7 @@ use super::min_max::range;
 use super::normalize_rows::Line;
 use super::quantize;
 use crate::element::{Code, sealed::ParamsMut};
-use crate::error::{Error, row_shape, same_length};
+use crate::error::{Error, one_for_each, row_shape};
 use crate::norm::Norm;
 use crate::params::{Choice, QuantParams, Range, Scheme};
 use crate::reference;
@@ -63,8 +63,8 @@ impl Tier {
         params: &mut [QuantParams<Q>],
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        row_shape(x.len(), params.len(), norm.row())?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        row_shape(("x", x.len()), params.len(), norm.row())?;
         let params = Q::erase_params_mut(params);
         let out = bytemuck::must_cast_slice_mut(out);
         compiled(self, x, norm, scheme.choice(), params, out)

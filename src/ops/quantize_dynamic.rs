@@ -3,7 +3,7 @@
 use super::quantize;
 use crate::drive::is_big;
 use crate::element::Code;
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::params::{QuantParams, Range, Scheme};
 use crate::tier::Tier;
 
@@ -49,7 +49,7 @@ impl Tier {
         scheme: Scheme<Q>,
         out: &mut [Q],
     ) -> Result<QuantParams<Q>, Error> {
-        same_length(x.len(), out.len())?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let params = scheme.params(self.min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
         let is_big = is_big(size_of_val(x) + size_of_val(out));
         let mut end = x.len();

@@ -4,7 +4,7 @@ use super::min_max::range;
 use super::quantize;
 use crate::drive::is_big;
 use crate::element::{Code, sealed::ParamsMut};
-use crate::error::{Error, row_shape, same_length};
+use crate::error::{Error, one_for_each, row_shape};
 use crate::params::{Choice, QuantParams, Range, Scheme};
 use crate::reference;
 use crate::simd::{Byte, Simd};
@@ -58,8 +58,8 @@ impl Tier {
         params: &mut [QuantParams<Q>],
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        row_shape(x.len(), params.len(), row)?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        row_shape(("x", x.len()), params.len(), row)?;
         let params = Q::erase_params_mut(params);
         compiled(
             self,

@@ -3,7 +3,7 @@
 use super::encode::{Encode, Encoder, encode};
 use crate::drive::{Codes, Ints, Map, is_big, map};
 use crate::element::{Code, sealed::CodesMut};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::multiplier::{Factor, Fixed, Multiplier};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
@@ -44,7 +44,10 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(accumulators.len(), out.len())?;
+        one_for_each(
+            ("out", out.len()),
+            ("elements of `accumulators`", accumulators.len()),
+        )?;
         compiled(
             self,
             accumulators,

@@ -4,7 +4,7 @@ use super::encode::Encoder;
 use super::requantize::{Biased, Kernel, Product, Real, Shifted, words};
 use crate::drive::{is_big, map_part};
 use crate::element::{Code, sealed::CodesMut};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::layout::Layout;
 use crate::multiplier::{Multiplier, alike};
 use crate::params::{Grid, QuantParams};
@@ -23,8 +23,8 @@ use core::marker::PhantomData;
 /// point; that of a channel is `sa · sb[c] / s`.
 ///
 /// # Errors
-/// [`Error::Length`] if `accumulators` and `out` differ in length; [`Error::Channels`] if that is
-/// not a multiple of `multipliers.len() · inner`; [`Error::Bias`] if there are not as many biases;
+/// [`Error::Length`] if `accumulators` and `out` differ in length; [`Error::Shape`] if that is
+/// not a multiple of `multipliers.len() · inner`; [`Error::Length`] if there are not as many biases;
 /// [`Error::MixedMultipliers`].
 ///
 /// ```
@@ -62,9 +62,20 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(accumulators.len(), out.len())?;
-        let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
-        alike(multipliers, bias, multipliers.len())?;
+        one_for_each(
+            ("out", out.len()),
+            ("elements of `accumulators`", accumulators.len()),
+        )?;
+        let layout = Layout::channels(
+            ("accumulators", accumulators.len()),
+            multipliers.len(),
+            inner,
+        )?;
+        alike(
+            multipliers,
+            bias,
+            ("elements of `multipliers`", multipliers.len()),
+        )?;
         let factors = Factors { multipliers, bias };
         compiled(
             self,
