@@ -109,8 +109,8 @@ pub enum Error {
         argument: &'static str,
         /// The first such row, if each row is quantized by itself.
         row: Option<usize>,
-        /// The first such element (of that row).
-        value: f32,
+        /// The first such element (of that row): `"NaN"`, `"inf"` or `"-inf"`.
+        found: &'static str,
     },
     /// There are too few codes: none at all (the first is above the last), or one for an affine
     /// scheme.
@@ -200,7 +200,7 @@ impl fmt::Display for Error {
                 len,
                 of,
                 there,
-            } => write!(f, "`{argument}` has {len} elements for the {there} {of}"),
+            } => write!(f, "`{argument}` has {} for the {there} {of}", Elements(len)),
             Self::OneOrEach {
                 argument,
                 len,
@@ -208,8 +208,8 @@ impl fmt::Display for Error {
                 there,
             } => write!(
                 f,
-                "`{argument}` has {len} elements for the {there} {of}: it must have one for all, \
-                 or one for each"
+                "`{argument}` has {} for the {there} {of}: it must have one for all, or one for each",
+                Elements(len)
             ),
             Self::Rows {
                 argument,
@@ -218,9 +218,10 @@ impl fmt::Display for Error {
                 row,
                 stride,
             } => {
+                let (elements, s) = (Elements(elements), if rows == 1 { "" } else { "s" });
                 write!(
                     f,
-                    "`{argument}`, of {elements} elements, is not {rows} rows of {row}"
+                    "`{argument}`, of {elements}, is not {rows} row{s} of {row}"
                 )?;
                 if stride != row {
                     write!(f, ", {stride} from one to the next")?;
@@ -232,10 +233,8 @@ impl fmt::Display for Error {
                 elements,
                 shape,
             } => {
-                write!(
-                    f,
-                    "`{argument}`, of {elements} elements, is not of the shape ["
-                )?;
+                let elements = Elements(elements);
+                write!(f, "`{argument}`, of {elements}, is not of the shape [")?;
                 for (i, size) in shape.into_iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
                     match size {
@@ -255,7 +254,12 @@ impl fmt::Display for Error {
                 if let Some(index) = index {
                     write!(f, ", element {index},")?;
                 }
-                write!(f, " is {value:e}, not {expected}")
+                // With the digits that it was given with, if it was an f32.
+                if f64::from(value as f32) == value {
+                    write!(f, " is {:e}, not {expected}", value as f32)
+                } else {
+                    write!(f, " is {value:e}, not {expected}")
+                }
             }
             Self::Scale { scale } => write!(
                 f,
@@ -282,10 +286,10 @@ impl fmt::Display for Error {
             Self::NonFinite {
                 argument,
                 row,
-                value,
+                found,
             } => match row {
-                Some(row) => write!(f, "row {row} of `{argument}` has the element {value}"),
-                None => write!(f, "`{argument}` has the element {value}"),
+                Some(row) => write!(f, "row {row} of `{argument}` has the element {found}"),
+                None => write!(f, "`{argument}` has the element {found}"),
             },
             Self::TooFewCodes { lo, hi } => write!(
                 f,
@@ -360,7 +364,50 @@ impl fmt::Display for Error {
     }
 }
 
+/// How many elements, in words.
+struct Elements(usize);
+
+impl fmt::Display for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => write!(f, "1 element"),
+            count => write!(f, "{count} elements"),
+        }
+    }
+}
+
 impl core::error::Error for Error {}
+
+impl Error {
+    /// [`Error::NonFinite`] for this element.
+    #[cold]
+    pub(crate) fn non_finite(argument: &'static str, row: Option<usize>, value: f32) -> Self {
+        let found = if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        };
+        Self::NonFinite {
+            argument,
+            row,
+            found,
+        }
+    }
+
+    /// The same of a row that is quantized by itself.
+    #[cold]
+    pub(crate) fn in_row(self, row: usize) -> Self {
+        match self {
+            Self::OneSided { bound, lo, hi, .. } => {
+                let row = Some(row);
+                Self::OneSided { row, bound, lo, hi }
+            }
+            other => other,
+        }
+    }
+}
 
 /// `Ok` if an argument has an element for each of what it belongs to.
 #[inline]
@@ -398,7 +445,7 @@ pub(crate) fn one_or_each(
     }
 }
 
-/// `Ok` if so many rows of that length have exactly so many elements.
+/// `Ok` if a matrix has exactly the elements of `rows` rows of `row` elements.
 #[inline]
 pub(crate) fn row_shape(
     (argument, elements): (&'static str, usize),
@@ -418,8 +465,8 @@ pub(crate) fn row_shape(
     }
 }
 
-/// `Ok` if so many rows of that length, that far from each other, don't overlap and lie within so many
-/// elements.
+/// `Ok` if `rows` rows of `row` elements, `stride` elements from one to the next, don't overlap and lie
+/// within the elements of a matrix.
 pub(crate) fn strided_shape(
     (argument, elements): (&'static str, usize),
     rows: usize,

@@ -22,6 +22,31 @@ use core::marker::PhantomData;
 /// let packed = weights.pack(Tier::best())?;
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
+///
+/// From the f32 weights of a layer, `[N, K]` with a row for each output (as most frameworks store them),
+/// to the packed matrix: [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()) chooses the
+/// parameters of each output and quantizes its row, and the codes are the matrix, transposed.
+///
+/// ```
+/// # use zeropoint::{QuantParams, Scheme, Tier, Weights, linear, quantize_dynamic_rows};
+/// let (k, n) = (3, 2);
+/// let w = [
+///     0.5, -1.27, 1.0, //
+///     2.54, 0.0, -1.0,
+/// ];
+/// let mut params_b = vec![QuantParams::default(); n];
+/// let mut codes = vec![0; n * k];
+/// quantize_dynamic_rows(&w, k, Scheme::<i8>::symmetric(), &mut params_b, &mut codes)?;
+/// assert_eq!(codes, [50, -127, 100, 127, 0, -50]);
+/// let b = Weights::transposed(&codes, k, n).pack(Tier::best())?;
+///
+/// // y = x · wᵀ
+/// let (mut params, mut codes) = ([QuantParams::default()], [0; 3]);
+/// let mut y = [0.0; 2];
+/// linear(&[2.55, 0.0, 1.0], Scheme::<u8>::affine(), &mut params, &mut codes, &b, &params_b, None, &mut y)?;
+/// assert!((y[0] - 2.275).abs() < 1e-5 && (y[1] - 5.477).abs() < 1e-5);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Weights<'a, B> {
     codes: &'a [B],
@@ -56,8 +81,8 @@ impl<'a, B: Code> Weights<'a, B> {
         }
     }
 
-    /// The same as a part of a larger matrix: with so many elements from the start of a row (of a
-    /// column, if it is transposed) to the start of the next. More elements may follow the last row.
+    /// The same as a part of a larger matrix: with `stride` elements from the start of a row (of a column,
+    /// if it is transposed) to the start of the next. More elements may follow the last one.
     #[must_use]
     pub fn with_stride(self, stride: usize) -> Self {
         Self {
@@ -124,8 +149,7 @@ impl<'a, B: Code> Weights<'a, B> {
     fn packed<'b>(&self, tier: Tier, mut buffer: Buffer<'b>) -> Result<PackedMatrix<'b, B>, Error> {
         let layout = Layout::new(tier, self.k, self.n);
         let bytes = buffer.bytes_mut();
-        // No vector lies across two cache lines.
-        let start = bytes.as_ptr().align_offset(LINE).min(LINE - 1);
+        let start = first_line(bytes);
         let source = Source {
             codes: bytemuck::must_cast_slice(self.codes),
             k: self.k,
@@ -184,6 +208,23 @@ impl<B> PackedMatrix<'_, B> {
     }
 }
 
+/// The clone has memory of its own, in which panels begin where cache lines do, as they do here.
+#[cfg(feature = "alloc")]
+impl<B> Clone for PackedMatrix<'_, B> {
+    fn clone(&self) -> Self {
+        let len = self.buffer.bytes().len();
+        let panels = len - (LINE - 1);
+        let mut bytes = alloc::vec![0; len];
+        let start = first_line(&bytes);
+        bytes[start..][..panels].copy_from_slice(&self.bytes()[..panels]);
+        Self {
+            buffer: Buffer::Owned(bytes),
+            start,
+            ..*self
+        }
+    }
+}
+
 impl<B> fmt::Debug for PackedMatrix<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PackedMatrix")
@@ -220,6 +261,12 @@ impl Buffer<'_> {
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
+
+/// Where the first cache line begins in a buffer that is long enough: no vector of a panel that begins
+/// there lies across two.
+fn first_line(bytes: &[u8]) -> usize {
+    bytes.as_ptr().align_offset(LINE).min(LINE - 1)
+}
 
 /// Vectors of columns in a panel.
 pub(crate) const WIDTH: usize = 2;
@@ -348,6 +395,37 @@ impl Source<'_> {
             for c in 0..width {
                 sums[c * size_of::<i32>()..][..size_of::<i32>()]
                     .copy_from_slice(&totals[c].to_le_bytes());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A derived clone would keep `start`, which is right for the memory of the original only.
+    #[test]
+    fn clones_begin_where_cache_lines_do() {
+        for tier in Tier::available() {
+            let codes = [3_i8, -1, 4, 1, -5, 9];
+            let packed = Weights::new(&codes, 2, 3).pack(tier).unwrap();
+            let mut memory = [0; 1 << 14];
+            let weights = Weights::new(&codes, 2, 3);
+            let panels = weights.packed_len(tier) - (LINE - 1);
+            for offset in 0..LINE {
+                let borrowed = weights.pack_into(tier, &mut memory[offset..]).unwrap();
+                // Blocks of memory that lie differently.
+                let clones: [_; 8] = core::array::from_fn(|i| {
+                    let between = alloc::vec![0_u8; 16 * i + 8];
+                    let clone = borrowed.clone().clone();
+                    core::hint::black_box(between);
+                    clone
+                });
+                for clone in &clones {
+                    assert_eq!(clone.bytes().as_ptr().align_offset(LINE), 0);
+                    assert_eq!(clone.bytes()[..panels], packed.bytes()[..panels]);
+                }
             }
         }
     }

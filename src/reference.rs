@@ -5,7 +5,7 @@
 use crate::element::Code;
 use crate::error::{Error, check_depth, one_for_each, one_or_each, row_shape};
 use crate::layout::{Blocks, Layout};
-use crate::multiplier::{Multiplier, alike};
+use crate::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::norm::Norm;
 use crate::ops::{Fidelity, MomentSums, Moments};
 use crate::params::{Choice, QuantParams, Range, Scheme};
@@ -246,7 +246,15 @@ pub fn quantize_dynamic<Q: Code>(
     out: &mut [Q],
 ) -> Result<QuantParams<Q>, Error> {
     one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    let params = scheme.params(min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
+    let infinity = x.iter().copied().find(|x| x.is_infinite());
+    let range = match infinity {
+        None => min_max(x).unwrap_or(Range::new(0.0, 0.0)),
+        Some(_) if scheme.is_of_finite() => range_of_finite(x),
+        Some(value) => {
+            return Err(Error::non_finite("x", None, value));
+        }
+    };
+    let params = scheme.params(range)?;
     quantize(x, params, out)?;
     Ok(params)
 }
@@ -264,23 +272,47 @@ pub fn quantize_dynamic_rows<Q: Code>(
 ) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     row_shape(("x", x.len()), params.len(), row)?;
-    quantize_each_row(x, row, scheme.choice(), params, out)
+    let of_finite = scheme.is_of_finite();
+    quantize_each_row(x, row, scheme.choice(), of_finite, params, out).map(|_| ())
 }
 
+/// The first row that is not finite, if `of_finite` makes that no error.
 pub(crate) fn quantize_each_row<Q: Code>(
     x: &[f32],
     row: usize,
     choice: Choice,
+    of_finite: bool,
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
-) -> Result<(), Error> {
-    for (r, params) in params.iter_mut().enumerate() {
-        let of_row = r * row..(r + 1) * row;
-        let range = min_max(&x[of_row.clone()]).unwrap_or(Range::new(0.0, 0.0));
-        *params = QuantParams::of(choice.grid(range)?);
-        quantize(&x[of_row.clone()], *params, &mut out[of_row])?;
+) -> Result<Option<usize>, Error> {
+    let mut first = None;
+    for r in 0..params.len() {
+        let (x, out) = (&x[r * row..][..row], &mut out[r * row..][..row]);
+        if let Some(&value) = x.iter().find(|x| !x.is_finite()) {
+            if !of_finite {
+                return Err(Error::non_finite("x", Some(r), value));
+            }
+            first = first.or(Some(r));
+        }
+        let grid = choice.grid(range_of_finite(x));
+        params[r] = QuantParams::of(grid.map_err(|error| error.in_row(r))?);
+        quantize(x, params[r], out)?;
     }
-    Ok(())
+    Ok(first)
+}
+
+/// The smallest range that holds 0 and the finite elements.
+fn range_of_finite(x: &[f32]) -> Range {
+    let (mut min, mut max) = (0.0, 0.0);
+    for &x in x {
+        if x.is_finite() && x < min {
+            min = x;
+        }
+        if x.is_finite() && x > max {
+            max = x;
+        }
+    }
+    Range::new(min, max)
 }
 
 /// The specification of [`requantize`](crate::requantize).
@@ -346,6 +378,56 @@ pub(crate) fn requantize_each<Q: Code>(
         let bias = bias.map_or(0, |bias| bias[channel]);
         *out = requantized(accumulator, multipliers[channel], bias, params);
     }
+}
+
+/// The specification of [`layer_multipliers`](crate::layer_multipliers).
+///
+/// # Errors
+/// As there.
+pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
+    params_a: QuantParams<A>,
+    params_b: &[QuantParams<B>],
+    bias: &[f32],
+    output: QuantParams<Q>,
+    kind: MultiplierKind,
+    multipliers: &mut [Multiplier],
+    biases: &mut [i32],
+) -> Result<usize, Error> {
+    let of_b = ("elements of `params_b`", params_b.len());
+    let of_bias = ("elements of `bias`", bias.len());
+    one_for_each(("multipliers", multipliers.len()), of_b)?;
+    one_for_each(("biases", biases.len()), of_bias)?;
+    if !bias.is_empty() {
+        one_or_each(("params_b", params_b.len()), of_bias)?;
+    }
+    for (n, params) in params_b.iter().enumerate() {
+        let scale_a = f64::from(params_a.scale());
+        let real = scale_a * f64::from(params.scale()) / f64::from(output.scale());
+        multipliers[n] = match kind {
+            MultiplierKind::Real => Multiplier::real(real as f32)?,
+            MultiplierKind::Fixed => Multiplier::fixed(real)?,
+            MultiplierKind::FixedDoubleRounding => Multiplier::fixed_double_rounding(real)?,
+        };
+    }
+    let mut saturated = 0;
+    for (n, &bias) in bias.iter().enumerate() {
+        let scale_b = params_b[n.min(params_b.len() - 1)].scale();
+        // Exact, and so is the sign of the distance from the middle between two integers.
+        let (bias, scale) = (
+            f64::from(bias),
+            f64::from(params_a.scale()) * f64::from(scale_b),
+        );
+        let below = libm::floor(bias / scale);
+        let distance = libm::fma(-(below + 0.5), scale, bias);
+        let code = if distance > 0.0 || distance == 0.0 && below % 2.0 != 0.0 {
+            below + 1.0
+        } else {
+            below
+        };
+        biases[n] = code as i32;
+        saturated += usize::from(f64::from(biases[n]) != code);
+    }
+    Ok(saturated)
 }
 
 /// The specification of [`rescale`](crate::rescale).
@@ -578,8 +660,20 @@ pub fn linear<A: Code, B: Code>(
     bias: Option<&[f32]>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    quantize_dynamic_rows(x, shape[1], scheme, params, codes)?;
-    matmul_dequantize(codes, params, b, params_b, shape, bias, out)
+    let [m, k, n] = shape;
+    one_for_each(("codes", codes.len()), ("elements of `x`", x.len()))?;
+    row_shape(("x", x.len()), params.len(), k)?;
+    row_shape(("out", out.len()), params.len(), n)?;
+    quantize_dynamic_rows(x, k, scheme.of_finite(), params, codes)?;
+    matmul_dequantize(codes, params, b, params_b, shape, bias, out)?;
+    for r in 0..m {
+        for i in 0..k {
+            if !x[r * k + i].is_finite() {
+                out[r * n..(r + 1) * n].fill(f32::NAN);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `out[m][n] = value(m, n, Σ (a − za)(b − zb))`
@@ -795,24 +889,33 @@ pub fn normalize_quantize_rows<Q: Code>(
 ) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     row_shape(("x", x.len()), params.len(), norm.row())?;
-    normalize_quantize_each_row(x, norm, scheme.choice(), params, out)
+    let of_finite = scheme.is_of_finite();
+    normalize_quantize_each_row(x, norm, scheme.choice(), of_finite, params, out)
 }
 
 pub(crate) fn normalize_quantize_each_row<Q: Code>(
     x: &[f32],
     norm: Norm<'_>,
     choice: Choice,
+    of_finite: bool,
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
     let row = norm.row();
     for (r, params) in params.iter_mut().enumerate() {
-        let y = normalized(&x[r * row..][..row], norm);
-        let mut range = None;
+        let x = &x[r * row..][..row];
+        let y = normalized(x, norm);
+        let mut range = Range::new(0.0, 0.0);
         for i in 0..row {
-            range = Range::of_both(range, min_max(&[y(i)]));
+            if y(i).is_finite() {
+                range = range.union(Range::new(y(i), y(i)));
+            } else if !of_finite {
+                let value = x.iter().copied().find(|x| !x.is_finite());
+                return Err(Error::non_finite("x", Some(r), value.unwrap_or(y(i))));
+            }
         }
-        *params = QuantParams::of(choice.grid(range.unwrap_or(Range::new(0.0, 0.0)))?);
+        let grid = choice.grid(range).map_err(|error| error.in_row(r))?;
+        *params = QuantParams::of(grid);
         for i in 0..row {
             out[r * row + i] = params.code(y(i));
         }

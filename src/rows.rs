@@ -59,7 +59,7 @@ impl<'a, T> Rows<'a, T> {
         count((argument, self.elements.len()), row, self.apart)
     }
 
-    /// The elements, and the stride, if they are that many rows of that length.
+    /// The elements and the stride, if they are `rows` rows of `row` elements.
     pub(crate) fn checked(
         self,
         argument: &'static str,
@@ -81,12 +81,36 @@ impl<'a, T> RowsMut<'a, T> {
         }
     }
 
+    /// The same once more.
+    pub(crate) fn reborrow(&mut self) -> RowsMut<'_, T> {
+        RowsMut {
+            elements: self.elements,
+            apart: self.apart,
+        }
+    }
+
+    /// `Ok` if it is `rows` rows of `row` elements.
+    pub(crate) fn check(
+        &self,
+        argument: &'static str,
+        rows: usize,
+        row: usize,
+    ) -> Result<(), Error> {
+        stride((argument, self.elements.len()), rows, row, self.apart).map(|_| ())
+    }
+
+    /// The row `r` of `row` elements, once [`RowsMut::check`] found it.
+    pub(crate) fn row(&mut self, r: usize, row: usize) -> &mut [T] {
+        let stride = self.apart.map_or(row, |[_, stride]| stride);
+        &mut self.elements[r * stride..][..row]
+    }
+
     /// How many rows of this length there are, if that can be told.
     pub(crate) fn count(&self, argument: &'static str, row: usize) -> Result<Option<usize>, Error> {
         count((argument, self.elements.len()), row, self.apart)
     }
 
-    /// All of it, if it is that many rows of that length.
+    /// All of it, if it is `rows` rows of `row` elements.
     pub(crate) fn checked(
         self,
         argument: &'static str,
@@ -117,7 +141,7 @@ fn count(
     }
 }
 
-/// The stride of that many rows of that length.
+/// The stride of `rows` rows of `row` elements, if the elements are such rows.
 fn stride(
     (argument, elements): (&'static str, usize),
     rows: usize,

@@ -354,19 +354,14 @@ fn linear_layers() {
             assert_eq!((codes, params), (codes_1, params_1));
             assert_eq!(bits(&out), bits(&out_1), "{tier}, {m} x {k} x {n}");
 
-            let infinite = vec![f32::INFINITY; m * k];
+            // A side that the scheme has no codes for: an error, and the output as it was.
             let (mut codes, mut params) = (vec![7; m * k], vec![QuantParams::default(); m]);
-            let error = linear(
-                &infinite,
-                scheme,
-                &mut params,
-                &mut codes,
-                &packed,
-                &of_b,
-                bias,
-                &mut out,
-            );
-            assert!(matches!(error, Err(Error::Range { .. })), "{error:?}");
+            let (c, p) = (&mut codes, &mut params);
+            let negative = vec![-1.0; m * k];
+            let scheme = Scheme::<u8>::symmetric();
+            let error = linear(&negative, scheme, p, c, &packed, &of_b, bias, &mut out);
+            let one_sided = matches!(error, Err(Error::OneSided { row: Some(0), .. }));
+            assert!(one_sided, "{error:?}");
             assert_eq!(bits(&out), bits(&out_1));
         }
     }

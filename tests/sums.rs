@@ -88,6 +88,19 @@ fn check_norm_quantize<Q: Code>(
 ) {
     let rows = x.len() / row;
     let mut params = vec![QuantParams::default(); rows];
+    // As it is given: an error names the first row that is not finite.
+    let (mut by_reference, mut found) = (params.clone(), params.clone());
+    let (mut of_reference, mut out) = (vec![Q::MIN; x.len()], vec![Q::MIN; x.len()]);
+    let expected =
+        reference::normalize_quantize_rows(x, norm, scheme, &mut by_reference, &mut of_reference);
+    let result = tier.normalize_quantize_rows(x, norm, scheme, &mut found, &mut out);
+    assert_eq!(
+        (result, found, out),
+        (expected, by_reference, of_reference),
+        "{tier}"
+    );
+
+    let scheme = scheme.of_finite();
     let mut codes = vec![Q::MIN; x.len()];
     let done = reference::quantize_dynamic_rows(normalized, row, scheme, &mut params, &mut codes);
     let (mut by_reference, mut of_reference) = (params.clone(), vec![Q::MIN; x.len()]);

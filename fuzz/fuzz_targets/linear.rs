@@ -19,7 +19,7 @@ struct Case {
     slips: [Slip; 6],
     is_one: bool,
     is_biased: bool,
-    /// Infinities, which no range can have, left out.
+    /// Without infinities.
     is_finite: bool,
     places: [Place; 2],
     x: Pattern<Float>,

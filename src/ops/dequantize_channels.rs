@@ -42,8 +42,8 @@ pub fn dequantize_channels<Q: Code>(
 /// [`dequantize`](crate::dequantize()) with parameters for each of the [`Blocks`] of a tensor.
 ///
 /// # Errors
-/// [`Error::Length`] if `codes` and `out` differ in length; [`Error::Shape`] if that is not a
-/// whole number of axes, or `params` not one for each block.
+/// [`Error::Length`] if `codes` and `out` differ in length, or `params` has not one set for each block;
+/// [`Error::Shape`] if that is not a whole number of axes; [`Error::Number`] if blocks have no elements.
 pub fn dequantize_blocks<Q: Code>(
     codes: &[Q],
     params: &[QuantParams<Q>],

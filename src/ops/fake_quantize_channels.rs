@@ -42,8 +42,8 @@ pub fn fake_quantize_channels<Q: Code>(
 /// tensor.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Shape`] if that is not a whole
-/// number of axes, or `params` not one for each block.
+/// [`Error::Length`] if `x` and `out` differ in length, or `params` has not one set for each block;
+/// [`Error::Shape`] if that is not a whole number of axes; [`Error::Number`] if blocks have no elements.
 pub fn fake_quantize_blocks<Q: Code>(
     x: &[f32],
     params: &[QuantParams<Q>],

@@ -32,8 +32,8 @@ pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> R
 /// [`min_max`](crate::min_max()) of each of the [`Blocks`] of a tensor.
 ///
 /// # Errors
-/// [`Error::Shape`] if `x` is not a whole number of axes, or `out` has not one range for each
-/// block.
+/// [`Error::Shape`] if `x` is not a whole number of axes; [`Error::Length`] if `out` has not one range for
+/// each block; [`Error::Number`] if blocks have no elements.
 pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
     Tier::best().min_max_blocks(x, blocks, out)
 }

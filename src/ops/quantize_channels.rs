@@ -48,8 +48,8 @@ pub fn quantize_channels<Q: Code>(
 /// [`quantize`](crate::quantize()) with parameters for each of the [`Blocks`] of a tensor.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Shape`] if that is not a whole
-/// number of axes, or `params` not one for each block.
+/// [`Error::Length`] if `x` and `out` differ in length, or `params` has not one set for each block;
+/// [`Error::Shape`] if that is not a whole number of axes; [`Error::Number`] if blocks have no elements.
 pub fn quantize_blocks<Q: Code>(
     x: &[f32],
     params: &[QuantParams<Q>],
