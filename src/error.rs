@@ -254,8 +254,11 @@ impl fmt::Display for Error {
                 if let Some(index) = index {
                     write!(f, ", element {index},")?;
                 }
-                // With the digits that it was given with, if it was an f32.
-                if f64::from(value as f32) == value {
+                // With the digits that it was given with, if it was an integer or an f32.
+                let integer = value as i64;
+                if integer as f64 == value && integer.unsigned_abs() < 1 << 53 {
+                    write!(f, " is {integer}, not {expected}")
+                } else if f64::from(value as f32) == value {
                     write!(f, " is {:e}, not {expected}", value as f32)
                 } else {
                     write!(f, " is {value:e}, not {expected}")

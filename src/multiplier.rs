@@ -321,13 +321,13 @@ mod tests {
             assert!(matches!(error, Error::Number { .. }), "{error:?}");
         }
         for (multiplier, exponent, text) in [
-            (-1, 0, "`multiplier` is -1e0, not at least 0"),
-            (1, 31, "`exponent` is 3.1e1, not in -31..=30"),
-            (1, -32, "`exponent` is -3.2e1, not in -31..=30"),
+            (-1, 0, "`multiplier` is -1, not at least 0"),
+            (1, 31, "`exponent` is 31, not in -31..=30"),
+            (1, -32, "`exponent` is -32, not in -31..=30"),
             (
                 i32::MIN,
                 i32::MIN,
-                "`multiplier` is -2.147483648e9, not at least 0",
+                "`multiplier` is -2147483648, not at least 0",
             ),
         ] {
             let error = Multiplier::from_fixed(multiplier, exponent).unwrap_err();

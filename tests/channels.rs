@@ -439,7 +439,7 @@ fn shapes_that_do_not_fit() {
         let blocks = |axis, block, inner| Blocks { axis, block, inner };
         for (blocks, text) in [
             (blocks(10, 3, 1), "`params` has 3 elements for the 8 blocks"),
-            (blocks(10, 0, 1), "`block` is 0e0, not at least 1"),
+            (blocks(10, 0, 1), "`block` is 0, not at least 1"),
             (
                 blocks(6, 4, 1),
                 "`x`, of 20 elements, is not of the shape [any, 6, 1]",
