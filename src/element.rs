@@ -5,7 +5,14 @@ use core::fmt::{Debug, Display};
 
 /// A type of 8-bit codes: `u8` or `i8`.
 ///
-/// The trait is sealed: the kernels exist for these two types only.
+/// The trait is sealed: the kernels exist for these two types only. Integer literals are `i32` where
+/// nothing says otherwise, so one of them has to: `sum(&[2_u8, 4])`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type of codes, which are `u8` or `i8`",
+    label = "codes must be `u8` or `i8`, not `{Self}`",
+    note = "integer literals are `i32` where nothing gives them a type: give it to the first, as in \
+            `[2_u8, 4]`"
+)]
 pub trait Code: sealed::Sealed + Pod + Ord + Into<i32> + Debug + Display + Send + Sync {
     /// The lowest code, 0 or −128.
     const MIN: Self;

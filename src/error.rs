@@ -1,29 +1,78 @@
 use core::fmt;
 
-/// What is wrong with an argument. Each message names the offending numbers.
+/// What is wrong with an argument: which one, in which row of a batch, and with what numbers.
+///
+/// Arguments are called by their names in the signature of the operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// Input and output have different lengths.
+    /// An argument has not one element for each of what it belongs to.
     Length {
-        /// Elements of the input.
-        input: usize,
-        /// Elements of the output.
-        output: usize,
+        /// The argument.
+        argument: &'static str,
+        /// Its elements.
+        len: usize,
+        /// What it belongs to: the elements of another argument, the rows or columns of a matrix.
+        of: &'static str,
+        /// How many of those there are.
+        there: usize,
     },
-    /// Two vectors have different lengths.
-    Lengths {
-        /// Elements of the first.
-        a: usize,
-        /// Elements of the second.
-        b: usize,
+    /// An argument has neither one element, for all, nor one for each of what it belongs to.
+    OneOrEach {
+        /// The argument.
+        argument: &'static str,
+        /// Its elements.
+        len: usize,
+        /// What it belongs to: the rows or columns of a matrix.
+        of: &'static str,
+        /// How many of those there are.
+        there: usize,
     },
-    /// There is not one zero point for each row.
-    ZeroPoints {
-        /// Zero points that were given.
-        zero_points: usize,
-        /// Rows (or columns) that there are.
+    /// A matrix has too few or too many elements for its rows, or they overlap; or it was said to have
+    /// another number of rows. With a stride, more elements may follow the last row.
+    Rows {
+        /// The matrix.
+        argument: &'static str,
+        /// Its elements.
+        elements: usize,
+        /// Rows that it should have.
         rows: usize,
+        /// Elements that a row should have.
+        row: usize,
+        /// Elements from the start of a row to the start of the next.
+        stride: usize,
+    },
+    /// A tensor has other elements than its shape says.
+    Shape {
+        /// The tensor.
+        argument: &'static str,
+        /// Its elements.
+        elements: usize,
+        /// Its shape; `None` where it may be any number.
+        shape: [Option<usize>; 3],
+    },
+    /// A kernel, a stride or a dilation is 0, or not one window fits the image and its border, or
+    /// their sizes are beyond `usize`.
+    Window {
+        /// Codes of a window along this axis.
+        kernel: usize,
+        /// From one window to the next.
+        stride: usize,
+        /// From one code of a window to the next.
+        dilation: usize,
+        /// Rows or columns of the image, with its border.
+        length: usize,
+    },
+    /// A number is out of its bounds.
+    Number {
+        /// The argument.
+        argument: &'static str,
+        /// Which element of the argument, if it has several.
+        index: Option<usize>,
+        /// The number that was given.
+        value: f64,
+        /// What it must be.
+        expected: &'static str,
     },
     /// The scale is NaN, infinite, or below [`MIN_SCALE`](crate::MIN_SCALE) (so too if it is
     /// negative or zero).
@@ -54,7 +103,17 @@ pub enum Error {
         /// The zero point that must lie between them.
         zero_point: i32,
     },
-    /// An affine scheme needs at least two codes.
+    /// The data has a NaN or an infinity, and there is nothing that could stand for it.
+    NonFinite {
+        /// The argument.
+        argument: &'static str,
+        /// The first such row, if each row is quantized by itself.
+        row: Option<usize>,
+        /// The first such element (of that row): `"NaN"`, `"inf"` or `"-inf"`.
+        found: &'static str,
+    },
+    /// There are too few codes: none at all (the first is above the last), or one for an affine
+    /// scheme.
     TooFewCodes {
         /// The lowest code that was given.
         lo: i32,
@@ -64,6 +123,8 @@ pub enum Error {
     /// A symmetric scheme has no codes for this side of the range: a negative minimum with
     /// unsigned codes, for instance.
     OneSided {
+        /// The row, if each row is quantized by itself.
+        row: Option<usize>,
         /// The end of the range that no code reaches.
         bound: f32,
         /// The lowest code in use.
@@ -71,86 +132,10 @@ pub enum Error {
         /// The highest code in use.
         hi: i32,
     },
-    /// There are no codes in the range: its first is above its last.
-    NoCodes {
-        /// The first code that was given.
-        lo: i32,
-        /// The last code that was given.
-        hi: i32,
-    },
-    /// Input and output are not as large as the shape says.
-    Shape {
-        /// Elements of the input.
-        input: usize,
-        /// Elements of the output.
-        output: usize,
-    },
-    /// A kernel, a stride or a dilation is 0, or not one window fits the image and its border.
-    Window {
-        /// Codes of a window along this axis.
-        kernel: usize,
-        /// From one window to the next.
-        stride: usize,
-        /// From one code of a window to the next.
-        dilation: usize,
-        /// Rows or columns of the image, with its border.
-        length: usize,
-    },
-    /// There are not as many elements as that many rows have.
-    Rows {
-        /// Elements that were given.
-        elements: usize,
-        /// Rows that there should be.
-        rows: usize,
-        /// Elements that a row should have.
-        row: usize,
-    },
-    /// The elements are not a whole number of times so many channels.
-    Channels {
-        /// Elements that were given.
-        elements: usize,
-        /// Channels: sets of parameters that were given.
-        channels: usize,
-        /// Elements that a channel should have in a row.
-        inner: usize,
-    },
-    /// There are not as many elements as whole axes have, or not as many parameters as blocks.
-    Blocks {
-        /// Elements that were given.
-        elements: usize,
-        /// Sets of parameters that were given.
-        params: usize,
-        /// The blocks that there should be.
-        blocks: crate::Blocks,
-    },
-    /// There is not one bias for each channel.
-    Bias {
-        /// Biases that were given.
-        biases: usize,
-        /// Channels: multipliers that were given.
-        channels: usize,
-    },
-    /// The epsilon of a norm is NaN, infinite or negative.
-    Epsilon {
-        /// The epsilon that was given.
-        epsilon: f32,
-    },
-    /// The multipliers of the channels are neither all real nor all in fixed point.
+    /// The multipliers are not all of one [kind](crate::MultiplierKind).
     MixedMultipliers {
-        /// The first channel whose multiplier is of another kind than that of channel 0.
+        /// The first channel whose multiplier is of another kind than the one of channel 0.
         channel: usize,
-    },
-    /// The multiplier is NaN, infinite, negative, or too large for fixed point.
-    Multiplier {
-        /// The multiplier that was given.
-        multiplier: f64,
-    },
-    /// The fixed-point multiplier is negative, or its exponent is not in `−31..=30`.
-    FixedMultiplier {
-        /// The multiplier that was given, in units of 2⁻³¹.
-        multiplier: i32,
-        /// The exponent that was given.
-        exponent: i32,
     },
     /// A sum of so many products may not fit 32 bits.
     Depth {
@@ -158,24 +143,6 @@ pub enum Error {
         depth: usize,
         /// The largest product, in magnitude, of these types with these zero points.
         product: u32,
-    },
-    /// There are not as many elements as that many rows have, or the rows overlap.
-    Strided {
-        /// Elements that were given.
-        elements: usize,
-        /// Rows that there should be.
-        rows: usize,
-        /// Elements that a row should have.
-        row: usize,
-        /// Elements from the start of a row to that of the next.
-        stride: usize,
-    },
-    /// There is neither one parameter (or multiplier) for all rows or columns, nor one for each.
-    OneOrEach {
-        /// How many were given.
-        given: usize,
-        /// Rows, or columns, that there are.
-        there: usize,
     },
     /// The buffer is too small, or there is no memory for one.
     Buffer {
@@ -228,17 +195,74 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Length { input, output } => {
-                write!(f, "input has {input} elements, output {output}")
-            }
-            Self::Lengths { a, b } => {
-                write!(f, "the first vector has {a} elements, the second {b}")
-            }
-            Self::ZeroPoints { zero_points, rows } => {
+            Self::Length {
+                argument,
+                len,
+                of,
+                there,
+            } => write!(f, "`{argument}` has {} for the {there} {of}", Elements(len)),
+            Self::OneOrEach {
+                argument,
+                len,
+                of,
+                there,
+            } => write!(
+                f,
+                "`{argument}` has {} for the {there} {of}: it must have one for all, or one for each",
+                Elements(len)
+            ),
+            Self::Rows {
+                argument,
+                elements,
+                rows,
+                row,
+                stride,
+            } => {
+                let (elements, s) = (Elements(elements), if rows == 1 { "" } else { "s" });
                 write!(
                     f,
-                    "{zero_points} zero points were given for {rows} rows or columns"
-                )
+                    "`{argument}`, of {elements}, is not {rows} row{s} of {row}"
+                )?;
+                if stride != row {
+                    write!(f, ", {stride} from one to the next")?;
+                }
+                Ok(())
+            }
+            Self::Shape {
+                argument,
+                elements,
+                shape,
+            } => {
+                let elements = Elements(elements);
+                write!(f, "`{argument}`, of {elements}, is not of the shape [")?;
+                for (i, size) in shape.into_iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    match size {
+                        Some(size) => write!(f, "{comma}{size}")?,
+                        None => write!(f, "{comma}any")?,
+                    }
+                }
+                write!(f, "]")
+            }
+            Self::Number {
+                argument,
+                index,
+                value,
+                expected,
+            } => {
+                write!(f, "`{argument}`")?;
+                if let Some(index) = index {
+                    write!(f, ", element {index},")?;
+                }
+                // With the digits that it was given with, if it was an integer or an f32.
+                let integer = value as i64;
+                if integer as f64 == value && integer.unsigned_abs() < 1 << 53 {
+                    write!(f, " is {integer}, not {expected}")
+                } else if f64::from(value as f32) == value {
+                    write!(f, " is {:e}, not {expected}", value as f32)
+                } else {
+                    write!(f, " is {value:e}, not {expected}")
+                }
             }
             Self::Scale { scale } => write!(
                 f,
@@ -262,21 +286,27 @@ impl fmt::Display for Error {
                     "the codes {lo}..={hi} don't include the zero point {zero_point}"
                 )
             }
-            Self::TooFewCodes { lo, hi } => {
+            Self::NonFinite {
+                argument,
+                row,
+                found,
+            } => match row {
+                Some(row) => write!(f, "row {row} of `{argument}` has the element {found}"),
+                None => write!(f, "`{argument}` has the element {found}"),
+            },
+            Self::TooFewCodes { lo, hi } => write!(
+                f,
+                "{lo}..={hi} are too few codes: an affine scheme needs two or more, a clamp one"
+            ),
+            Self::OneSided { row, bound, lo, hi } => {
+                if let Some(row) = row {
+                    write!(f, "row {row}: ")?;
+                }
                 write!(
                     f,
-                    "an affine scheme needs two codes or more, not {lo}..={hi}"
+                    "a symmetric scheme with codes {lo}..={hi} has none on the side of {bound:e}"
                 )
             }
-            Self::OneSided { bound, lo, hi } => write!(
-                f,
-                "a symmetric scheme with codes {lo}..={hi} has none on the side of {bound:e}"
-            ),
-            Self::NoCodes { lo, hi } => write!(f, "there are no codes from {lo} to {hi}"),
-            Self::Shape { input, output } => write!(
-                f,
-                "input has {input} elements and output {output}: not as many of the shape in both"
-            ),
             Self::Window {
                 kernel,
                 stride,
@@ -287,72 +317,13 @@ impl fmt::Display for Error {
                 "a kernel of {kernel} with a dilation of {dilation} and a stride of {stride} does \
                  not fit {length} rows or columns"
             ),
-            Self::Rows {
-                elements,
-                rows,
-                row,
-            } => write!(f, "{elements} elements are not {rows} rows of {row}"),
-            Self::Channels {
-                elements,
-                channels,
-                inner,
-            } => write!(
-                f,
-                "{elements} elements are not a whole number of times {channels} channels of {inner}"
-            ),
-            Self::Blocks {
-                elements,
-                params,
-                blocks: crate::Blocks { axis, block, inner },
-            } => write!(
-                f,
-                "{params} sets of parameters for {elements} elements are not one for each block of \
-                 {block} along an axis of {axis}, with {inner} elements from one to the next"
-            ),
-            Self::Bias { biases, channels } => {
-                write!(f, "there are {biases} biases for {channels} channels")
-            }
-            Self::Epsilon { epsilon } => {
-                write!(
-                    f,
-                    "epsilon {epsilon:e} is not a finite number of at least 0"
-                )
-            }
             Self::MixedMultipliers { channel } => write!(
                 f,
-                "the multiplier of channel {channel} is not of the same kind, real or fixed point, \
-                 as that of channel 0"
-            ),
-            Self::Multiplier { multiplier } => write!(
-                f,
-                "multiplier {multiplier:e} is not a finite number of at least 0, and below 2^30 in \
-                 fixed point"
-            ),
-            Self::FixedMultiplier {
-                multiplier,
-                exponent,
-            } => write!(
-                f,
-                "fixed-point multiplier {multiplier} with exponent {exponent}: the multiplier must \
-                 be at least 0, the exponent in -31..=30"
+                "element {channel} of `multipliers` is not of the same kind as element 0"
             ),
             Self::Depth { depth, product } => write!(
                 f,
                 "a sum of {depth} products, of up to {product} each, may not fit 32 bits"
-            ),
-            Self::Strided {
-                elements,
-                rows,
-                row,
-                stride,
-            } => write!(
-                f,
-                "{elements} elements are not {rows} rows of {row}, {stride} from one to the next"
-            ),
-            Self::OneOrEach { given, there } => write!(
-                f,
-                "{given} parameters or multipliers were given for {there} rows or columns: there \
-                 must be one, or one for each"
             ),
             Self::Buffer { bytes, needed } => {
                 write!(f, "{needed} bytes are needed, and there are {bytes}")
@@ -396,64 +367,143 @@ impl fmt::Display for Error {
     }
 }
 
+/// How many elements, in words.
+struct Elements(usize);
+
+impl fmt::Display for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => write!(f, "1 element"),
+            count => write!(f, "{count} elements"),
+        }
+    }
+}
+
 impl core::error::Error for Error {}
 
-/// `Ok` if an operation's input and output have the same length.
-pub(crate) fn same_length(input: usize, output: usize) -> Result<(), Error> {
-    if input == output {
-        Ok(())
-    } else {
-        Err(Error::Length { input, output })
-    }
-}
-
-/// `Ok` if two vectors have the same length.
-pub(crate) fn same_lengths(a: usize, b: usize) -> Result<(), Error> {
-    if a == b {
-        Ok(())
-    } else {
-        Err(Error::Lengths { a, b })
-    }
-}
-
-/// `Ok` if so many rows of that length have so many elements.
-pub(crate) fn row_shape(elements: usize, rows: usize, row: usize) -> Result<(), Error> {
-    if rows.checked_mul(row) == Some(elements) {
-        Ok(())
-    } else {
-        Err(Error::Rows {
-            elements,
-            rows,
+impl Error {
+    /// [`Error::NonFinite`] for this element.
+    #[cold]
+    pub(crate) fn non_finite(argument: &'static str, row: Option<usize>, value: f32) -> Self {
+        let found = if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        };
+        Self::NonFinite {
+            argument,
             row,
+            found,
+        }
+    }
+
+    /// The same of a row that is quantized by itself.
+    #[cold]
+    pub(crate) fn in_row(self, row: usize) -> Self {
+        match self {
+            Self::OneSided { bound, lo, hi, .. } => {
+                let row = Some(row);
+                Self::OneSided { row, bound, lo, hi }
+            }
+            other => other,
+        }
+    }
+}
+
+/// `Ok` if an argument has an element for each of what it belongs to.
+#[inline]
+pub(crate) fn one_for_each(
+    (argument, len): (&'static str, usize),
+    (of, there): (&'static str, usize),
+) -> Result<(), Error> {
+    if len == there {
+        Ok(())
+    } else {
+        Err(Error::Length {
+            argument,
+            len,
+            of,
+            there,
         })
     }
 }
 
-/// `Ok` if so many rows of that length, that far from each other, have so many elements. What lies
-/// between the last row and the next one that would be may be there or not.
+/// `Ok` if an argument has one element for all, or one for each of what it belongs to.
+#[inline]
+pub(crate) fn one_or_each(
+    (argument, len): (&'static str, usize),
+    (of, there): (&'static str, usize),
+) -> Result<(), Error> {
+    if len == 1 || len == there {
+        Ok(())
+    } else {
+        Err(Error::OneOrEach {
+            argument,
+            len,
+            of,
+            there,
+        })
+    }
+}
+
+/// `Ok` if a matrix has exactly the elements of `rows` rows of `row` elements.
+#[inline]
+pub(crate) fn row_shape(
+    (argument, elements): (&'static str, usize),
+    rows: usize,
+    row: usize,
+) -> Result<(), Error> {
+    if rows.checked_mul(row) == Some(elements) {
+        Ok(())
+    } else {
+        Err(Error::Rows {
+            argument,
+            elements,
+            rows,
+            row,
+            stride: row,
+        })
+    }
+}
+
+/// `Ok` if `rows` rows of `row` elements, `stride` elements from one to the next, don't overlap and lie
+/// within the elements of a matrix.
 pub(crate) fn strided_shape(
-    elements: usize,
+    (argument, elements): (&'static str, usize),
     rows: usize,
     row: usize,
     stride: usize,
 ) -> Result<(), Error> {
-    let most = rows.checked_mul(stride);
     let least = if rows > 0 && row > 0 {
-        most.and_then(|most| (most - stride).checked_add(row))
+        (rows - 1)
+            .checked_mul(stride)
+            .and_then(|last| last.checked_add(row))
     } else {
         Some(0)
     };
-    match (least, most) {
-        (Some(least), Some(most)) if stride >= row && least <= elements && elements <= most => {
-            Ok(())
-        }
-        _ => Err(Error::Strided {
+    match least {
+        Some(least) if stride >= row && least <= elements => Ok(()),
+        _ => Err(Error::Rows {
+            argument,
             elements,
             rows,
             row,
             stride,
         }),
     }
+}
+
+/// The elements of a shape; `None` beyond `usize`. A shape with a zero has none, however large its
+/// other numbers.
+pub(crate) fn elements_of(shape: &[usize]) -> Option<usize> {
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    shape
+        .iter()
+        .try_fold(1_usize, |product, &size| product.checked_mul(size))
 }
 
 /// `Ok` if no sum of so many products can overflow 32 bits, of numbers that reach so far from 0.
@@ -469,14 +519,5 @@ pub(crate) fn check_depth(depth: usize, reach: impl FnOnce() -> [u32; 2]) -> Res
         Ok(())
     } else {
         Err(Error::Depth { depth, product })
-    }
-}
-
-/// `Ok` if so many are one for all, or one for each of those that there are.
-pub(crate) fn one_or_each(given: usize, there: usize) -> Result<(), Error> {
-    if given == 1 || given == there {
-        Ok(())
-    } else {
-        Err(Error::OneOrEach { given, there })
     }
 }

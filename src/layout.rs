@@ -1,6 +1,6 @@
 //! Which elements of a tensor share their parameters.
 
-use crate::error::Error;
+use crate::error::{Error, elements_of, one_for_each};
 
 /// Blocks of elements along one axis of a tensor, each with parameters of its own.
 ///
@@ -73,7 +73,11 @@ pub(crate) struct Panel {
 
 impl Layout {
     /// `[outer, channels, inner]`, with parameters for each channel.
-    pub(crate) fn channels(elements: usize, channels: usize, inner: usize) -> Result<Self, Error> {
+    pub(crate) fn channels(
+        (argument, elements): (&'static str, usize),
+        channels: usize,
+        inner: usize,
+    ) -> Result<Self, Error> {
         let width = channels.saturating_mul(inner);
         let rows = match elements {
             0 => Some(0),
@@ -89,33 +93,45 @@ impl Layout {
                     params: channels,
                 },
             )),
-            _ => Err(Error::Channels {
+            _ => Err(Error::Shape {
+                argument,
                 elements,
-                channels,
-                inner,
+                shape: [None, Some(channels), Some(inner)],
             }),
         }
     }
 
     /// `[outer, axis, inner]`, with parameters for each block along the axis.
-    pub(crate) fn blocks(elements: usize, params: usize, blocks: Blocks) -> Result<Self, Error> {
+    pub(crate) fn blocks(
+        (argument, elements): (&'static str, usize),
+        params: (&'static str, usize),
+        blocks: Blocks,
+    ) -> Result<Self, Error> {
         let Blocks { axis, block, inner } = blocks;
-        let wrong = Error::Blocks {
-            elements,
-            params,
-            blocks,
-        };
-        let slab = axis.checked_mul(inner).ok_or(wrong)?;
+        let slab = elements_of(&[axis, inner]).unwrap_or(usize::MAX);
         let outer = elements.checked_div(slab).unwrap_or(0);
+        if outer * slab != elements {
+            return Err(Error::Shape {
+                argument,
+                elements,
+                shape: [None, Some(axis), Some(inner)],
+            });
+        }
         // Without elements there are no blocks, whatever their length.
         let along = match elements {
             0 => 0,
-            _ if block == 0 => return Err(wrong),
+            _ if block == 0 => {
+                return Err(Error::Number {
+                    argument: "block",
+                    index: None,
+                    value: 0.0,
+                    expected: "at least 1",
+                });
+            }
             _ => axis.div_ceil(block),
         };
-        if outer * slab != elements || outer * along * inner != params {
-            return Err(wrong);
-        }
+        one_for_each(params, ("blocks", outer * along * inner))?;
+        let (_, params) = params;
         let sharing = Sharing::Blocks(blocks);
         if inner > 1 {
             let panel = Panel {

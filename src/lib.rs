@@ -40,8 +40,9 @@
 //! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
 //! | [`min_max_channels()`], [`quantize_channels()`], [`dequantize_channels()`], [`fake_quantize_channels()`], and the same `_blocks` | as those above, with parameters for each channel of `[outer, channels, inner]`, or for each of the [`Blocks`] along an axis |
 //! | [`quantize_dynamic()`], [`quantize_dynamic_rows()`] | range, parameters and codes in one call, of a tensor or of each row |
-//! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift` |
+//! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift`, or with the double rounding of gemmlowp: [`Multiplier::fixed_double_rounding`] |
 //! | [`requantize_channels()`] | the same with a multiplier for each channel, and a bias that is added to the accumulator first, saturating |
+//! | [`layer_multipliers()`] | the multipliers `sa · sb / s`, in f64, then of their kind; the biases `rne(bias / (sa · sb))` by the true quotient, saturated to i32 |
 //! | [`moments()`] | mean and variance: `Σ xᵢ / n`, `Σ (xᵢ − mean)² / n`, the [sums](#sums) in a fixed order |
 //! | [`normalize_rows()`] | layer norm and RMS norm, as [`Norm`] says: `(x − mean) · (1 / √(variance + ε)) · w + b`, from left to right |
 //! | [`normalize_quantize_rows()`] | [`normalize_rows()`] and [`quantize_dynamic_rows()`] in one pass |
@@ -60,7 +61,25 @@
 //! | `calibrate` | a range by one of eight methods, of finite numbers that come batch by batch: exactly the same in any order, but for the sums that `calibrate::Method` names |
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
-//! numbers; no public function panics, on any input.
+//! argument, its row and the numbers; no public function panics, on any input.
+//!
+//! # Data that is not finite
+//!
+//! | operation | a NaN or an infinity in `x` |
+//! |---|---|
+//! | [`quantize()`] and what is like it | a NaN gets the zero point, infinities saturate |
+//! | [`quantize_dynamic()`] | NaN are ignored and get the zero point, as in ONNX; an infinity is an error |
+//! | [`quantize_dynamic_rows()`], [`normalize_quantize_rows()`] | an error that names the first such row |
+//! | the three, by [`Scheme::of_finite`] | the range of the finite elements, and codes as [`quantize()`] gives them |
+//! | [`linear()`] | the row becomes a row of `f32::NAN`; the others are what they are without it |
+//!
+//! # From f32 weights to a product
+//!
+//! The weights of a layer, `[N, K]` with a row for each output, are quantized by
+//! [`quantize_dynamic_rows()`], row by row, which gives a set of parameters for each column of the matrix
+//! and its codes; [`Weights::transposed`] packs them: [`Weights`] has the example. [`linear()`] or
+//! [`matmul_dequantize()`] then give f32; for codes, [`layer_multipliers()`] makes the multipliers and the
+//! biases of [`matmul_requantize()`] from the parameters of input, weights and output.
 //!
 //! # Sums
 //!
@@ -113,6 +132,8 @@
 //!
 //! Without the default feature `std` the crate is `no_std`, and there is no detection: the tiers
 //! are those that the compiler was told to assume (`-C target-feature=+avx2,+fma`, for instance).
+//! Packed matrices have memory of their own with the feature `alloc`, which `std` includes; without,
+//! [`Weights::pack_into`] takes a buffer.
 //!
 //! # In debug builds
 //!
@@ -139,6 +160,8 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
@@ -188,15 +211,15 @@ mod zero_points;
 pub use element::Code;
 pub use error::Error;
 pub use layout::Blocks;
-pub use multiplier::Multiplier;
+pub use multiplier::{Multiplier, MultiplierKind};
 pub use norm::Norm;
 pub use ops::{
     Border, Fidelity, Moments, Windows, clamp, cosine, dequantize, dequantize_blocks,
     dequantize_channels, dot, dot_rows, dot_with_sums, fake_quantize, fake_quantize_blocks,
-    fake_quantize_channels, fidelity, im2col, l2_rows, l2_squared, linear, matmul,
-    matmul_dequantize, matmul_requantize, min_max, min_max_blocks, min_max_channels, moments,
-    normalize_quantize_rows, normalize_rows, pad, quantization_fidelity, quantize, quantize_blocks,
-    quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
+    fake_quantize_channels, fidelity, im2col, l2_rows, l2_squared, layer_multipliers, linear,
+    matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks, min_max_channels,
+    moments, normalize_quantize_rows, normalize_rows, pad, quantization_fidelity, quantize,
+    quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
     requantize_channels, rescale, sum,
 };
 pub use packed::{PackedMatrix, Weights};

@@ -1,19 +1,31 @@
 //! What accumulators are multiplied by to become codes.
 
-use crate::error::Error;
+use crate::error::{Error, one_for_each};
 use crate::rounding::rne;
 
 /// The factor by which requantization multiplies: as a real number, or in fixed point.
 ///
 /// For a product of codes with scales `sa` and `sb`, and an output of scale `s`, it is
-/// `sa · sb / s`.
+/// `sa · sb / s`: [`layer_multipliers()`](crate::layer_multipliers()) gives those of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Multiplier(pub(crate) Factor);
+
+/// How a [`Multiplier`] multiplies and rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MultiplierKind {
+    /// [`Multiplier::real`]: in f32, rounded half to even.
+    Real,
+    /// [`Multiplier::fixed`]: exact, then rounded once, half up.
+    Fixed,
+    /// [`Multiplier::fixed_double_rounding`]: rounded twice, as in gemmlowp.
+    FixedDoubleRounding,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Factor {
     Real(f32),
     Fixed(Fixed),
+    DoubleRounding(DoubleRounding),
 }
 
 /// `multiplier · 2^−shift`, with `0 <= multiplier` and `1 <= shift <= 62`.
@@ -23,11 +35,27 @@ pub(crate) struct Fixed {
     pub(crate) shift: u32,
 }
 
+/// `multiplier / 2³¹ · 2^left · 2^−right`, with `0 <= multiplier`; one of `left <= 30` and
+/// `right <= 31` is 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct DoubleRounding {
+    pub(crate) multiplier: i32,
+    pub(crate) left: u32,
+    pub(crate) right: u32,
+}
+
+/// By 1, as a real number.
+impl Default for Multiplier {
+    fn default() -> Self {
+        Self(Factor::Real(1.0))
+    }
+}
+
 impl Multiplier {
     /// A real multiplier: an accumulator is multiplied in f32, and rounded half to even.
     ///
     /// # Errors
-    /// [`Error::Multiplier`] unless it is finite and not negative.
+    /// [`Error::Number`] unless it is finite and not negative.
     ///
     /// ```
     /// # use zeropoint::{Multiplier, QuantParams, requantize};
@@ -41,9 +69,11 @@ impl Multiplier {
         if multiplier >= 0.0 && multiplier.is_finite() {
             Ok(Self(Factor::Real(multiplier)))
         } else {
-            Err(Error::Multiplier {
-                multiplier: multiplier as f64,
-            })
+            Err(wrong(
+                "multiplier",
+                multiplier as f64,
+                "a finite number of at least 0",
+            ))
         }
     }
 
@@ -53,7 +83,7 @@ impl Multiplier {
     /// Below 2⁻³², where a 32-bit accumulator can't become another integer than 0, it is 0.
     ///
     /// # Errors
-    /// [`Error::Multiplier`] unless it is not negative, and (rounded) below 2³⁰.
+    /// [`Error::Number`] unless it is not negative, and (rounded) below 2³⁰.
     ///
     /// ```
     /// # use zeropoint::{Multiplier, QuantParams, requantize};
@@ -64,56 +94,89 @@ impl Multiplier {
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub fn fixed(multiplier: f64) -> Result<Self, Error> {
-        const BITS: u32 = 52;
-        if multiplier.is_nan() || multiplier < 0.0 || multiplier.is_infinite() {
-            return Err(Error::Multiplier { multiplier });
-        }
-        // + 0.0 makes a −0.0 positive.
-        let multiplier = multiplier + 0.0;
-        // multiplier = fraction · 2^exponent, with the fraction in [½, 1).
-        let exponent = (multiplier.to_bits() >> BITS) as i32 - 1022;
-        let mantissa = multiplier.to_bits() & ((1 << BITS) - 1) | 1 << BITS;
-        // Of its 53 bits the multiplier has 31: half of the last one added, 22 cut off.
-        let rounded = (mantissa + (1 << 21)) >> 22;
-        // Rounding up to 2³¹ makes it a half of the next power of two.
-        let (rounded, exponent) = match rounded >> 31 {
-            0 => (rounded as i32, exponent),
-            _ => (1 << 30, exponent + 1),
-        };
-        match exponent {
-            ..-31 => Self::from_fixed(0, 0),
-            -31..=30 => Self::from_fixed(rounded, exponent),
-            31.. => Err(Error::Multiplier { multiplier }),
-        }
+        let (multiplier, exponent) = in_fixed_point(multiplier)?;
+        Self::from_fixed(multiplier, exponent)
+    }
+
+    /// The same fixed-point multiplier with the double rounding of gemmlowp, which TensorFlow Lite has
+    /// unless it is built for single rounding: `MultiplyByQuantizedMultiplier`.
+    ///
+    /// For `multiplier / 2³¹ · 2^exponent`, an accumulator is shifted to the left by the exponent if that
+    /// is above 0, and saturated (gemmlowp leaves open what becomes of an overflow). Then comes
+    /// `SaturatingRoundingDoublingHighMul`, the product divided by 2³¹ and rounded half up, and, if the
+    /// exponent is below 0, `RoundingDivideByPOT`, a division by `2^−exponent` that is rounded half away
+    /// from zero.
+    ///
+    /// # Errors
+    /// As those of [`Multiplier::fixed`].
+    ///
+    /// ```
+    /// # use zeropoint::{Multiplier, QuantParams, requantize};
+    /// let output = QuantParams::<i8>::new(0.1, 0)?;
+    /// let accumulators = [-10, -6, 6, 10, 1_000_000];
+    /// let mut codes = [0; 5];
+    /// requantize(&accumulators, Multiplier::fixed(0.25)?, output, &mut codes)?;
+    /// assert_eq!(codes, [-2, -1, 2, 3, 127]); // −2.5 → −2, −1.5 → −1
+    /// // 0.25 is ½ · 2⁻¹: a product of −10 is rounded from −5, and its half, −2.5, away from zero.
+    /// requantize(&accumulators, Multiplier::fixed_double_rounding(0.25)?, output, &mut codes)?;
+    /// assert_eq!(codes, [-3, -2, 2, 3, 127]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn fixed_double_rounding(multiplier: f64) -> Result<Self, Error> {
+        let (multiplier, exponent) = in_fixed_point(multiplier)?;
+        Self::from_fixed_double_rounding(multiplier, exponent)
     }
 
     /// A multiplier that is in fixed point already: `multiplier / 2³¹ · 2^exponent`, as TensorFlow
     /// Lite has it (where the exponent is called shift, and positive to the left).
     ///
     /// # Errors
-    /// [`Error::FixedMultiplier`] unless `multiplier >= 0` and `−31 <= exponent <= 30`.
+    /// [`Error::Number`] unless `multiplier >= 0` and `−31 <= exponent <= 30`.
     pub const fn from_fixed(multiplier: i32, exponent: i32) -> Result<Self, Error> {
-        if multiplier >= 0 && exponent >= -31 && exponent <= 30 {
-            let shift = (31 - exponent) as u32;
-            Ok(Self(Factor::Fixed(Fixed { multiplier, shift })))
+        if let Err(error) = checked(multiplier, exponent) {
+            return Err(error);
+        }
+        let shift = (31 - exponent) as u32;
+        Ok(Self(Factor::Fixed(Fixed { multiplier, shift })))
+    }
+
+    /// The same with the rounding of [`Multiplier::fixed_double_rounding`].
+    ///
+    /// # Errors
+    /// As those of [`Multiplier::from_fixed`].
+    pub const fn from_fixed_double_rounding(multiplier: i32, exponent: i32) -> Result<Self, Error> {
+        if let Err(error) = checked(multiplier, exponent) {
+            return Err(error);
+        }
+        let (left, right) = if exponent > 0 {
+            (exponent.unsigned_abs(), 0)
         } else {
-            Err(Error::FixedMultiplier {
-                multiplier,
-                exponent,
-            })
+            (0, exponent.unsigned_abs())
+        };
+        Ok(Self(Factor::DoubleRounding(DoubleRounding {
+            multiplier,
+            left,
+            right,
+        })))
+    }
+
+    /// How it multiplies and rounds.
+    #[must_use]
+    pub const fn kind(self) -> MultiplierKind {
+        match self.0 {
+            Factor::Real(_) => MultiplierKind::Real,
+            Factor::Fixed(_) => MultiplierKind::Fixed,
+            Factor::DoubleRounding(_) => MultiplierKind::FixedDoubleRounding,
         }
     }
 
-    /// Whether it is in fixed point.
-    pub(crate) const fn is_fixed(self) -> bool {
-        matches!(self.0, Factor::Fixed(_))
-    }
-
-    /// Whether it is 1 or more, so that products may be too large for an integer.
+    /// Whether it is 1 or more, so that products may be too large for an integer (or, with double
+    /// rounding, what is multiplied).
     pub(crate) fn is_large(self) -> bool {
         match self.0 {
             Factor::Real(multiplier) => multiplier >= 1.0,
             Factor::Fixed(Fixed { multiplier, shift }) => i64::from(multiplier) >= 1 << shift,
+            Factor::DoubleRounding(DoubleRounding { left, .. }) => left > 0,
         }
     }
 
@@ -127,7 +190,72 @@ impl Multiplier {
                 let rounded = (product + (1 << (shift - 1))) >> shift;
                 rounded.clamp(-65_536, 65_536) as i32
             }
+            Factor::DoubleRounding(DoubleRounding {
+                multiplier,
+                left,
+                right,
+            }) => {
+                let shifted = i64::from(accumulator) << left;
+                let shifted = shifted.clamp(i32::MIN.into(), i32::MAX.into());
+                // SaturatingRoundingDoublingHighMul, which saturates only if both are i32::MIN.
+                let product = shifted * i64::from(multiplier);
+                let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+                let high = (product + nudge) / (1 << 31);
+                // RoundingDivideByPOT.
+                let mask = (1 << right) - 1;
+                let remainder = high & mask;
+                let threshold = (mask >> 1) + i64::from(high < 0);
+                let rounded = (high >> right) + i64::from(remainder > threshold);
+                rounded.clamp(-65_536, 65_536) as i32
+            }
         }
+    }
+}
+
+/// The nearest fraction of 31 bits and a power of two: see [`Multiplier::fixed`].
+fn in_fixed_point(multiplier: f64) -> Result<(i32, i32), Error> {
+    const BITS: u32 = 52;
+    if multiplier.is_nan() || multiplier < 0.0 || multiplier.is_infinite() {
+        return Err(wrong("multiplier", multiplier, FIXED));
+    }
+    // + 0.0 makes a −0.0 positive.
+    let multiplier = multiplier + 0.0;
+    // multiplier = fraction · 2^exponent, with the fraction in [½, 1).
+    let exponent = (multiplier.to_bits() >> BITS) as i32 - 1022;
+    let mantissa = multiplier.to_bits() & ((1 << BITS) - 1) | 1 << BITS;
+    // Of its 53 bits the multiplier has 31: half of the last one added, 22 cut off.
+    let rounded = (mantissa + (1 << 21)) >> 22;
+    // Rounding up to 2³¹ makes it a half of the next power of two.
+    let (rounded, exponent) = match rounded >> 31 {
+        0 => (rounded as i32, exponent),
+        _ => (1 << 30, exponent + 1),
+    };
+    match exponent {
+        ..-31 => Ok((0, 0)),
+        -31..=30 => Ok((rounded, exponent)),
+        31.. => Err(wrong("multiplier", multiplier, FIXED)),
+    }
+}
+
+/// What fixed point can hold.
+const FIXED: &str = "a number of at least 0 that, rounded to 31 bits, is below 2^30";
+
+const fn checked(multiplier: i32, exponent: i32) -> Result<(), Error> {
+    if multiplier < 0 {
+        Err(wrong("multiplier", multiplier as f64, "at least 0"))
+    } else if exponent < -31 || exponent > 30 {
+        Err(wrong("exponent", exponent as f64, "in -31..=30"))
+    } else {
+        Ok(())
+    }
+}
+
+const fn wrong(argument: &'static str, value: f64, expected: &'static str) -> Error {
+    Error::Number {
+        argument,
+        index: None,
+        value,
+        expected,
     }
 }
 
@@ -135,14 +263,15 @@ impl Multiplier {
 pub(crate) fn alike(
     multipliers: &[Multiplier],
     bias: Option<&[i32]>,
-    channels: usize,
+    channels: (&'static str, usize),
 ) -> Result<(), Error> {
-    let biases = bias.map_or(channels, <[i32]>::len);
-    if biases != channels {
-        return Err(Error::Bias { biases, channels });
+    if let Some(bias) = bias {
+        one_for_each(("bias", bias.len()), channels)?;
     }
-    let is_fixed = multipliers.first().is_some_and(|first| first.is_fixed());
-    match multipliers.iter().position(|m| m.is_fixed() != is_fixed) {
+    let [first, ..] = multipliers else {
+        return Ok(());
+    };
+    match multipliers.iter().position(|m| m.kind() != first.kind()) {
         Some(channel) => Err(Error::MixedMultipliers { channel }),
         None => Ok(()),
     }
@@ -151,11 +280,12 @@ pub(crate) fn alike(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     fn parts(multiplier: f64) -> (i32, i32) {
         match Multiplier::fixed(multiplier).unwrap().0 {
             Factor::Fixed(Fixed { multiplier, shift }) => (multiplier, 31 - shift as i32),
-            Factor::Real(_) => unreachable!("fixed"),
+            _ => unreachable!("fixed"),
         }
     }
 
@@ -182,20 +312,26 @@ mod tests {
     #[test]
     fn multipliers_that_are_none() {
         for multiplier in [-1.0, f64::NAN, f64::INFINITY, f64::from(1 << 30)] {
+            let expected = wrong("multiplier", multiplier, FIXED);
             let error = Multiplier::fixed(multiplier).unwrap_err();
-            assert!(matches!(error, Error::Multiplier { .. }), "{error:?}");
+            assert_eq!(error.to_string(), expected.to_string());
         }
         for multiplier in [-1.0, f32::NAN, f32::INFINITY] {
             let error = Multiplier::real(multiplier).unwrap_err();
-            assert!(matches!(error, Error::Multiplier { .. }), "{error:?}");
+            assert!(matches!(error, Error::Number { .. }), "{error:?}");
         }
-        for (multiplier, exponent) in [(-1, 0), (1, 31), (1, -32), (i32::MIN, i32::MIN)] {
+        for (multiplier, exponent, text) in [
+            (-1, 0, "`multiplier` is -1, not at least 0"),
+            (1, 31, "`exponent` is 31, not in -31..=30"),
+            (1, -32, "`exponent` is -32, not in -31..=30"),
+            (
+                i32::MIN,
+                i32::MIN,
+                "`multiplier` is -2147483648, not at least 0",
+            ),
+        ] {
             let error = Multiplier::from_fixed(multiplier, exponent).unwrap_err();
-            let expected = Error::FixedMultiplier {
-                multiplier,
-                exponent,
-            };
-            assert_eq!(error, expected);
+            assert_eq!(error.to_string(), text);
         }
     }
 }

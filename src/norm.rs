@@ -1,6 +1,6 @@
 //! What rows are normalized by.
 
-use crate::error::Error;
+use crate::error::{Error, one_for_each, row_shape};
 
 /// How each row of a matrix is normalized: layer norm or RMS norm, with a weight and, if there is one,
 /// a bias for each element of a row.
@@ -33,7 +33,7 @@ impl<'a> Norm<'a> {
     /// for the [`Moments`](crate::Moments) of the row.
     ///
     /// # Errors
-    /// [`Error::Bias`] if there are not as many biases as weights; [`Error::Epsilon`] unless it is
+    /// [`Error::Length`] if there are not as many biases as weights; [`Error::Number`] unless it is
     /// finite and at least 0.
     pub fn layer(weight: &'a [f32], bias: Option<&'a [f32]>, epsilon: f32) -> Result<Self, Error> {
         Self::checked(true, weight, bias, epsilon)
@@ -58,20 +58,23 @@ impl<'a> Norm<'a> {
         bias: Option<&'a [f32]>,
         epsilon: f32,
     ) -> Result<Self, Error> {
-        let channels = weight.len();
-        match bias {
-            Some(bias) if bias.len() != channels => Err(Error::Bias {
-                biases: bias.len(),
-                channels,
-            }),
-            _ if !epsilon.is_finite() || epsilon < 0.0 => Err(Error::Epsilon { epsilon }),
-            _ => Ok(Self {
-                centred,
-                weight,
-                bias,
-                epsilon,
-            }),
+        if let Some(bias) = bias {
+            one_for_each(("bias", bias.len()), ("elements of `weight`", weight.len()))?;
         }
+        if !epsilon.is_finite() || epsilon < 0.0 {
+            return Err(Error::Number {
+                argument: "epsilon",
+                index: None,
+                value: epsilon.into(),
+                expected: "a finite number of at least 0",
+            });
+        }
+        Ok(Self {
+            centred,
+            weight,
+            bias,
+            epsilon,
+        })
     }
 
     /// Elements of a row.
@@ -83,7 +86,7 @@ impl<'a> Norm<'a> {
     /// How many rows so many elements are.
     pub(crate) fn rows(&self, elements: usize) -> Result<usize, Error> {
         let (row, rows) = (self.row(), elements.checked_div(self.row()).unwrap_or(0));
-        crate::error::row_shape(elements, rows, row)?;
+        row_shape(("x", elements), rows, row)?;
         Ok(rows)
     }
 

@@ -6,7 +6,7 @@
 //! have are zeros.
 
 use crate::element::Code;
-use crate::error::{Error, strided_shape};
+use crate::error::{Error, row_shape, strided_shape};
 use crate::simd::Simd;
 use crate::simd::dot::Dot;
 use crate::tier::{DotOperation, Tier};
@@ -22,12 +22,37 @@ use core::marker::PhantomData;
 /// let packed = weights.pack(Tier::best())?;
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
+///
+/// From the f32 weights of a layer, `[N, K]` with a row for each output (as most frameworks store them),
+/// to the packed matrix: [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()) chooses the
+/// parameters of each output and quantizes its row, and the codes are the matrix, transposed.
+///
+/// ```
+/// # use zeropoint::{QuantParams, Scheme, Tier, Weights, linear, quantize_dynamic_rows};
+/// let (k, n) = (3, 2);
+/// let w = [
+///     0.5, -1.27, 1.0, //
+///     2.54, 0.0, -1.0,
+/// ];
+/// let mut params_b = vec![QuantParams::default(); n];
+/// let mut codes = vec![0; n * k];
+/// quantize_dynamic_rows(&w, k, Scheme::<i8>::symmetric(), &mut params_b, &mut codes)?;
+/// assert_eq!(codes, [50, -127, 100, 127, 0, -50]);
+/// let b = Weights::transposed(&codes, k, n).pack(Tier::best())?;
+///
+/// // y = x · wᵀ
+/// let (mut params, mut codes) = ([QuantParams::default()], [0; 3]);
+/// let mut y = [0.0; 2];
+/// linear(&[2.55, 0.0, 1.0], Scheme::<u8>::affine(), &mut params, &mut codes, &b, &params_b, None, &mut y)?;
+/// assert!((y[0] - 2.275).abs() < 1e-5 && (y[1] - 5.477).abs() < 1e-5);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Weights<'a, B> {
     codes: &'a [B],
     k: usize,
     n: usize,
-    stride: usize,
+    stride: Option<usize>,
     transposed: bool,
 }
 
@@ -39,7 +64,7 @@ impl<'a, B: Code> Weights<'a, B> {
             codes,
             k,
             n,
-            stride: n,
+            stride: None,
             transposed: false,
         }
     }
@@ -51,16 +76,19 @@ impl<'a, B: Code> Weights<'a, B> {
             codes,
             k,
             n,
-            stride: k,
+            stride: None,
             transposed: true,
         }
     }
 
-    /// The same with so many elements from the start of a row (of a column, if it is transposed)
-    /// to that of the next.
+    /// The same as a part of a larger matrix: with `stride` elements from the start of a row (of a column,
+    /// if it is transposed) to the start of the next. More elements may follow the last one.
     #[must_use]
     pub fn with_stride(self, stride: usize) -> Self {
-        Self { stride, ..self }
+        Self {
+            stride: Some(stride),
+            ..self
+        }
     }
 
     /// Bytes that a buffer for [`Weights::pack_into`] must have. It does not depend on the codes.
@@ -72,13 +100,12 @@ impl<'a, B: Code> Weights<'a, B> {
     /// Packs them for products on this tier, into memory of its own.
     ///
     /// # Errors
-    /// [`Error::Strided`] if there are not as many codes as that; [`Error::Buffer`] if there is no
-    /// memory.
-    #[cfg(feature = "std")]
+    /// [`Error::Rows`] if `codes` is not of that size; [`Error::Buffer`] if there is no memory.
+    #[cfg(feature = "alloc")]
     pub fn pack(&self, tier: Tier) -> Result<PackedMatrix<'static, B>, Error> {
         self.check()?;
         let needed = self.packed_len(tier);
-        let mut buffer = std::vec::Vec::new();
+        let mut buffer = alloc::vec::Vec::new();
         buffer
             .try_reserve_exact(needed)
             .map_err(|_| Error::Buffer { bytes: 0, needed })?;
@@ -91,8 +118,8 @@ impl<'a, B: Code> Weights<'a, B> {
     /// of its own, one buffer serves all of them in turn.
     ///
     /// # Errors
-    /// [`Error::Strided`] if there are not as many codes as that; [`Error::Buffer`] if the buffer
-    /// is smaller than that.
+    /// [`Error::Rows`] if `codes` is not of that size; [`Error::Buffer`] if the buffer is smaller
+    /// than `packed_len`.
     pub fn pack_into<'b>(
         &self,
         tier: Tier,
@@ -112,22 +139,25 @@ impl<'a, B: Code> Weights<'a, B> {
         } else {
             (self.k, self.n)
         };
-        strided_shape(self.codes.len(), rows, row, self.stride)
+        let codes = ("codes", self.codes.len());
+        match self.stride {
+            None => row_shape(codes, rows, row),
+            Some(stride) => strided_shape(codes, rows, row, stride),
+        }
     }
 
     fn packed<'b>(&self, tier: Tier, mut buffer: Buffer<'b>) -> Result<PackedMatrix<'b, B>, Error> {
         let layout = Layout::new(tier, self.k, self.n);
         let bytes = buffer.bytes_mut();
-        // No vector lies across two cache lines.
-        let start = bytes.as_ptr().align_offset(LINE).min(LINE - 1);
+        let start = first_line(bytes);
         let source = Source {
             codes: bytemuck::must_cast_slice(self.codes),
             k: self.k,
             n: self.n,
             steps: if self.transposed {
-                [1, self.stride]
+                [1, self.stride.unwrap_or(self.k)]
             } else {
-                [self.stride, 1]
+                [self.stride.unwrap_or(self.n), 1]
             },
             flip: if B::SIGNED { 0 } else { 0x80 },
         };
@@ -185,6 +215,23 @@ impl<B> PackedMatrix<'_, B> {
     }
 }
 
+/// The clone has memory of its own, in which panels begin where cache lines do, as they do here.
+#[cfg(feature = "alloc")]
+impl<B> Clone for PackedMatrix<'_, B> {
+    fn clone(&self) -> Self {
+        let len = self.buffer.bytes().len();
+        let panels = len - (LINE - 1);
+        let mut bytes = alloc::vec![0; len];
+        let start = first_line(&bytes);
+        bytes[start..][..panels].copy_from_slice(&self.bytes()[..panels]);
+        Self {
+            buffer: Buffer::Owned(bytes),
+            start,
+            ..*self
+        }
+    }
+}
+
 impl<B> fmt::Debug for PackedMatrix<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PackedMatrix")
@@ -196,15 +243,15 @@ impl<B> fmt::Debug for PackedMatrix<'_, B> {
 }
 
 enum Buffer<'b> {
-    #[cfg(feature = "std")]
-    Owned(std::vec::Vec<u8>),
+    #[cfg(feature = "alloc")]
+    Owned(alloc::vec::Vec<u8>),
     Borrowed(&'b mut [u8]),
 }
 
 impl Buffer<'_> {
     fn bytes(&self) -> &[u8] {
         match self {
-            #[cfg(feature = "std")]
+            #[cfg(feature = "alloc")]
             Self::Owned(bytes) => bytes,
             Self::Borrowed(bytes) => bytes,
         }
@@ -212,7 +259,7 @@ impl Buffer<'_> {
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
-            #[cfg(feature = "std")]
+            #[cfg(feature = "alloc")]
             Self::Owned(bytes) => bytes,
             Self::Borrowed(bytes) => bytes,
         }
@@ -221,6 +268,12 @@ impl Buffer<'_> {
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
+
+/// Where the first cache line begins in a buffer that is long enough: no vector of a panel that begins
+/// there lies across two.
+fn first_line(bytes: &[u8]) -> usize {
+    bytes.as_ptr().align_offset(LINE).min(LINE - 1)
+}
 
 /// Vectors of columns in a panel.
 pub(crate) const WIDTH: usize = 2;
@@ -396,6 +449,37 @@ impl Source<'_> {
             for c in 0..width {
                 sums[c * size_of::<i32>()..][..size_of::<i32>()]
                     .copy_from_slice(&totals[c].to_le_bytes());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A derived clone would keep `start`, which is right for the memory of the original only.
+    #[test]
+    fn clones_begin_where_cache_lines_do() {
+        for tier in Tier::available() {
+            let codes = [3_i8, -1, 4, 1, -5, 9];
+            let packed = Weights::new(&codes, 2, 3).pack(tier).unwrap();
+            let mut memory = [0; 1 << 14];
+            let weights = Weights::new(&codes, 2, 3);
+            let panels = weights.packed_len(tier) - (LINE - 1);
+            for offset in 0..LINE {
+                let borrowed = weights.pack_into(tier, &mut memory[offset..]).unwrap();
+                // Blocks of memory that lie differently.
+                let clones: [_; 8] = core::array::from_fn(|i| {
+                    let between = alloc::vec![0_u8; 16 * i + 8];
+                    let clone = borrowed.clone().clone();
+                    core::hint::black_box(between);
+                    clone
+                });
+                for clone in &clones {
+                    assert_eq!(clone.bytes().as_ptr().align_offset(LINE), 0);
+                    assert_eq!(clone.bytes()[..panels], packed.bytes()[..panels]);
+                }
             }
         }
     }

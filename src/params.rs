@@ -106,6 +106,7 @@ pub struct Scheme<Q> {
     kind: Kind,
     lo: Q,
     hi: Q,
+    of_finite: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +135,7 @@ impl<Q: Code> Scheme<Q> {
             kind: Kind::Affine,
             lo: Q::MIN,
             hi: Q::MAX,
+            of_finite: false,
         }
     }
 
@@ -151,6 +153,7 @@ impl<Q: Code> Scheme<Q> {
             kind: Kind::Symmetric,
             lo: Q::SYMMETRIC_MIN,
             hi: Q::MAX,
+            of_finite: false,
         }
     }
 
@@ -172,8 +175,42 @@ impl<Q: Code> Scheme<Q> {
                 kind,
                 lo: *codes.start(),
                 hi: *codes.end(),
+                ..self
             }),
         }
+    }
+
+    /// The same scheme for data that may not be finite: where
+    /// [`quantize_dynamic()`](crate::quantize_dynamic()) and its relatives find NaN and infinities, they
+    /// take the range of the finite elements, [0, 0] if there are none, and it is no error. A NaN then
+    /// gets the zero point, and infinities saturate.
+    ///
+    /// ```
+    /// # use zeropoint::{QuantParams, Scheme, quantize_dynamic_rows};
+    /// let x = [
+    ///     0.0, 1.0, 2.55, //
+    ///     f32::NEG_INFINITY, f32::NAN, 255.0,
+    /// ];
+    /// let (mut codes, mut params) = ([0; 6], [QuantParams::default(); 2]);
+    /// let scheme = Scheme::<u8>::affine();
+    /// let error = quantize_dynamic_rows(&x, 3, scheme, &mut params, &mut codes).unwrap_err();
+    /// assert_eq!(error.to_string(), "row 1 of `x` has the element -inf");
+    ///
+    /// quantize_dynamic_rows(&x, 3, scheme.of_finite(), &mut params, &mut codes)?;
+    /// assert_eq!(codes, [0, 100, 255, 0, 0, 255]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn of_finite(self) -> Self {
+        Self {
+            of_finite: true,
+            ..self
+        }
+    }
+
+    /// Whether it is [`Scheme::of_finite`].
+    pub(crate) const fn is_of_finite(self) -> bool {
+        self.of_finite
     }
 
     /// The scale and zero point that this scheme gives a range.
@@ -233,7 +270,8 @@ impl Choice {
                 // What does not fit the codes on its side.
                 for (bound, code) in [(min, lo), (max, hi)] {
                     if bound != 0.0 && code == 0 {
-                        return Err(Error::OneSided { bound, lo, hi });
+                        let row = None;
+                        return Err(Error::OneSided { row, bound, lo, hi });
                     }
                 }
                 let lower = if min == 0.0 { 0.0 } else { min / lo as f32 };

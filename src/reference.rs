@@ -4,16 +4,14 @@
 //! exactly these results. The tier `scalar` runs these very functions.
 
 use crate::element::Code;
-use crate::error::{
-    Error, check_depth, one_or_each, row_shape, same_length, same_lengths, strided_shape,
-};
+use crate::error::{Error, check_depth, one_for_each, one_or_each, row_shape};
 use crate::layout::{Blocks, Layout};
-use crate::multiplier::{Multiplier, alike};
+use crate::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::norm::Norm;
 use crate::ops::{Fidelity, MomentSums, Moments};
 use crate::params::{Choice, QuantParams, Range, Scheme};
 use crate::sums::{BLOCK, LANES};
-use crate::zero_points::{ZeroPoints, Zeros};
+use crate::zero_points::{Side, ZeroPoints, Zeros};
 use core::ops::RangeInclusive;
 
 /// The specification of [`min_max`](crate::min_max).
@@ -40,7 +38,7 @@ pub fn min_max(x: &[f32]) -> Option<Range> {
 /// # Errors
 /// As there.
 pub fn quantize<Q: Code>(x: &[f32], params: QuantParams<Q>, out: &mut [Q]) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     for (&x, out) in x.iter().zip(out) {
         *out = params.code(x);
     }
@@ -56,7 +54,7 @@ pub fn dequantize<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
     for (&code, out) in codes.iter().zip(out) {
         *out = params.value(code);
     }
@@ -72,7 +70,7 @@ pub fn fake_quantize<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     for (&x, out) in x.iter().zip(out) {
         *out = params.value(params.code(x));
     }
@@ -84,7 +82,7 @@ pub fn fake_quantize<Q: Code>(
 /// # Errors
 /// As there.
 pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> Result<(), Error> {
-    min_max_each(x, Layout::channels(x.len(), out.len(), inner)?, out);
+    min_max_each(x, Layout::channels(("x", x.len()), out.len(), inner)?, out);
     Ok(())
 }
 
@@ -93,7 +91,11 @@ pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> R
 /// # Errors
 /// As there.
 pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
-    min_max_each(x, Layout::blocks(x.len(), out.len(), blocks)?, out);
+    min_max_each(
+        x,
+        Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?,
+        out,
+    );
     Ok(())
 }
 
@@ -115,8 +117,8 @@ pub fn quantize_channels<Q: Code>(
     inner: usize,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::channels(x.len(), params.len(), inner)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
     quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -131,8 +133,8 @@ pub fn quantize_blocks<Q: Code>(
     blocks: Blocks,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
     quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -158,8 +160,8 @@ pub fn dequantize_channels<Q: Code>(
     inner: usize,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
-    let layout = Layout::channels(codes.len(), params.len(), inner)?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+    let layout = Layout::channels(("codes", codes.len()), params.len(), inner)?;
     dequantize_each(codes, params, layout, out);
     Ok(())
 }
@@ -174,8 +176,8 @@ pub fn dequantize_blocks<Q: Code>(
     blocks: Blocks,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
-    let layout = Layout::blocks(codes.len(), params.len(), blocks)?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+    let layout = Layout::blocks(("codes", codes.len()), ("params", params.len()), blocks)?;
     dequantize_each(codes, params, layout, out);
     Ok(())
 }
@@ -201,8 +203,8 @@ pub fn fake_quantize_channels<Q: Code>(
     inner: usize,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::channels(x.len(), params.len(), inner)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
     fake_quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -217,8 +219,8 @@ pub fn fake_quantize_blocks<Q: Code>(
     blocks: Blocks,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
     fake_quantize_each(x, params, layout, out);
     Ok(())
 }
@@ -244,8 +246,16 @@ pub fn quantize_dynamic<Q: Code>(
     scheme: Scheme<Q>,
     out: &mut [Q],
 ) -> Result<QuantParams<Q>, Error> {
-    same_length(x.len(), out.len())?;
-    let params = scheme.params(min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    let infinity = x.iter().copied().find(|x| x.is_infinite());
+    let range = match infinity {
+        None => min_max(x).unwrap_or(Range::new(0.0, 0.0)),
+        Some(_) if scheme.is_of_finite() => range_of_finite(x),
+        Some(value) => {
+            return Err(Error::non_finite("x", None, value));
+        }
+    };
+    let params = scheme.params(range)?;
     quantize(x, params, out)?;
     Ok(params)
 }
@@ -261,25 +271,49 @@ pub fn quantize_dynamic_rows<Q: Code>(
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    row_shape(x.len(), params.len(), row)?;
-    quantize_each_row(x, row, scheme.choice(), params, out)
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    row_shape(("x", x.len()), params.len(), row)?;
+    let of_finite = scheme.is_of_finite();
+    quantize_each_row(x, row, scheme.choice(), of_finite, params, out).map(|_| ())
 }
 
+/// The first row that is not finite, if `of_finite` makes that no error.
 pub(crate) fn quantize_each_row<Q: Code>(
     x: &[f32],
     row: usize,
     choice: Choice,
+    of_finite: bool,
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
-) -> Result<(), Error> {
-    for (r, params) in params.iter_mut().enumerate() {
-        let of_row = r * row..(r + 1) * row;
-        let range = min_max(&x[of_row.clone()]).unwrap_or(Range::new(0.0, 0.0));
-        *params = QuantParams::of(choice.grid(range)?);
-        quantize(&x[of_row.clone()], *params, &mut out[of_row])?;
+) -> Result<Option<usize>, Error> {
+    let mut first = None;
+    for r in 0..params.len() {
+        let (x, out) = (&x[r * row..][..row], &mut out[r * row..][..row]);
+        if let Some(&value) = x.iter().find(|x| !x.is_finite()) {
+            if !of_finite {
+                return Err(Error::non_finite("x", Some(r), value));
+            }
+            first = first.or(Some(r));
+        }
+        let grid = choice.grid(range_of_finite(x));
+        params[r] = QuantParams::of(grid.map_err(|error| error.in_row(r))?);
+        quantize(x, params[r], out)?;
     }
-    Ok(())
+    Ok(first)
+}
+
+/// The smallest range that holds 0 and the finite elements.
+fn range_of_finite(x: &[f32]) -> Range {
+    let (mut min, mut max) = (0.0, 0.0);
+    for &x in x {
+        if x.is_finite() && x < min {
+            min = x;
+        }
+        if x.is_finite() && x > max {
+            max = x;
+        }
+    }
+    Range::new(min, max)
 }
 
 /// The specification of [`requantize`](crate::requantize).
@@ -292,7 +326,10 @@ pub fn requantize<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(accumulators.len(), out.len())?;
+    one_for_each(
+        ("out", out.len()),
+        ("elements of `accumulators`", accumulators.len()),
+    )?;
     for (&accumulator, out) in accumulators.iter().zip(out) {
         *out = params.shifted(multiplier.product(accumulator));
     }
@@ -311,9 +348,20 @@ pub fn requantize_channels<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(accumulators.len(), out.len())?;
-    let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
-    alike(multipliers, bias, multipliers.len())?;
+    one_for_each(
+        ("out", out.len()),
+        ("elements of `accumulators`", accumulators.len()),
+    )?;
+    let layout = Layout::channels(
+        ("accumulators", accumulators.len()),
+        multipliers.len(),
+        inner,
+    )?;
+    alike(
+        multipliers,
+        bias,
+        ("elements of `multipliers`", multipliers.len()),
+    )?;
     requantize_each(accumulators, multipliers, bias, layout, params, out);
     Ok(())
 }
@@ -333,6 +381,56 @@ pub(crate) fn requantize_each<Q: Code>(
     }
 }
 
+/// The specification of [`layer_multipliers`](crate::layer_multipliers).
+///
+/// # Errors
+/// As there.
+pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
+    params_a: QuantParams<A>,
+    params_b: &[QuantParams<B>],
+    bias: &[f32],
+    output: QuantParams<Q>,
+    kind: MultiplierKind,
+    multipliers: &mut [Multiplier],
+    biases: &mut [i32],
+) -> Result<usize, Error> {
+    let of_b = ("elements of `params_b`", params_b.len());
+    let of_bias = ("elements of `bias`", bias.len());
+    one_for_each(("multipliers", multipliers.len()), of_b)?;
+    one_for_each(("biases", biases.len()), of_bias)?;
+    if !bias.is_empty() {
+        one_or_each(("params_b", params_b.len()), of_bias)?;
+    }
+    for (n, params) in params_b.iter().enumerate() {
+        let scale_a = f64::from(params_a.scale());
+        let real = scale_a * f64::from(params.scale()) / f64::from(output.scale());
+        multipliers[n] = match kind {
+            MultiplierKind::Real => Multiplier::real(real as f32)?,
+            MultiplierKind::Fixed => Multiplier::fixed(real)?,
+            MultiplierKind::FixedDoubleRounding => Multiplier::fixed_double_rounding(real)?,
+        };
+    }
+    let mut saturated = 0;
+    for (n, &bias) in bias.iter().enumerate() {
+        let scale_b = params_b[n.min(params_b.len() - 1)].scale();
+        // Exact, and so is the sign of the distance from the middle between two integers.
+        let (bias, scale) = (
+            f64::from(bias),
+            f64::from(params_a.scale()) * f64::from(scale_b),
+        );
+        let below = libm::floor(bias / scale);
+        let distance = libm::fma(-(below + 0.5), scale, bias);
+        let code = if distance > 0.0 || distance == 0.0 && below % 2.0 != 0.0 {
+            below + 1.0
+        } else {
+            below
+        };
+        biases[n] = code as i32;
+        saturated += usize::from(f64::from(biases[n]) != code);
+    }
+    Ok(saturated)
+}
+
 /// The specification of [`rescale`](crate::rescale).
 ///
 /// # Errors
@@ -343,7 +441,7 @@ pub fn rescale<A: Code, B: Code>(
     to: QuantParams<B>,
     out: &mut [B],
 ) -> Result<(), Error> {
-    same_length(codes.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
     for (&code, out) in codes.iter().zip(out) {
         *out = to.code(from.value(code));
     }
@@ -358,7 +456,7 @@ pub fn clamp<Q: Code>(codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), 
     let (lo, hi) = bounds.into_inner();
     if lo > hi {
         let (lo, hi) = (lo.into(), hi.into());
-        return Err(Error::NoCodes { lo, hi });
+        return Err(Error::TooFewCodes { lo, hi });
     }
     bounded(codes, lo, hi);
     Ok(())
@@ -381,7 +479,7 @@ pub(crate) fn bounded<Q: Code>(codes: &mut [Q], lo: Q, hi: Q) {
 /// # Errors
 /// As there.
 pub fn dot<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
-    same_lengths(a.len(), b.len())?;
+    one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
     Ok(product_sum(a, za, b, zb))
 }
 
@@ -453,8 +551,8 @@ pub fn dot_rows<'a, A: Code, B: Code>(
     out: &mut [i64],
 ) -> Result<(), Error> {
     let zr = zr.into();
-    row_shape(rows.len(), out.len(), query.len())?;
-    zr.check(out.len())?;
+    row_shape(("rows", rows.len()), out.len(), query.len())?;
+    zr.check("zr", ("rows", out.len()))?;
     for (r, out) in out.iter_mut().enumerate() {
         let row = &rows[r * query.len()..][..query.len()];
         *out = dot(query, zq, row, zr.of(r))?;
@@ -465,7 +563,7 @@ pub fn dot_rows<'a, A: Code, B: Code>(
 /// The specification of [`matmul`](crate::matmul()), of a `b` that is not packed; `shape`: M, K, N.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 pub fn matmul<'a, 'b, A: Code, B: Code>(
     a: &[A],
     za: impl Into<ZeroPoints<'a, A>>,
@@ -489,7 +587,7 @@ pub fn matmul<'a, 'b, A: Code, B: Code>(
 /// packed; `shape`: M, K, N.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 #[expect(
     clippy::too_many_arguments,
     reason = "two matrices, and what their sums become"
@@ -505,8 +603,9 @@ pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    one_or_each(multipliers.len(), shape[2])?;
-    alike(multipliers, bias, shape[2])?;
+    let columns = ("columns of `b`", shape[2]);
+    one_or_each(("multipliers", multipliers.len()), columns)?;
+    alike(multipliers, bias, columns)?;
     sums(
         a,
         za.into().into(),
@@ -525,7 +624,7 @@ pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
 /// packed; `shape`: M, K, N.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 pub fn matmul_dequantize<A: Code, B: Code>(
     a: &[A],
     params_a: &[QuantParams<A>],
@@ -535,9 +634,8 @@ pub fn matmul_dequantize<A: Code, B: Code>(
     bias: Option<&[f32]>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    let (biases, channels) = (bias.map_or(shape[2], <[f32]>::len), shape[2]);
-    if biases != channels {
-        return Err(Error::Bias { biases, channels });
+    if let Some(bias) = bias {
+        one_for_each(("bias", bias.len()), ("columns of `b`", shape[2]))?;
     }
     let [za, zb] = [Zeros::of_params(params_a), Zeros::of_params(params_b)];
     sums(a, za, b, zb, shape, out, |m, n, sum| {
@@ -550,7 +648,7 @@ pub fn matmul_dequantize<A: Code, B: Code>(
 /// The specification of [`linear`](crate::linear()), of a `b` that is not packed.
 ///
 /// # Errors
-/// As there, and [`Error::Strided`] if `b` is not of that size.
+/// As there, and [`Error::Rows`] if `b` is not of that size.
 #[expect(clippy::too_many_arguments, reason = "what two operations have")]
 pub fn linear<A: Code, B: Code>(
     x: &[f32],
@@ -563,8 +661,20 @@ pub fn linear<A: Code, B: Code>(
     bias: Option<&[f32]>,
     out: &mut [f32],
 ) -> Result<(), Error> {
-    quantize_dynamic_rows(x, shape[1], scheme, params, codes)?;
-    matmul_dequantize(codes, params, b, params_b, shape, bias, out)
+    let [m, k, n] = shape;
+    one_for_each(("codes", codes.len()), ("elements of `x`", x.len()))?;
+    row_shape(("x", x.len()), params.len(), k)?;
+    row_shape(("out", out.len()), params.len(), n)?;
+    quantize_dynamic_rows(x, k, scheme.of_finite(), params, codes)?;
+    matmul_dequantize(codes, params, b, params_b, shape, bias, out)?;
+    for r in 0..m {
+        for i in 0..k {
+            if !x[r * k + i].is_finite() {
+                out[r * n..(r + 1) * n].fill(f32::NAN);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `out[m][n] = value(m, n, Σ (a − za)(b − zb))`
@@ -577,11 +687,11 @@ fn sums<A: Code, B: Code, T>(
     out: &mut [T],
     value: impl Fn(usize, usize, i32) -> T,
 ) -> Result<(), Error> {
-    strided_shape(a.len(), m, k, k)?;
-    strided_shape(b.len(), k, n, n)?;
-    strided_shape(out.len(), m, n, n)?;
-    za.check(m)?;
-    zb.check(n)?;
+    row_shape(("a", a.len()), m, k)?;
+    row_shape(("b", b.len()), k, n)?;
+    row_shape(("out", out.len()), m, n)?;
+    za.check(Side::Left, m)?;
+    zb.check(Side::Right, n)?;
     check_depth(k, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
     for (i, out) in out.iter_mut().enumerate() {
         let (row, column) = (i / n, i % n);
@@ -632,7 +742,7 @@ pub(crate) fn value_of_sum(sum: i32, scales: [f32; 2], bias: Option<f32>) -> f32
 /// # Errors
 /// As there.
 pub fn l2_squared<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
-    same_lengths(a.len(), b.len())?;
+    one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
     Ok(square_sum(a, za, b, zb))
 }
 
@@ -658,8 +768,8 @@ pub fn l2_rows<'a, A: Code, B: Code>(
     out: &mut [i64],
 ) -> Result<(), Error> {
     let zr = zr.into();
-    row_shape(rows.len(), out.len(), query.len())?;
-    zr.check(out.len())?;
+    row_shape(("rows", rows.len()), out.len(), query.len())?;
+    zr.check("zr", ("rows", out.len()))?;
     for (r, out) in out.iter_mut().enumerate() {
         let row = &rows[r * query.len()..][..query.len()];
         *out = l2_squared(query, zq, row, zr.of(r))?;
@@ -737,7 +847,7 @@ pub(crate) fn moments_of(MomentSums { sum, squares, .. }: MomentSums, n: usize) 
 /// # Errors
 /// As there.
 pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     let row = norm.row();
     for r in 0..norm.rows(x.len())? {
         let y = normalized(&x[r * row..][..row], norm);
@@ -778,26 +888,35 @@ pub fn normalize_quantize_rows<Q: Code>(
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
-    same_length(x.len(), out.len())?;
-    row_shape(x.len(), params.len(), norm.row())?;
-    normalize_quantize_each_row(x, norm, scheme.choice(), params, out)
+    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+    row_shape(("x", x.len()), params.len(), norm.row())?;
+    let of_finite = scheme.is_of_finite();
+    normalize_quantize_each_row(x, norm, scheme.choice(), of_finite, params, out)
 }
 
 pub(crate) fn normalize_quantize_each_row<Q: Code>(
     x: &[f32],
     norm: Norm<'_>,
     choice: Choice,
+    of_finite: bool,
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
     let row = norm.row();
     for (r, params) in params.iter_mut().enumerate() {
-        let y = normalized(&x[r * row..][..row], norm);
-        let mut range = None;
+        let x = &x[r * row..][..row];
+        let y = normalized(x, norm);
+        let mut range = Range::new(0.0, 0.0);
         for i in 0..row {
-            range = Range::of_both(range, min_max(&[y(i)]));
+            if y(i).is_finite() {
+                range = range.union(Range::new(y(i), y(i)));
+            } else if !of_finite {
+                let value = x.iter().copied().find(|x| !x.is_finite());
+                return Err(Error::non_finite("x", Some(r), value.unwrap_or(y(i))));
+            }
         }
-        *params = QuantParams::of(choice.grid(range.unwrap_or(Range::new(0.0, 0.0)))?);
+        let grid = choice.grid(range).map_err(|error| error.in_row(r))?;
+        *params = QuantParams::of(grid);
         for i in 0..row {
             out[r * row + i] = params.code(y(i));
         }
@@ -810,7 +929,7 @@ pub(crate) fn normalize_quantize_each_row<Q: Code>(
 /// # Errors
 /// As there.
 pub fn fidelity(x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
-    same_lengths(x.len(), y.len())?;
+    one_for_each(("y", y.len()), ("elements of `x`", x.len()))?;
     Ok(fidelity_of(x, |i| y[i]))
 }
 

@@ -1,33 +1,173 @@
 //! The rows of matrices in memory, and parts of them.
 
 use crate::element::Code;
-use crate::error::{Error, strided_shape};
+use crate::error::{Error, row_shape, strided_shape};
 use core::ops::Range;
 
-/// A matrix to read, row by row: a slice, or a slice and the number of elements from the start of a
-/// row to that of the next. What lies between rows is not read.
+/// A matrix to read, row by row: a slice, whose rows follow each other without a gap; or
+/// [`Rows::strided`], a slice and the distance from one row to the next.
 ///
-/// What takes one takes `impl Into<Rows>`.
+/// What takes one takes `impl Into<Rows>`: for rows without a gap, a slice, an array or a `Vec` by
+/// reference. There, the number of rows follows from the length, which must be a whole number of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a, T> {
     elements: &'a [T],
-    stride: Option<usize>,
+    /// How many rows, and how far apart.
+    apart: Option<[usize; 2]>,
 }
 
-/// A matrix to write, row by row: see [`Rows`]. What lies between rows is not written.
+/// A matrix to write, row by row: see [`Rows`].
 ///
 /// What takes one takes `impl Into<RowsMut>`.
 #[derive(Debug)]
 pub struct RowsMut<'a, T> {
     elements: &'a mut [T],
-    stride: Option<usize>,
+    apart: Option<[usize; 2]>,
+}
+
+impl<'a, T> Rows<'a, T> {
+    /// `rows` rows in a larger matrix, with `stride` elements from the start of a row to the start of
+    /// the next.
+    ///
+    /// Of `elements`, the first is the first of row 0. What lies between rows and what follows the last
+    /// row is not read, so a view of some columns is the rest of the slice from its first element on.
+    /// That `elements` holds the rows, and that they don't overlap, is checked where they are used.
+    ///
+    /// ```
+    /// # use zeropoint::{Rows, Tier, Weights, matmul};
+    /// // The last two of four columns.
+    /// let wide = [
+    ///     0_u8, 0, 1, 2, //
+    ///     0, 0, 3, 4,
+    /// ];
+    /// let b = Weights::new(&[1_i8, 10], 2, 1).pack(Tier::best())?;
+    /// let mut out = [0; 2];
+    /// matmul(Rows::strided(&wide[2..], 2, 4), 0, &b, 0, &mut out)?;
+    /// assert_eq!(out, [21, 43]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn strided(elements: &'a [T], rows: usize, stride: usize) -> Self {
+        Self {
+            elements,
+            apart: Some([rows, stride]),
+        }
+    }
+
+    /// How many rows of this length there are, if that can be told: rows of nothing can't be counted.
+    pub(crate) fn count(&self, argument: &'static str, row: usize) -> Result<Option<usize>, Error> {
+        count((argument, self.elements.len()), row, self.apart)
+    }
+
+    /// The elements and the stride, if they are `rows` rows of `row` elements.
+    pub(crate) fn checked(
+        self,
+        argument: &'static str,
+        rows: usize,
+        row: usize,
+    ) -> Result<(&'a [T], usize), Error> {
+        let stride = stride((argument, self.elements.len()), rows, row, self.apart)?;
+        Ok((self.elements, stride))
+    }
+}
+
+impl<'a, T> RowsMut<'a, T> {
+    /// As [`Rows::strided`]; what lies between rows and what follows the last row is not written.
+    #[must_use]
+    pub const fn strided(elements: &'a mut [T], rows: usize, stride: usize) -> Self {
+        Self {
+            elements,
+            apart: Some([rows, stride]),
+        }
+    }
+
+    /// The same once more.
+    pub(crate) fn reborrow(&mut self) -> RowsMut<'_, T> {
+        RowsMut {
+            elements: self.elements,
+            apart: self.apart,
+        }
+    }
+
+    /// `Ok` if it is `rows` rows of `row` elements.
+    pub(crate) fn check(
+        &self,
+        argument: &'static str,
+        rows: usize,
+        row: usize,
+    ) -> Result<(), Error> {
+        stride((argument, self.elements.len()), rows, row, self.apart).map(|_| ())
+    }
+
+    /// The row `r` of `row` elements, once [`RowsMut::check`] found it.
+    pub(crate) fn row(&mut self, r: usize, row: usize) -> &mut [T] {
+        let stride = self.apart.map_or(row, |[_, stride]| stride);
+        &mut self.elements[r * stride..][..row]
+    }
+
+    /// How many rows of this length there are, if that can be told.
+    pub(crate) fn count(&self, argument: &'static str, row: usize) -> Result<Option<usize>, Error> {
+        count((argument, self.elements.len()), row, self.apart)
+    }
+
+    /// All of it, if it is `rows` rows of `row` elements.
+    pub(crate) fn checked(
+        self,
+        argument: &'static str,
+        rows: usize,
+        row: usize,
+    ) -> Result<Part<'a, T>, Error> {
+        let stride = stride((argument, self.elements.len()), rows, row, self.apart)?;
+        Ok(Part {
+            rows: 0..rows,
+            columns: 0..row,
+            elements: Elements::Strided(self.elements, stride),
+        })
+    }
+}
+
+fn count(
+    (argument, elements): (&'static str, usize),
+    row: usize,
+    apart: Option<[usize; 2]>,
+) -> Result<Option<usize>, Error> {
+    match apart {
+        Some([rows, _]) => Ok(Some(rows)),
+        None if row == 0 => Ok(None),
+        None => {
+            let rows = elements.div_ceil(row);
+            row_shape((argument, elements), rows, row).map(|()| Some(rows))
+        }
+    }
+}
+
+/// The stride of `rows` rows of `row` elements, if the elements are such rows.
+fn stride(
+    (argument, elements): (&'static str, usize),
+    rows: usize,
+    row: usize,
+    apart: Option<[usize; 2]>,
+) -> Result<usize, Error> {
+    match apart {
+        None => row_shape((argument, elements), rows, row).map(|()| row),
+        Some([said, stride]) if said == rows => {
+            strided_shape((argument, elements), rows, row, stride).map(|()| stride)
+        }
+        Some([_, stride]) => Err(Error::Rows {
+            argument,
+            elements,
+            rows,
+            row,
+            stride,
+        }),
+    }
 }
 
 impl<'a, T> From<&'a [T]> for Rows<'a, T> {
     fn from(elements: &'a [T]) -> Self {
         Self {
             elements,
-            stride: None,
+            apart: None,
         }
     }
 }
@@ -38,19 +178,10 @@ impl<'a, T, const N: usize> From<&'a [T; N]> for Rows<'a, T> {
     }
 }
 
-#[cfg(feature = "std")]
-impl<'a, T> From<&'a std::vec::Vec<T>> for Rows<'a, T> {
-    fn from(elements: &'a std::vec::Vec<T>) -> Self {
+#[cfg(feature = "alloc")]
+impl<'a, T> From<&'a alloc::vec::Vec<T>> for Rows<'a, T> {
+    fn from(elements: &'a alloc::vec::Vec<T>) -> Self {
         elements[..].into()
-    }
-}
-
-impl<'a, T> From<(&'a [T], usize)> for Rows<'a, T> {
-    fn from((elements, stride): (&'a [T], usize)) -> Self {
-        Self {
-            elements,
-            stride: Some(stride),
-        }
     }
 }
 
@@ -58,7 +189,7 @@ impl<'a, T> From<&'a mut [T]> for RowsMut<'a, T> {
     fn from(elements: &'a mut [T]) -> Self {
         Self {
             elements,
-            stride: None,
+            apart: None,
         }
     }
 }
@@ -69,56 +200,10 @@ impl<'a, T, const N: usize> From<&'a mut [T; N]> for RowsMut<'a, T> {
     }
 }
 
-#[cfg(feature = "std")]
-impl<'a, T> From<&'a mut std::vec::Vec<T>> for RowsMut<'a, T> {
-    fn from(elements: &'a mut std::vec::Vec<T>) -> Self {
+#[cfg(feature = "alloc")]
+impl<'a, T> From<&'a mut alloc::vec::Vec<T>> for RowsMut<'a, T> {
+    fn from(elements: &'a mut alloc::vec::Vec<T>) -> Self {
         (&mut elements[..]).into()
-    }
-}
-
-impl<'a, T> From<(&'a mut [T], usize)> for RowsMut<'a, T> {
-    fn from((elements, stride): (&'a mut [T], usize)) -> Self {
-        Self {
-            elements,
-            stride: Some(stride),
-        }
-    }
-}
-
-/// How many rows of that length so many elements are, that far apart.
-fn count(elements: usize, row: usize, stride: Option<usize>) -> usize {
-    elements.div_ceil(stride.unwrap_or(row).max(1))
-}
-
-impl<'a, T> Rows<'a, T> {
-    /// How many rows there are, if they are that long.
-    pub(crate) fn count(&self, row: usize) -> usize {
-        count(self.elements.len(), row, self.stride)
-    }
-
-    /// The elements, and the stride, if they are that many rows of that length.
-    pub(crate) fn checked(self, rows: usize, row: usize) -> Result<(&'a [T], usize), Error> {
-        let stride = self.stride.unwrap_or(row);
-        strided_shape(self.elements.len(), rows, row, stride)?;
-        Ok((self.elements, stride))
-    }
-}
-
-impl<'a, T> RowsMut<'a, T> {
-    /// How many rows there are, if they are that long.
-    pub(crate) fn count(&self, row: usize) -> usize {
-        count(self.elements.len(), row, self.stride)
-    }
-
-    /// All of it, if it is that many rows of that length.
-    pub(crate) fn checked(self, rows: usize, row: usize) -> Result<Part<'a, T>, Error> {
-        let stride = self.stride.unwrap_or(row);
-        strided_shape(self.elements.len(), rows, row, stride)?;
-        Ok(Part {
-            rows: 0..rows,
-            columns: 0..row,
-            elements: Elements::Strided(self.elements, stride),
-        })
     }
 }
 

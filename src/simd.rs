@@ -239,6 +239,12 @@ pub(crate) trait Simd: Copy {
     fn splat_u8(self, a: u8) -> Self::U8;
     /// `min(max(a, lo), hi)`.
     fn clamp_i32(self, a: Self::I32, lo: Self::I32, hi: Self::I32) -> Self::I32;
+    /// `max(a, b)`.
+    fn max_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `max(a, b)` of the bits as unsigned numbers.
+    fn max_u32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// The largest lane.
+    fn reduce_max_i32(self, a: Self::I32) -> i32;
     /// `a + b`, saturated to 32 bits.
     fn add_saturated_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// `(a · multiplier + 2^(shift − 1)) >> shift` in 64 bits, with `1 <= shift <= 62`; the result
@@ -250,6 +256,9 @@ pub(crate) trait Simd: Copy {
         shift: Self::I32,
         uniform: bool,
     ) -> Self::I32;
+    /// `a / 2^shift`, rounded half away from zero, with `0 <= shift <= 31`: `RoundingDivideByPOT` of
+    /// gemmlowp.
+    fn divide_by_power(self, a: Self::I32, shift: Self::I32) -> Self::I32;
     /// `a + b`, saturated to 16 bits.
     fn add_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
     /// `max(a, b)` of unsigned bytes.

@@ -4,7 +4,7 @@ use crate::element::{
     Code,
     sealed::{Codes, Params},
 };
-use crate::error::Error;
+use crate::error::{Error, one_for_each, one_or_each};
 use crate::params::QuantParams;
 
 /// The zero points of the rows of a matrix: the same for all, or one for each.
@@ -36,22 +36,23 @@ impl<'a, Q, const N: usize> From<&'a [Q; N]> for ZeroPoints<'a, Q> {
     }
 }
 
-#[cfg(feature = "std")]
-impl<'a, Q> From<&'a std::vec::Vec<Q>> for ZeroPoints<'a, Q> {
-    fn from(zero_points: &'a std::vec::Vec<Q>) -> Self {
+#[cfg(feature = "alloc")]
+impl<'a, Q> From<&'a alloc::vec::Vec<Q>> for ZeroPoints<'a, Q> {
+    fn from(zero_points: &'a alloc::vec::Vec<Q>) -> Self {
         Self::Each(zero_points)
     }
 }
 
 impl<'a, Q: Code> ZeroPoints<'a, Q> {
     /// `Ok` if they are those of so many rows.
-    pub(crate) fn check(self, rows: usize) -> Result<(), Error> {
+    pub(crate) fn check(
+        self,
+        argument: &'static str,
+        rows: (&'static str, usize),
+    ) -> Result<(), Error> {
         match self {
-            Self::Each(zero_points) if zero_points.len() != rows => Err(Error::ZeroPoints {
-                zero_points: zero_points.len(),
-                rows,
-            }),
-            _ => Ok(()),
+            Self::Same(_) => Ok(()),
+            Self::Each(zero_points) => one_for_each((argument, zero_points.len()), rows),
         }
     }
 
@@ -89,6 +90,15 @@ impl<'a, Q: Code> ZeroPoints<'a, Q> {
     }
 }
 
+/// One of the two matrices of a product.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    /// `a`, with parameters by row.
+    Left,
+    /// `b`, with parameters by column.
+    Right,
+}
+
 /// Zero points, whatever they come from.
 #[derive(Clone, Copy)]
 pub(crate) enum Zeros<'a> {
@@ -115,18 +125,25 @@ impl<'a> Zeros<'a> {
         }
     }
 
-    /// `Ok` if they are those of so many rows, or columns.
-    pub(crate) fn check(self, rows: usize) -> Result<(), Error> {
+    /// How many rows they say there are, if they do.
+    pub(crate) fn rows(self) -> Option<usize> {
         match self {
-            Self::Each(each) if each.len() != rows => Err(Error::ZeroPoints {
-                zero_points: each.len(),
-                rows,
-            }),
-            Self::Of(params) if params.len() != rows => Err(Error::OneOrEach {
-                given: params.len(),
-                there: rows,
-            }),
-            _ => Ok(()),
+            Self::Same(_) => None,
+            Self::Each(each) => Some(each.len()),
+            Self::Of(params) => Some(params.len()),
+        }
+    }
+
+    /// `Ok` if they are those of so many rows, or columns, of the matrix `matrix`, which is `a` or `b`.
+    pub(crate) fn check(self, matrix: Side, rows: usize) -> Result<(), Error> {
+        let (zero_points, params, rows) = match matrix {
+            Side::Left => ("za", "params_a", ("rows of `a`", rows)),
+            Side::Right => ("zb", "params_b", ("columns of `b`", rows)),
+        };
+        match self {
+            Self::Same(_) => Ok(()),
+            Self::Each(each) => one_for_each((zero_points, each.len()), rows),
+            Self::Of(of) => one_or_each((params, of.len()), rows),
         }
     }
 

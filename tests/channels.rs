@@ -398,33 +398,34 @@ fn shapes_that_do_not_fit() {
         for (elements, inner) in [(20, 1), (20, 7), (20, 0), (20, usize::MAX), (2, 1)] {
             let x = vec![0.0; elements];
             let error = tier.quantize_channels(&x, &params, inner, &mut out[..elements]);
-            let channels = 3;
-            let expected = Error::Channels {
-                elements,
-                channels,
-                inner,
+            let expected = |argument| {
+                Err(Error::Shape {
+                    argument,
+                    elements,
+                    shape: [None, Some(3), Some(inner)],
+                })
             };
-            assert_eq!(error, Err(expected));
+            assert_eq!(error, expected("x"));
             let mut y = vec![0.0; elements];
             let codes = &out[..elements];
             assert_eq!(
                 tier.dequantize_channels(codes, &params, inner, &mut y),
-                Err(expected)
+                expected("codes")
             );
             assert_eq!(
                 tier.fake_quantize_channels(&x, &params, inner, &mut y),
-                Err(expected)
+                expected("x")
             );
             assert_eq!(
                 tier.min_max_channels(&x, inner, &mut [None; 3]),
-                Err(expected)
+                expected("x")
             );
             let multipliers = [Multiplier::real(1.0).unwrap(); 3];
             let accumulators = vec![0; elements];
             let out = &mut out[..elements];
             assert_eq!(
                 tier.requantize_channels(&accumulators, &multipliers, None, inner, params[0], out),
-                Err(expected)
+                expected("accumulators")
             );
         }
         let none: [QuantParams<u8>; 0] = [];
@@ -436,32 +437,41 @@ fn shapes_that_do_not_fit() {
         assert_eq!(ranges, [None; 2]);
 
         let blocks = |axis, block, inner| Blocks { axis, block, inner };
-        for blocks in [
-            blocks(10, 3, 1),
-            blocks(10, 0, 1),
-            blocks(6, 4, 1),
-            blocks(0, 4, 1),
-            blocks(3, 4, 2),
-            blocks(usize::MAX, 4, usize::MAX),
+        for (blocks, text) in [
+            (blocks(10, 3, 1), "`params` has 3 elements for the 8 blocks"),
+            (blocks(10, 0, 1), "`block` is 0, not at least 1"),
+            (
+                blocks(6, 4, 1),
+                "`x`, of 20 elements, is not of the shape [any, 6, 1]",
+            ),
+            (
+                blocks(0, 4, 1),
+                "`x`, of 20 elements, is not of the shape [any, 0, 1]",
+            ),
+            (
+                blocks(3, 4, 2),
+                "`x`, of 20 elements, is not of the shape [any, 3, 2]",
+            ),
         ] {
             let error = tier.quantize_blocks(&[0.0; 20], &params, blocks, &mut [0; 20]);
-            let (elements, params) = (20, 3);
-            assert_eq!(
-                error,
-                Err(Error::Blocks {
-                    elements,
-                    params,
-                    blocks
-                })
-            );
+            assert_eq!(error.unwrap_err().to_string(), text);
         }
+        let huge = blocks(usize::MAX, 4, usize::MAX);
+        assert!(
+            tier.quantize_blocks(&[0.0; 20], &params, huge, &mut [0; 20])
+                .is_err()
+        );
+        // No elements are whole axes of every length.
+        assert_eq!(tier.quantize_blocks(&[], &none, huge, &mut []), Ok(()));
         assert_eq!(
             tier.quantize_blocks(&[], &none, blocks(10, 3, 1), &mut []),
             Ok(())
         );
         let length = Error::Length {
-            input: 3,
-            output: 4,
+            argument: "out",
+            len: 4,
+            of: "elements of `x`",
+            there: 3,
         };
         let error = tier.quantize_channels(&[0.0; 3], &params, 1, &mut [0; 4]);
         assert_eq!(error, Err(length));
@@ -476,37 +486,7 @@ fn shapes_that_do_not_fit() {
     };
     let mixed = Error::MixedMultipliers { channel: 2 };
     assert_eq!(requantize(&multipliers, None), Err(mixed));
-    let (biases, channels) = (3, 2);
-    let error = requantize(&multipliers[..2], Some(&[1, 2, 3]));
-    assert_eq!(error, Err(Error::Bias { biases, channels }));
-}
-
-#[test]
-fn messages_name_the_numbers() {
-    let blocks = Blocks {
-        axis: 10,
-        block: 3,
-        inner: 2,
-    };
-    let (elements, params) = (40, 7);
-    let error = Error::Blocks {
-        elements,
-        params,
-        blocks,
-    };
-    assert_eq!(
-        error.to_string(),
-        "7 sets of parameters for 40 elements are not one for each block of 3 along an axis of 10, \
-         with 2 elements from one to the next"
-    );
-    let (channels, inner) = (3, 4);
-    let error = Error::Channels {
-        elements,
-        channels,
-        inner,
-    };
-    assert_eq!(
-        error.to_string(),
-        "40 elements are not a whole number of times 3 channels of 4"
-    );
+    let error = requantize(&multipliers[..2], Some(&[1, 2, 3])).unwrap_err();
+    let text = "`bias` has 3 elements for the 2 elements of `multipliers`";
+    assert_eq!(error.to_string(), text);
 }

@@ -193,9 +193,28 @@ fn shapes_that_do_not_fit() {
         ..Border::default()
     };
     let windows = Windows::new(border, [4, 5]);
-    let wrong = |windows, input, output| {
+    let wrong = |windows: Windows, input, output| {
         let error = im2col(&vec![0_u8; input], windows, 0, &mut vec![0; output]);
-        assert_eq!(error, Err(Error::Shape { input, output }));
+        let Border {
+            height,
+            width,
+            channels,
+            ..
+        } = windows.border;
+        let image = [channels, height, width];
+        let expected = match windows.shape() {
+            Ok(_) if image != [2, 4, 6] || input != 48 => ("image", input, image),
+            Ok(shape) => ("out", output, shape),
+            Err(of_shape) => return assert_eq!(error, Err(of_shape)),
+        };
+        let (argument, elements, shape) = expected;
+        let shape = shape.map(Some);
+        let expected = Error::Shape {
+            argument,
+            elements,
+            shape,
+        };
+        assert_eq!(error, Err(expected));
     };
     for (input, output) in [(47, 80), (48, 79), (96, 160), (0, 80), (48, 0)] {
         wrong(windows, input, output);

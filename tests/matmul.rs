@@ -8,8 +8,8 @@ mod common;
 use common::{Guarded, bits, code, tiers};
 use proptest::prelude::*;
 use zeropoint::{
-    Code, Error, Multiplier, QuantParams, Scheme, Tier, Weights, ZeroPoints, linear, matmul,
-    matmul_dequantize, matmul_requantize, reference,
+    Code, Error, Multiplier, QuantParams, Rows, RowsMut, Scheme, Tier, Weights, ZeroPoints, linear,
+    matmul, matmul_dequantize, matmul_requantize, reference,
 };
 
 /// Codes of all values, ends included, and different ones for each seed.
@@ -72,8 +72,9 @@ fn check<A: Code, B: Code>(
     let mut buffer = Guarded::new(weights.packed_len(tier), n % 5, 0x55);
     let packed = weights.pack_into(tier, buffer.slice_mut()).unwrap();
     let mut out = Guarded::of(&spread(&vec![0; m * n], n, out_stride, -1), 1, -1);
-    let strided_out = (out.slice_mut(), out_stride);
-    tier.matmul((&strided_a[..], a_stride), za, &packed, zb, strided_out)
+    let strided_a = Rows::strided(&strided_a, m, a_stride);
+    let strided_out = RowsMut::strided(out.slice_mut(), m, out_stride);
+    tier.matmul(strided_a, za, &packed, zb, strided_out)
         .unwrap();
     let found = out.checked();
     assert_eq!(found, spread(&expected, n, out_stride, -1), "{}", context());
@@ -237,7 +238,7 @@ fn check_requantized<A: Code, B: Code, Q: Code>(tier: Tier, [m, k, n]: [usize; 3
         k % 3,
         code(99),
     );
-    let strided = (out.slice_mut(), stride);
+    let strided = RowsMut::strided(out.slice_mut(), m, stride);
     matmul_requantize(&a, &za, &packed, &zb, &multipliers, bias, params, strided).unwrap();
     let context = || format!("{tier}, {m} x {k} x {n}, kind {kind}");
     assert_eq!(
@@ -277,7 +278,7 @@ fn check_dequantized<A: Code, B: Code>(tier: Tier, [m, k, n]: [usize; 3], kind: 
 
     let stride = n + kind % 4;
     let mut out = Guarded::of(&spread(&vec![1.0; m * n], n, stride, 9.0), k % 3, 9.0);
-    let strided = (out.slice_mut(), stride);
+    let strided = RowsMut::strided(out.slice_mut(), m, stride);
     matmul_dequantize(&a, &of_a, &packed, &of_b, bias, strided).unwrap();
     let context = || format!("{tier}, {m} x {k} x {n}, kind {kind}");
     let spread = spread(&expected, n, stride, 9.0);
@@ -353,19 +354,14 @@ fn linear_layers() {
             assert_eq!((codes, params), (codes_1, params_1));
             assert_eq!(bits(&out), bits(&out_1), "{tier}, {m} x {k} x {n}");
 
-            let infinite = vec![f32::INFINITY; m * k];
+            // A side that the scheme has no codes for: an error, and the output as it was.
             let (mut codes, mut params) = (vec![7; m * k], vec![QuantParams::default(); m]);
-            let error = linear(
-                &infinite,
-                scheme,
-                &mut params,
-                &mut codes,
-                &packed,
-                &of_b,
-                bias,
-                &mut out,
-            );
-            assert!(matches!(error, Err(Error::Range { .. })), "{error:?}");
+            let (c, p) = (&mut codes, &mut params);
+            let negative = vec![-1.0; m * k];
+            let scheme = Scheme::<u8>::symmetric();
+            let error = linear(&negative, scheme, p, c, &packed, &of_b, bias, &mut out);
+            let one_sided = matches!(error, Err(Error::OneSided { row: Some(0), .. }));
+            assert!(one_sided, "{error:?}");
             assert_eq!(bits(&out), bits(&out_1));
         }
     }
@@ -396,13 +392,20 @@ fn threads() {
         let stride = n + 3;
         let run = || {
             let mut sums = vec![-1; m * stride];
-            matmul(&a, &za, &packed, &zb, (&mut sums[..], stride)).unwrap();
+            matmul(
+                &a,
+                &za,
+                &packed,
+                &zb,
+                RowsMut::strided(&mut sums, m, stride),
+            )
+            .unwrap();
             let mut codes = vec![77_i8; m * stride];
-            let out = (&mut codes[..], stride);
+            let out = RowsMut::strided(&mut codes, m, stride);
             let params = of_b[0];
             matmul_requantize(&a, &za, &packed, &zb, &multipliers, None, params, out).unwrap();
             let mut values = vec![7.0; m * stride];
-            let out = (&mut values[..], stride);
+            let out = RowsMut::strided(&mut values, m, stride);
             matmul_dequantize(&a, &of_a, &packed, &of_b, None, out).unwrap();
             (sums, codes, bits(&values))
         };
@@ -482,23 +485,29 @@ fn wrong_arguments_are_errors_that_name_the_numbers() {
             assert_eq!(out, [7; 9]);
         };
         let (none, zb) = (0.into(), ZeroPoints::Same(0_i8));
-        let text = "3 elements are not 2 rows of 2, 2 from one to the next";
+        let text = "`a`, of 3 elements, is not 2 rows of 2";
         check(&[0; 3], none, zb, 6, text);
-        let text = "5 elements are not 2 rows of 3, 3 from one to the next";
+        let text = "`out`, of 5 elements, is not 2 rows of 3";
         check(&[0; 4], none, zb, 5, text);
-        let text = "3 zero points were given for 2 rows or columns";
+        let text = "`out`, of 6 elements, is not 3 rows of 3";
+        check(&[0; 6], none, zb, 6, text);
+        let text = "`za` has 3 elements for the 2 rows of `a`";
         check(&[0; 4], (&[0; 3]).into(), zb, 6, text);
-        let text = "2 zero points were given for 3 rows or columns";
+        let text = "`zb` has 2 elements for the 3 columns of `b`";
         check(&[0; 4], none, (&[0_i8; 2]).into(), 6, text);
 
-        let strided = tier.matmul((&[0_u8; 4][..], 1), 0, &packed, 0, (&mut out[..], 3));
-        let expected = Error::Strided {
+        let overlapping = Rows::strided(&[0_u8; 4], 3, 1);
+        let error = tier.matmul(overlapping, 0, &packed, 0, &mut out);
+        let expected = Error::Rows {
+            argument: "a",
             elements: 4,
             rows: 3,
             row: 2,
             stride: 1,
         };
-        assert_eq!(strided, Err(expected));
+        assert_eq!(error, Err(expected));
+        let text = "`a`, of 4 elements, is not 3 rows of 2, 1 from one to the next";
+        assert_eq!(expected.to_string(), text);
 
         for other in Tier::available().filter(|&other| other != tier) {
             let error = other.matmul(&[0_u8; 2], 0, &packed, 0, &mut out[..3]);
@@ -519,7 +528,7 @@ fn wrong_arguments_are_errors_that_name_the_numbers() {
             format!("{needed} bytes are needed, and there are {bytes}")
         );
         let error = Weights::new(&[0_u8; 5], 2, 3).pack(tier).unwrap_err();
-        let text = "5 elements are not 2 rows of 3, 3 from one to the next";
+        let text = "`codes`, of 5 elements, is not 2 rows of 3";
         assert_eq!(error.to_string(), text);
     }
 }
@@ -544,7 +553,14 @@ fn a_depth_that_may_overflow_is_an_error() {
 /// Shapes of no elements, however large.
 #[test]
 fn other_numbers_of_parameters_are_errors() {
-    let one_or_each = |given, there| Err(Error::OneOrEach { given, there });
+    let one_or_each = |argument, len, of, there| {
+        Err(Error::OneOrEach {
+            argument,
+            len,
+            of,
+            there,
+        })
+    };
     for tier in tiers() {
         let b = Weights::new(&[1_i8; 12], 4, 3).pack(tier).unwrap();
         let a = [1_u8; 8];
@@ -554,15 +570,18 @@ fn other_numbers_of_parameters_are_errors() {
             let output = QuantParams::<u8>::default();
             let found =
                 tier.matmul_requantize(&a, 0, &b, 0, &multipliers, None, output, &mut [0; 6]);
-            assert_eq!(found, one_or_each(given, 3), "{tier}");
+            let expected = one_or_each("multipliers", given, "columns of `b`", 3);
+            assert_eq!(found, expected, "{tier}");
             let params = vec![QuantParams::default(); given];
             let found = tier.matmul_dequantize(&a, &params_a, &b, &params, None, &mut [0.0; 6]);
-            assert_eq!(found, one_or_each(given, 3), "{tier}");
+            let expected = one_or_each("params_b", given, "columns of `b`", 3);
+            assert_eq!(found, expected, "{tier}");
         }
         for given in [0, 3] {
             let params = vec![QuantParams::default(); given];
             let found = tier.matmul_dequantize(&a, &params, &b, &params_b, None, &mut [0.0; 6]);
-            assert_eq!(found, one_or_each(given, 2), "{tier}");
+            let expected = one_or_each("params_a", given, "rows of `a`", 2);
+            assert_eq!(found, expected, "{tier}");
         }
     }
 }

@@ -54,7 +54,20 @@ fn shapes_that_do_not_fit() {
     };
     for (input, output) in [(12, 17), (11, 18), (12, 36), (0, 18), (24, 18), (12, 0)] {
         let error = pad(&vec![0; input], border, 0_u8, &mut vec![0; output]).unwrap_err();
-        assert_eq!(error, Error::Shape { input, output });
+        let (argument, elements) = match input {
+            11 => ("codes", input),
+            _ => ("out", output),
+        };
+        let shape = match (argument, input) {
+            ("codes", _) => [None, Some(2), Some(6)],
+            _ => [Some(input / 12), Some(3), Some(6)],
+        };
+        let expected = Error::Shape {
+            argument,
+            elements,
+            shape,
+        };
+        assert_eq!(error, expected);
     }
     assert!(pad(&[], border, 0_u8, &mut []).is_ok());
     let huge = Border {

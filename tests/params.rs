@@ -185,7 +185,7 @@ fn codes_that_do_not_serve() {
     let error = Scheme::<u8>::affine().with_codes(7..=7).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "an affine scheme needs two codes or more, not 7..=7"
+        "7..=7 are too few codes: an affine scheme needs two or more, a clamp one"
     );
     let error = Scheme::<i8>::symmetric().with_codes(1..=9).unwrap_err();
     assert_eq!(
@@ -244,27 +244,27 @@ fn scales_that_are_none() {
 #[test]
 fn lengths_that_differ() {
     let params = QuantParams::<u8>::new(1.0, 0).unwrap();
-    let text = "input has 7 elements, output 8";
+    let text = |of| format!("`out` has 8 elements for the 7 elements of `{of}`");
     let (x, mut y, mut codes) = ([0.0; 7], [0.0; 8], [1; 8]);
     assert_eq!(
         quantize(&x, params, &mut codes).unwrap_err().to_string(),
-        text
+        text("x")
     );
     assert_eq!(
         dequantize(&codes[..7], params, &mut y)
             .unwrap_err()
             .to_string(),
-        text
+        text("codes")
     );
     let error = zeropoint::fake_quantize(&x, params, &mut y).unwrap_err();
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), text("x"));
     let error = zeropoint::rescale(&codes[..7], params, params, &mut [0; 8]).unwrap_err();
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), text("codes"));
     let one = zeropoint::Multiplier::real(1.0).unwrap();
     let error = zeropoint::requantize(&[0; 7], one, params, &mut codes).unwrap_err();
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), text("accumulators"));
     let error = zeropoint::quantize_dynamic(&x, Scheme::affine(), &mut codes).unwrap_err();
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), text("x"));
     assert_eq!(codes, [1; 8]);
 }
 
@@ -295,6 +295,9 @@ fn clamps_to_nothing() {
     let mut codes = [1_u8, 2];
     #[expect(clippy::reversed_empty_ranges)]
     let error = zeropoint::clamp(&mut codes, 9..=3).unwrap_err();
-    assert_eq!(error.to_string(), "there are no codes from 9 to 3");
+    assert_eq!(
+        error.to_string(),
+        "9..=3 are too few codes: an affine scheme needs two or more, a clamp one"
+    );
     assert_eq!(codes, [1, 2]);
 }

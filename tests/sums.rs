@@ -88,6 +88,19 @@ fn check_norm_quantize<Q: Code>(
 ) {
     let rows = x.len() / row;
     let mut params = vec![QuantParams::default(); rows];
+    // As it is given: an error names the first row that is not finite.
+    let (mut by_reference, mut found) = (params.clone(), params.clone());
+    let (mut of_reference, mut out) = (vec![Q::MIN; x.len()], vec![Q::MIN; x.len()]);
+    let expected =
+        reference::normalize_quantize_rows(x, norm, scheme, &mut by_reference, &mut of_reference);
+    let result = tier.normalize_quantize_rows(x, norm, scheme, &mut found, &mut out);
+    assert_eq!(
+        (result, found, out),
+        (expected, by_reference, of_reference),
+        "{tier}"
+    );
+
+    let scheme = scheme.of_finite();
     let mut codes = vec![Q::MIN; x.len()];
     let done = reference::quantize_dynamic_rows(normalized, row, scheme, &mut params, &mut codes);
     let (mut by_reference, mut of_reference) = (params.clone(), vec![Q::MIN; x.len()]);
@@ -261,11 +274,12 @@ fn parts_make_the_whole() {
 fn what_does_not_fit_is_an_error() {
     let weight = [1.0; 4];
     let error = Norm::layer(&weight, Some(&[0.0; 3]), 0.0).unwrap_err();
-    let (biases, channels) = (3, 4);
-    assert_eq!(error, Error::Bias { biases, channels });
+    let text = "`bias` has 3 elements for the 4 elements of `weight`";
+    assert_eq!(error.to_string(), text);
     for epsilon in [-1e-5, f32::INFINITY] {
         let error = Norm::rms(&weight, None, epsilon).unwrap_err();
-        assert_eq!(error, Error::Epsilon { epsilon });
+        let text = format!("`epsilon` is {epsilon:e}, not a finite number of at least 0");
+        assert_eq!(error.to_string(), text);
     }
     assert!(Norm::layer(&weight, None, f32::NAN).is_err());
 
@@ -273,8 +287,10 @@ fn what_does_not_fit_is_an_error() {
     let (scheme, mut params) = (Scheme::<u8>::affine(), [QuantParams::default(); 2]);
     for tier in tiers() {
         let length = Err(Error::Length {
-            input: 8,
-            output: 7,
+            argument: "out",
+            len: 7,
+            of: "elements of `x`",
+            there: 8,
         });
         assert_eq!(tier.normalize_rows(&[0.0; 8], norm, &mut [0.0; 7]), length);
         let found = tier.normalize_quantize_rows(&[0.0; 8], norm, scheme, &mut params, &mut [0; 7]);
@@ -282,9 +298,11 @@ fn what_does_not_fit_is_an_error() {
         let (elements, row) = (6, 4);
         let rows = |rows| {
             Err(Error::Rows {
+                argument: "x",
                 elements,
                 rows,
                 row,
+                stride: row,
             })
         };
         assert_eq!(tier.normalize_rows(&[0.0; 6], norm, &mut [0.0; 6]), rows(1));
@@ -297,7 +315,12 @@ fn what_does_not_fit_is_an_error() {
         );
         assert_eq!(
             tier.fidelity(&[0.0; 3], &[0.0; 2]).unwrap_err(),
-            Error::Lengths { a: 3, b: 2 }
+            Error::Length {
+                argument: "y",
+                len: 2,
+                of: "elements of `x`",
+                there: 3,
+            }
         );
     }
 }

@@ -263,6 +263,9 @@ fn requantize() -> Vec<Proof> {
         Multiplier::from_fixed(i32::MAX, 30),
         Multiplier::from_fixed(i32::MAX, -31),
         Multiplier::from_fixed(1, -31),
+        Multiplier::fixed_double_rounding(1.0 / 3.0),
+        Multiplier::fixed_double_rounding(2.5),
+        Multiplier::from_fixed_double_rounding(i32::MAX, -31),
     ];
     (0..)
         .zip(multipliers)

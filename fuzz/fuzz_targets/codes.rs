@@ -133,7 +133,7 @@ fn check_pad<Q: Code>(case: &Case) {
             }
         }
         Err(error) => {
-            assert_eq!(error, Error::Shape { input, output });
+            assert!(matches!(error, Error::Shape { .. }), "{error}");
             assert!(out.iter().all(|&out| out == code(case.bounds[1])));
         }
     }

@@ -137,7 +137,7 @@ fn check<Q: Code>(case: &Case) {
             return;
         }
         (Err(error), Ok(shape)) => {
-            assert_eq!(error, Error::Shape { input, output });
+            assert!(matches!(error, Error::Shape { .. }), "{error}");
             let Border {
                 height,
                 width,

@@ -19,7 +19,7 @@ struct Case {
     slips: [Slip; 6],
     is_one: bool,
     is_biased: bool,
-    /// Infinities, which no range can have, left out.
+    /// Without infinities.
     is_finite: bool,
     places: [Place; 2],
     x: Pattern<Float>,
@@ -71,9 +71,8 @@ fn check<A: Code, B: Code>(case: &Case) {
     let on = |tier: Tier| packed.iter().find(|packed| packed.tier() == tier).unwrap();
 
     let len = out_slip.of(m * n);
-    // As many rows as the output says.
-    let shape = [len.div_ceil(n), k, n];
     let params = vec![QuantParams::default(); rows_slip.of(m)];
+    let shape = [params.len(), k, n];
     let codes = vec![code::<A>(0x5a); codes_slip.of(m * k)];
     same_output::<f32, _>(
         len,

@@ -15,6 +15,7 @@ struct Case {
     codes: Option<[u8; 2]>,
     /// Infinities, which no range can have, left out.
     is_finite: bool,
+    of_finite: bool,
     rows: u8,
     places: [Place; 2],
     slips: [Slip; 2],
@@ -31,7 +32,10 @@ fn check<Q: Code>(case: &Case) {
         let [lo, hi] = codes.map(code);
         all.with_codes(lo..=hi).ok()
     });
-    let scheme = with_codes.unwrap_or(all);
+    let mut scheme = with_codes.unwrap_or(all);
+    if case.of_finite {
+        scheme = scheme.of_finite();
+    }
     let mut x = case.x.values(0.01);
     if case.is_finite {
         x.retain(|x| !x.is_infinite());

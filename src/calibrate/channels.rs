@@ -51,7 +51,7 @@ impl ChannelObservers {
     /// channel's are a batch of its observer, in their order.
     ///
     /// # Errors
-    /// [`Error::Channels`] if `x` is not a whole number of times all channels.
+    /// [`Error::Shape`] if `x` is not a whole number of times all channels.
     pub fn observe(&mut self, x: &[f32], inner: usize) -> Result<(), Error> {
         self.observe_on(Tier::best(), x, inner)
     }
@@ -62,7 +62,7 @@ impl ChannelObservers {
     /// As there.
     pub fn observe_on(&mut self, tier: Tier, x: &[f32], inner: usize) -> Result<(), Error> {
         let channels = self.observers.len();
-        Layout::channels(x.len(), channels, inner)?;
+        Layout::channels(("x", x.len()), channels, inner)?;
         if x.is_empty() {
             return Ok(());
         }

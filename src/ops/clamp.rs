@@ -14,7 +14,7 @@ use core::ops::RangeInclusive;
 /// and 6.0.
 ///
 /// # Errors
-/// [`Error::NoCodes`] if `lo > hi`; the codes are then untouched.
+/// [`Error::TooFewCodes`] if `lo > hi`; the codes are then untouched.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, Range, clamp, quantize};
@@ -57,7 +57,7 @@ impl Tier {
         let (lo, hi) = bounds.into_inner();
         if lo > hi {
             let (lo, hi) = (lo.into(), hi.into());
-            return Err(Error::NoCodes { lo, hi });
+            return Err(Error::TooFewCodes { lo, hi });
         }
         let [lo, hi] = [lo, hi].map(bytemuck::must_cast);
         compiled(self, Q::erase_mut(codes), lo, hi);

@@ -2,7 +2,7 @@
 
 use super::operand::{Meaning, Operand, add_codes, value};
 use crate::element::Code;
-use crate::error::{Error, same_lengths};
+use crate::error::{Error, one_for_each};
 use crate::pairs::{Pairs, padding, pairs};
 use crate::reference;
 use crate::simd::dot::{Bytes, Dot, Int};
@@ -18,7 +18,7 @@ use core::marker::PhantomData;
 /// can be above 1.0 by the last bit or two. A vector of zeros (or an empty one) gives 0.0.
 ///
 /// # Errors
-/// [`Error::Lengths`] if `a` and `b` differ in length.
+/// [`Error::Length`] if `a` and `b` differ in length.
 ///
 /// ```
 /// # use zeropoint::cosine;
@@ -37,7 +37,7 @@ impl Tier {
     /// As there.
     #[inline]
     pub fn cosine<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
-        same_lengths(a.len(), b.len())?;
+        one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
         let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
         Ok(compiled(self, a, b, Meaning::new(za, zb)))
     }

@@ -2,7 +2,7 @@
 
 use crate::drive::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::element::{Code, sealed};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
@@ -43,7 +43,7 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [f32],
     ) -> Result<(), Error> {
-        same_length(codes.len(), out.len())?;
+        one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
         compiled(self, Q::erase(codes), params.grid(), out)
     }
 }

@@ -4,7 +4,7 @@ use super::dequantize;
 use super::quotient::{ByScale, SCALE, ZERO_POINT};
 use crate::drive::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::element::{Code, sealed::Params};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::layout::{Blocks, Layout};
 use crate::params::QuantParams;
 use crate::reference;
@@ -19,7 +19,7 @@ use crate::tier::{Operation, Tier};
 /// `axis`.
 ///
 /// # Errors
-/// [`Error::Length`] if `codes` and `out` differ in length; [`Error::Channels`] if that is not a
+/// [`Error::Length`] if `codes` and `out` differ in length; [`Error::Shape`] if that is not a
 /// multiple of `params.len() · inner`.
 ///
 /// ```
@@ -42,8 +42,8 @@ pub fn dequantize_channels<Q: Code>(
 /// [`dequantize`](crate::dequantize()) with parameters for each of the [`Blocks`] of a tensor.
 ///
 /// # Errors
-/// [`Error::Length`] if `codes` and `out` differ in length; [`Error::Blocks`] if that is not a
-/// whole number of axes, or `params` not one for each block.
+/// [`Error::Length`] if `codes` and `out` differ in length, or `params` has not one set for each block;
+/// [`Error::Shape`] if that is not a whole number of axes; [`Error::Number`] if blocks have no elements.
 pub fn dequantize_blocks<Q: Code>(
     codes: &[Q],
     params: &[QuantParams<Q>],
@@ -65,8 +65,8 @@ impl Tier {
         inner: usize,
         out: &mut [f32],
     ) -> Result<(), Error> {
-        same_length(codes.len(), out.len())?;
-        let layout = Layout::channels(codes.len(), params.len(), inner)?;
+        one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+        let layout = Layout::channels(("codes", codes.len()), params.len(), inner)?;
         compiled(
             self,
             bytemuck::must_cast_slice(codes),
@@ -88,8 +88,8 @@ impl Tier {
         blocks: Blocks,
         out: &mut [f32],
     ) -> Result<(), Error> {
-        same_length(codes.len(), out.len())?;
-        let layout = Layout::blocks(codes.len(), params.len(), blocks)?;
+        one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+        let layout = Layout::blocks(("codes", codes.len()), ("params", params.len()), blocks)?;
         compiled(
             self,
             bytemuck::must_cast_slice(codes),

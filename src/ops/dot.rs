@@ -2,7 +2,7 @@
 
 use super::operand::{Meaning, Operand, Products, has, value};
 use crate::element::Code;
-use crate::error::{Error, same_lengths};
+use crate::error::{Error, one_for_each};
 use crate::pairs::{SHORT, padding, pairs, short_pairs};
 use crate::reference;
 use crate::simd::Byte;
@@ -15,7 +15,7 @@ use crate::tier::{DotOperation, Tier};
 /// give 0.
 ///
 /// # Errors
-/// [`Error::Lengths`] if `a` and `b` differ in length.
+/// [`Error::Length`] if `a` and `b` differ in length.
 ///
 /// ```
 /// # use zeropoint::dot;
@@ -35,7 +35,7 @@ pub fn dot<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Erro
 /// a sum is given that is not the sum of the codes.
 ///
 /// # Errors
-/// [`Error::Lengths`] if `a` and `b` differ in length.
+/// [`Error::Length`] if `a` and `b` differ in length.
 ///
 /// ```
 /// # use zeropoint::{dot, dot_with_sums, sum};
@@ -62,7 +62,7 @@ impl Tier {
     /// As there.
     #[inline]
     pub fn dot<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
-        same_lengths(a.len(), b.len())?;
+        one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
         let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
         Ok(compiled(self, a, b, Meaning::new(za, zb)))
     }

@@ -19,7 +19,7 @@ use core::marker::PhantomData;
 /// see [`ZeroPoints`].
 ///
 /// # Errors
-/// [`Error::Rows`] if `rows` is not of that size; [`Error::ZeroPoints`] if there is a zero point
+/// [`Error::Rows`] if `rows` is not of that size; [`Error::Length`] if there is a zero point
 /// for each row, but not as many as rows. `out` is then untouched.
 ///
 /// ```

@@ -3,7 +3,7 @@
 use super::quotient::{CEIL, Divided, FLOOR, Product, Quotient, SCALE, words_and_bounds};
 use crate::drive::{Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::Codes};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::Simd;
@@ -46,7 +46,7 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [f32],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         compiled(self, x, params.grid(), Q::erase(&[]), out)
     }
 }

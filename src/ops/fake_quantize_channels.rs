@@ -4,7 +4,7 @@ use super::fake_quantize::{self, Kernel};
 use super::quotient::{ByScaleAndBounds, Divided, Product};
 use crate::drive::{Traffic, map};
 use crate::element::{Code, sealed::Params};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::layout::{Blocks, Layout};
 use crate::params::QuantParams;
 use crate::reference;
@@ -18,7 +18,7 @@ use crate::tier::{Operation, Tier};
 /// [`quantize_channels`](crate::quantize_channels()).
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Channels`] if that is not a
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Shape`] if that is not a
 /// multiple of `params.len() · inner`.
 ///
 /// ```
@@ -42,8 +42,8 @@ pub fn fake_quantize_channels<Q: Code>(
 /// tensor.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Blocks`] if that is not a whole
-/// number of axes, or `params` not one for each block.
+/// [`Error::Length`] if `x` and `out` differ in length, or `params` has not one set for each block;
+/// [`Error::Shape`] if that is not a whole number of axes; [`Error::Number`] if blocks have no elements.
 pub fn fake_quantize_blocks<Q: Code>(
     x: &[f32],
     params: &[QuantParams<Q>],
@@ -65,8 +65,8 @@ impl Tier {
         inner: usize,
         out: &mut [f32],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        let layout = Layout::channels(x.len(), params.len(), inner)?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
         compiled(self, x, Q::erase_params(params), layout, out);
         Ok(())
     }
@@ -82,8 +82,8 @@ impl Tier {
         blocks: Blocks,
         out: &mut [f32],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
         compiled(self, x, Q::erase_params(params), layout, out);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::fake_quantize;
 use crate::drive::Traffic;
 use crate::element::{Code, sealed::Codes};
-use crate::error::{Error, same_lengths};
+use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::Simd;
@@ -85,7 +85,7 @@ fn canonical(a: f64) -> f64 {
 /// How near `y` is to `x`: errors, signal to noise, cosine.
 ///
 /// # Errors
-/// [`Error::Lengths`] if they differ in length.
+/// [`Error::Length`] if they differ in length.
 ///
 /// ```
 /// # use zeropoint::fidelity;
@@ -121,7 +121,7 @@ impl Tier {
     /// # Errors
     /// As there.
     pub fn fidelity(self, x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
-        same_lengths(x.len(), y.len())?;
+        one_for_each(("y", y.len()), ("elements of `x`", x.len()))?;
         Ok(self.run(Between { x, y }))
     }
 

@@ -3,7 +3,7 @@
 
 use super::pad::Border;
 use crate::element::Code;
-use crate::error::Error;
+use crate::error::{Error, elements_of};
 use core::ops::Range;
 
 /// The windows of an image that a convolution multiplies by its filters.
@@ -38,7 +38,10 @@ impl Windows {
     /// `out_h = ⌊(top + height + bottom − dh · (kh − 1) − 1) / sh⌋ + 1`, and so `out_w`.
     ///
     /// # Errors
-    /// [`Error::Window`] if a kernel, a stride or a dilation is 0, or not one window fits.
+    /// [`Error::Window`] if a kernel, a stride or a dilation is 0, or not one window fits, or the
+    /// image with its border has more than `usize::MAX` rows or columns; [`Error::Number`] if a window
+    /// has more codes than that. Of an image and an output that have these sizes, [`im2col`] can fail
+    /// for no other reason.
     ///
     /// ```
     /// # use zeropoint::{Border, Windows};
@@ -64,30 +67,39 @@ impl Windows {
             right,
         } = self.border;
         let [kernel_height, kernel_width] = self.kernel;
-        Ok([
+        let [out_height, out_width] = [
             self.count(0, [top, height, bottom])?,
             self.count(1, [left, width, right])?,
-            channels
-                .saturating_mul(kernel_height)
-                .saturating_mul(kernel_width),
-        ])
+        ];
+        let window = [channels, kernel_height, kernel_width];
+        match elements_of(&window) {
+            Some(depth) => Ok([out_height, out_width, depth]),
+            None => Err(Error::Number {
+                argument: "channels",
+                index: None,
+                value: channels as f64,
+                expected: "at most usize::MAX / (kernel height * kernel width)",
+            }),
+        }
     }
 
     /// How many windows fit side by side, along rows (0) or columns (1).
     fn count(&self, axis: usize, lengths: [usize; 3]) -> Result<usize, Error> {
         let (kernel, stride, dilation) =
             (self.kernel[axis], self.stride[axis], self.dilation[axis]);
-        let length = lengths.into_iter().fold(0, usize::saturating_add);
+        let sum = lengths.into_iter().try_fold(0, usize::checked_add);
         let reach = kernel.saturating_sub(1).saturating_mul(dilation);
-        if kernel == 0 || stride == 0 || dilation == 0 || reach >= length {
-            return Err(Error::Window {
+        match sum {
+            Some(length) if kernel > 0 && stride > 0 && dilation > 0 && reach < length => {
+                Ok((length - reach - 1) / stride + 1)
+            }
+            _ => Err(Error::Window {
                 kernel,
                 stride,
                 dilation,
-                length,
-            });
+                length: sum.unwrap_or(usize::MAX),
+            }),
         }
-        Ok((length - reach - 1) / stride + 1)
     }
 }
 
@@ -143,22 +155,29 @@ pub fn im2col<Q: Code>(
 }
 
 fn compiled(image: &[u8], windows: Windows, zero_point: u8, out: &mut [u8]) -> Result<(), Error> {
-    let [out_height, out_width, depth] = windows.shape()?;
+    let shape = windows.shape()?;
+    let [_, out_width, depth] = shape;
     let Windows {
         border,
         kernel: [kernel_height, kernel_width],
         stride,
         dilation: [_, dilation],
     } = windows;
-    let size = border.sizes().map(|[image, _]| image);
-    let out_size = out_height
-        .checked_mul(out_width)
-        .and_then(|windows| windows.checked_mul(depth));
-    if [size, out_size] != [Some(image.len()), Some(out.len())] {
-        return Err(Error::Shape {
-            input: image.len(),
-            output: out.len(),
-        });
+    for (argument, elements, shape) in [
+        (
+            "image",
+            image.len(),
+            [border.channels, border.height, border.width],
+        ),
+        ("out", out.len(), shape),
+    ] {
+        if elements_of(&shape) != Some(elements) {
+            return Err(Error::Shape {
+                argument,
+                elements,
+                shape: shape.map(Some),
+            });
+        }
     }
     out.fill(zero_point);
     if image.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::operand::{Meaning, Operand, add_codes, value};
 use crate::element::Code;
-use crate::error::{Error, same_lengths};
+use crate::error::{Error, one_for_each};
 use crate::pairs::{Pairs, padding, pairs};
 use crate::reference;
 use crate::simd::dot::{Bytes, Dot, Int};
@@ -17,7 +17,7 @@ use core::marker::PhantomData;
 /// equal cost nothing.
 ///
 /// # Errors
-/// [`Error::Lengths`] if `a` and `b` differ in length.
+/// [`Error::Length`] if `a` and `b` differ in length.
 ///
 /// ```
 /// # use zeropoint::l2_squared;
@@ -42,7 +42,7 @@ impl Tier {
         b: &[B],
         zb: B,
     ) -> Result<i64, Error> {
-        same_lengths(a.len(), b.len())?;
+        one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
         let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
         Ok(compiled(self, a, b, Meaning::new(za, zb)))
     }

@@ -1,7 +1,7 @@
 //! `out = x · b + bias`, with `x` quantized row by row
 
 use crate::element::Code;
-use crate::error::Error;
+use crate::error::{Error, one_for_each, row_shape};
 use crate::packed::PackedMatrix;
 use crate::params::{QuantParams, Scheme};
 use crate::rows::RowsMut;
@@ -16,8 +16,13 @@ use crate::tier::Tier;
 /// `params` and `codes`, for other layers with the same input
 /// ([`matmul_dequantize()`](crate::matmul_dequantize()) takes it from there).
 ///
+/// A row of `x` with a NaN or an infinity becomes a row of `f32::NAN`, and the others are what they are
+/// without it. In `params` and `codes` it has what [`Scheme::of_finite`] gives it, which
+/// [`matmul_dequantize()`](crate::matmul_dequantize()) can't tell from other rows.
+///
 /// # Errors
-/// Those of the two.
+/// Those of the two, but for [`Error::NonFinite`]. `out` is then untouched, and `params` and `codes` may
+/// be written.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, Scheme, Tier, Weights, linear};
@@ -68,7 +73,20 @@ impl Tier {
         bias: Option<&[f32]>,
         out: impl Into<RowsMut<'o, f32>>,
     ) -> Result<(), Error> {
-        self.quantize_dynamic_rows(x, b.k(), scheme, params, codes)?;
-        self.matmul_dequantize(&*codes, params, b, params_b, bias, out)
+        let mut out = out.into();
+        one_for_each(("codes", codes.len()), ("elements of `x`", x.len()))?;
+        row_shape(("x", x.len()), params.len(), b.k())?;
+        out.check("out", params.len(), b.n())?;
+        let scheme = scheme.of_finite();
+        let first = self.quantize_each_row(x, b.k(), scheme, params, codes)?;
+        self.matmul_dequantize(&*codes, params, b, params_b, bias, out.reborrow())?;
+        if let Some(first) = first {
+            for (r, x) in x.chunks(b.k().max(1)).enumerate().skip(first) {
+                if !x.iter().all(|x| x.is_finite()) {
+                    out.row(r, b.n()).fill(f32::NAN);
+                }
+            }
+        }
+        Ok(())
     }
 }

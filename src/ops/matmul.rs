@@ -22,12 +22,12 @@ use core::ops::Range;
 /// result is the same for any number of them.
 ///
 /// # Errors
-/// [`Error::Strided`] if `a` or `out` is not of that size; [`Error::ZeroPoints`] if there are zero
-/// points for each row or column, but not as many; [`Error::Depth`] if K is so large that a sum
-/// might not fit 32 bits. `out` is then untouched.
+/// [`Error::Rows`] if `a` is not whole rows of K, or `out` not as many rows of N; [`Error::Length`] if
+/// there are zero points for each row or column, but not as many; [`Error::Depth`] if K is so large that
+/// a sum might not fit 32 bits. `out` is then untouched.
 ///
 /// ```
-/// # use zeropoint::{Tier, Weights, matmul};
+/// # use zeropoint::{Rows, RowsMut, Tier, Weights, matmul};
 /// let b = Weights::new(&[1_i8, 2, 3, 4, 5, 6], 2, 3).pack(Tier::best())?;
 /// let a = [
 ///     128_u8, 129, //
@@ -40,7 +40,7 @@ use core::ops::Range;
 /// // Only the first column of `a`, into rows of a larger matrix.
 /// let first = Weights::new(&[1_i8, 2, 3], 1, 3).pack(Tier::best())?;
 /// let mut out = [7; 8];
-/// matmul((&a[..], 2), 128, &first, 0, (&mut out[..], 4))?;
+/// matmul(Rows::strided(&a, 2, 2), 128, &first, 0, RowsMut::strided(&mut out, 2, 4))?;
 /// assert_eq!(out, [0, 0, 0, 7, 2, 4, 6, 7]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```

@@ -3,7 +3,7 @@
 use super::product::{COLUMNS, Product, Stage, TileSums};
 use crate::drive::{Floats, Ints, Map, Traffic, map};
 use crate::element::{Code, sealed::Params};
-use crate::error::Error;
+use crate::error::{Error, one_for_each};
 use crate::packed::PackedMatrix;
 use crate::params::QuantParams;
 use crate::reference;
@@ -25,7 +25,7 @@ use core::ops::Range;
 ///
 /// # Errors
 /// As [`matmul()`](crate::matmul()); [`Error::OneOrEach`] if there are neither parameters for all nor
-/// for each; [`Error::Bias`] if there are not as many biases as columns.
+/// for each; [`Error::Length`] if there are not as many biases as columns.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, Tier, Weights, matmul_dequantize};
@@ -67,9 +67,8 @@ impl Tier {
         bias: Option<&[f32]>,
         out: impl Into<RowsMut<'o, f32>>,
     ) -> Result<(), Error> {
-        let (biases, channels) = (bias.map_or(b.n(), <[f32]>::len), b.n());
-        if biases != channels {
-            return Err(Error::Bias { biases, channels });
+        if let Some(bias) = bias {
+            one_for_each(("bias", bias.len()), ("columns of `b`", b.n()))?;
         }
         let (za, zb) = (Zeros::of_params(params_a), Zeros::of_params(params_b));
         let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;

@@ -2,11 +2,11 @@
 
 use super::encode::Encoder;
 use super::product::{COLUMNS, Product, Stage, TileSums};
-use super::requantize::{self, Biased, Kernel, Real, Shifted};
+use super::requantize::{self, Biased, Kernel, Real, RoundedTwice, Shifted};
 use crate::drive::{Traffic, map};
 use crate::element::Code;
 use crate::error::{Error, one_or_each};
-use crate::multiplier::{Multiplier, alike};
+use crate::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::packed::PackedMatrix;
 use crate::params::{Grid, QuantParams};
 use crate::reference;
@@ -22,13 +22,14 @@ use core::ops::Range;
 /// the sums become codes while they are in the cache.
 ///
 /// There is one multiplier for all columns, or one for each, `sa · sb[n] / s`; and no bias, or one
-/// for each column, which is added to the sums first (what does not fit `i32` saturates). Of
+/// for each column, which is added to the sums first (what does not fit `i32` saturates):
+/// [`layer_multipliers()`](crate::layer_multipliers()) makes both from the parameters of a layer. Of
 /// `params`, the zero point and the codes in use count; a ReLU is `lo = z`. With real multipliers
 /// this is ONNX `QLinearMatMul`.
 ///
 /// # Errors
 /// As [`matmul()`](crate::matmul()); [`Error::OneOrEach`] if there are other multipliers;
-/// [`Error::Bias`] if there are not as many biases as columns; [`Error::MixedMultipliers`].
+/// [`Error::Length`] if there are not as many biases as columns; [`Error::MixedMultipliers`].
 ///
 /// ```
 /// # use zeropoint::{Multiplier, QuantParams, Tier, Weights, matmul_requantize};
@@ -83,8 +84,9 @@ impl Tier {
         out: impl Into<RowsMut<'o, Q>>,
     ) -> Result<(), Error> {
         let (za, zb) = (za.into().into(), zb.into().into());
-        one_or_each(multipliers.len(), b.n())?;
-        alike(multipliers, bias, b.n())?;
+        let columns = ("columns of `b`", b.n());
+        one_or_each(("multipliers", multipliers.len()), columns)?;
+        alike(multipliers, bias, columns)?;
         let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;
         let stage = Requantized {
             multipliers,
@@ -184,10 +186,10 @@ impl<Q: Byte> Operation for Finish<'_, '_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        if self.0.multipliers[0].is_fixed() {
-            self.by::<S, Biased<Shifted<true>>>(s);
-        } else {
-            self.by::<S, Biased<Real<true>>>(s);
+        match self.0.multipliers[0].kind() {
+            MultiplierKind::Real => self.by::<S, Biased<Real<true>>>(s),
+            MultiplierKind::Fixed => self.by::<S, Biased<Shifted<true>>>(s),
+            MultiplierKind::FixedDoubleRounding => self.by::<S, Biased<RoundedTwice<true>>>(s),
         }
     }
 }

@@ -123,3 +123,100 @@ impl<S: Simd, const QUICK: bool> Reduce<S> for Extremes<S, QUICK> {
         }
     }
 }
+
+/// How far numbers reach on both sides of 0, as bits; NaN reach farther than infinities.
+///
+/// As unsigned numbers, the bits of negative floats are above those of all others, and the farther
+/// from 0, the higher; as signed numbers, the bits of positive floats are. So two maxima of integers find
+/// the range that is extended to include 0, and whatever is not finite.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    /// The bits of the lowest negative number, or of −0.0.
+    below: u32,
+    /// The bits of the highest positive number, or of 0.0.
+    above: u32,
+}
+
+impl Reach {
+    pub(super) const NOTHING: Self = Self {
+        below: 1 << 31,
+        above: 0,
+    };
+
+    /// How far these numbers reach.
+    #[inline(always)]
+    pub(super) fn of<S: Simd>(s: S, x: &[f32]) -> Self {
+        let mut found = Ends::<S> {
+            below: [s.splat_i32(i32::MIN); 4],
+            above: [s.splat_i32(0); 4],
+        };
+        reduce(s, &mut found, x);
+        let [a, b, c, d] = found.below;
+        let below = s.max_u32(s.max_u32(a, b), s.max_u32(c, d));
+        let [a, b, c, d] = found.above;
+        let above = s.max_i32(s.max_i32(a, b), s.max_i32(c, d));
+        // Without its highest bit, which is 1, it is a signed number of the same order.
+        let below = s.sub_i32(below, s.splat_i32(i32::MIN));
+        Self {
+            below: s.reduce_max_i32(below) as u32 | 1 << 31,
+            above: s.reduce_max_i32(above) as u32,
+        }
+    }
+
+    /// How far both reach.
+    #[inline(always)]
+    pub(super) fn union(self, other: Self) -> Self {
+        Self {
+            below: self.below.max(other.below),
+            above: self.above.max(other.above),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_finite(self) -> bool {
+        let infinity = f32::INFINITY.to_bits();
+        self.below < infinity | 1 << 31 && self.above < infinity
+    }
+
+    /// The range, extended to include 0, if all numbers are finite.
+    #[inline(always)]
+    pub(super) fn range(self) -> Range {
+        Range::new(f32::from_bits(self.below) + 0.0, f32::from_bits(self.above))
+    }
+}
+
+struct Ends<S: Simd> {
+    below: [S::I32; 4],
+    above: [S::I32; 4],
+}
+
+impl<S: Simd> Reduce<S> for Ends<S> {
+    #[inline(always)]
+    fn step(&mut self, s: S, x: [S::F32; 4]) {
+        for i in 0..4 {
+            let bits = bytemuck::must_cast(x[i]);
+            self.below[i] = s.max_u32(bits, self.below[i]);
+            self.above[i] = s.max_i32(bits, self.above[i]);
+        }
+    }
+}
+
+/// The range of the finite elements, extended to include 0.
+#[cold]
+#[inline(never)]
+pub(super) fn finite_range(x: &[f32]) -> Range {
+    let mut range = Range::new(0.0, 0.0);
+    for &x in x {
+        if x.is_finite() {
+            range = range.union(Range::new(x, x));
+        }
+    }
+    range
+}
+
+/// The first element that is not finite.
+#[cold]
+#[inline(never)]
+pub(super) fn first_not_finite(x: &[f32]) -> Option<f32> {
+    x.iter().copied().find(|x| !x.is_finite())
+}

@@ -16,7 +16,7 @@ use crate::tier::{Operation, Tier};
 /// `c`, or `None` if that is empty or all NaN.
 ///
 /// # Errors
-/// [`Error::Channels`] if `x.len()` is not a multiple of `out.len() · inner`.
+/// [`Error::Shape`] if `x.len()` is not a multiple of `out.len() · inner`.
 ///
 /// ```
 /// # use zeropoint::{Range, min_max_channels};
@@ -32,8 +32,8 @@ pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> R
 /// [`min_max`](crate::min_max()) of each of the [`Blocks`] of a tensor.
 ///
 /// # Errors
-/// [`Error::Blocks`] if `x` is not a whole number of axes, or `out` has not one range for each
-/// block.
+/// [`Error::Shape`] if `x` is not a whole number of axes; [`Error::Length`] if `out` has not one range for
+/// each block; [`Error::Number`] if blocks have no elements.
 pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
     Tier::best().min_max_blocks(x, blocks, out)
 }
@@ -49,7 +49,7 @@ impl Tier {
         inner: usize,
         out: &mut [Option<Range>],
     ) -> Result<(), Error> {
-        let layout = Layout::channels(x.len(), out.len(), inner)?;
+        let layout = Layout::channels(("x", x.len()), out.len(), inner)?;
         self.run(MinMaxSpread { x, layout, out });
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Tier {
         blocks: Blocks,
         out: &mut [Option<Range>],
     ) -> Result<(), Error> {
-        let layout = Layout::blocks(x.len(), out.len(), blocks)?;
+        let layout = Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?;
         self.run(MinMaxSpread { x, layout, out });
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! `y = normalize(x[r])`, `params[r] = scheme(min_max(y))`, `q[r] = quantize(y, params[r])`
 
-use super::min_max::range;
+use super::min_max::{Reach, finite_range, first_not_finite};
 use super::normalize_rows::Line;
 use super::quantize;
 use crate::drive::Traffic;
 use crate::element::{Code, sealed::ParamsMut};
-use crate::error::{Error, row_shape, same_length};
+use crate::error::{Error, one_for_each, row_shape};
 use crate::norm::Norm;
 use crate::params::{Choice, QuantParams, Range, Scheme};
 use crate::reference;
@@ -18,10 +18,10 @@ use crate::tier::{Operation, Tier};
 /// not written to memory.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Rows`] if they don't have as many
-/// rows as `params`; for a row, the errors of [`quantize_dynamic`](crate::quantize_dynamic()). The
-/// rows before that one are then done, the others untouched. A row that becomes NaN (see
-/// [`normalize_rows()`](crate::normalize_rows())) gets the codes that NaN get: its zero points.
+/// Those of [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()), for the normalized rows: a row
+/// that becomes NaN (see [`normalize_rows()`](crate::normalize_rows())) is [`Error::NonFinite`], with the
+/// first element of `x` that is not finite, or NaN. If the scheme is [`Scheme::of_finite`], it gets the
+/// codes that NaN get: its zero points.
 ///
 /// ```
 /// # use zeropoint::{Norm, QuantParams, Scheme, normalize_quantize_rows};
@@ -64,11 +64,12 @@ impl Tier {
         params: &mut [QuantParams<Q>],
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        row_shape(x.len(), params.len(), norm.row())?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        row_shape(("x", x.len()), params.len(), norm.row())?;
         let params = Q::erase_params_mut(params);
         let out = bytemuck::must_cast_slice_mut(out);
-        compiled(self, x, norm, scheme.choice(), params, out)
+        let scheme = (scheme.choice(), scheme.is_of_finite());
+        compiled(self, x, norm, scheme, params, out)
     }
 }
 
@@ -77,7 +78,7 @@ fn compiled(
     tier: Tier,
     x: &[f32],
     norm: Norm<'_>,
-    choice: Choice,
+    (choice, of_finite): (Choice, bool),
     params: ParamsMut<'_>,
     out: &mut [u8],
 ) -> Result<(), Error> {
@@ -86,6 +87,7 @@ fn compiled(
             x,
             norm,
             choice,
+            of_finite,
             params,
             out,
         }),
@@ -93,6 +95,7 @@ fn compiled(
             x,
             norm,
             choice,
+            of_finite,
             params,
             out: bytemuck::must_cast_slice_mut(out),
         }),
@@ -103,6 +106,7 @@ struct NormalizeQuantize<'a, Q> {
     x: &'a [f32],
     norm: Norm<'a>,
     choice: Choice,
+    of_finite: bool,
     params: &'a mut [QuantParams<Q>],
     out: &'a mut [Q],
 }
@@ -112,9 +116,13 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
 
     fn scalar(&mut self) -> Result<(), Error> {
         let Self {
-            x, norm, choice, ..
+            x,
+            norm,
+            choice,
+            of_finite,
+            ..
         } = *self;
-        reference::normalize_quantize_each_row(x, norm, choice, self.params, self.out)
+        reference::normalize_quantize_each_row(x, norm, choice, of_finite, self.params, self.out)
     }
 
     #[inline(always)]
@@ -130,17 +138,32 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
         };
         for r in 0..self.params.len() {
             let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
+            let whole = x;
             let line = Line::of(s, &self.norm, x);
-            let mut found = None;
+            let mut reach = Reach::NOTHING;
+            let mut range = Range::new(0.0, 0.0);
+            let mut value = None;
             let mut start = 0;
             while start < row {
                 let x = &x[start..row.min(start + PART)];
                 let part = &mut normalized[..x.len()];
                 line.normalize(s, &self.norm, start, x, part, &Traffic::CACHED);
-                found = Range::of_both(found, range(s, part));
+                let of_part = Reach::of(s, part);
+                if of_part.is_finite() {
+                    reach = reach.union(of_part);
+                } else {
+                    value = value.or(first_not_finite(whole)).or(first_not_finite(part));
+                    range = range.union(finite_range(part));
+                }
                 start += PART;
             }
-            let grid = self.choice.grid(found.unwrap_or(Range::new(0.0, 0.0)))?;
+            if let (Some(value), false) = (value, self.of_finite) {
+                return Err(Error::non_finite("x", Some(r), value));
+            }
+            let grid = match self.choice.grid(range.union(reach.range())) {
+                Ok(grid) => grid,
+                Err(error) => return Err(error.in_row(r)),
+            };
             self.params[r] = QuantParams::of(grid);
             let mut start = 0;
             while start < row {

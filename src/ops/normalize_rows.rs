@@ -2,7 +2,7 @@
 
 use super::moments::{MomentSums, moment_sums, squares};
 use crate::drive::{Floats, Load, Map, Traffic, map};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::norm::Norm;
 use crate::reference;
 use crate::simd::Simd;
@@ -38,7 +38,7 @@ impl Tier {
     /// # Errors
     /// As there.
     pub fn normalize_rows(self, x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let rows = norm.rows(x.len())?;
         self.run(NormalizeRows { x, norm, rows, out })
     }

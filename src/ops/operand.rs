@@ -97,8 +97,8 @@ impl<'a> Matrix<'a> {
         zero_points: ZeroPoints<'a, Q>,
         [rows, row]: [usize; 2],
     ) -> Result<Self, Error> {
-        row_shape(codes.len(), rows, row)?;
-        zero_points.check(rows)?;
+        row_shape(("rows", codes.len()), rows, row)?;
+        zero_points.check("zr", ("rows", rows))?;
         Ok(Self {
             codes: bytemuck::must_cast_slice(codes),
             zero_points: zero_points.bytes(),

@@ -1,7 +1,7 @@
 //! A border of zero points around images of codes: copies and fills, the same on every tier
 
 use crate::element::Code;
-use crate::error::Error;
+use crate::error::{Error, elements_of};
 
 /// The shape of a stack of images, and the border to put around each.
 ///
@@ -27,19 +27,16 @@ pub struct Border {
 }
 
 impl Border {
-    /// The codes of an image, without and with its border; `None` beyond `usize`.
-    pub(super) fn sizes(&self) -> Option<[usize; 2]> {
-        let height = self
-            .height
-            .checked_add(self.top)?
-            .checked_add(self.bottom)?;
-        let width = self.width.checked_add(self.left)?.checked_add(self.right)?;
-        let padded = height.checked_mul(width)?.checked_mul(self.channels)?;
-        let inner = self
-            .height
-            .checked_mul(self.width)?
-            .checked_mul(self.channels)?;
-        Some([inner, padded])
+    /// The rows and the pixels of a row, with the border; beyond `usize`, the highest.
+    const fn padded(&self) -> [usize; 2] {
+        [
+            self.height
+                .saturating_add(self.top)
+                .saturating_add(self.bottom),
+            self.width
+                .saturating_add(self.left)
+                .saturating_add(self.right),
+        ]
     }
 }
 
@@ -69,27 +66,43 @@ pub fn pad<Q: Code>(
     zero_point: Q,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    let wrong = Error::Shape {
-        input: codes.len(),
-        output: out.len(),
-    };
-    let [image, padded] = border.sizes().ok_or(wrong)?;
+    let Border {
+        height,
+        width,
+        channels,
+        ..
+    } = border;
+    let [padded_height, padded_width] = border.padded();
+    // No slice is as long as the highest number.
+    let image = elements_of(&[height, width, channels]).unwrap_or(usize::MAX);
+    let padded = elements_of(&[padded_height, padded_width, channels]).unwrap_or(usize::MAX);
     let images = match (image, padded) {
         (0, 0) => 0,
         (0, padded) => out.len() / padded,
         (image, _) => codes.len() / image,
     };
-    let sizes = [image, padded].map(|size| images.checked_mul(size));
-    if sizes != [Some(codes.len()), Some(out.len())] {
-        return Err(wrong);
+    let shape = |argument, elements, images, sizes: [usize; 2]| {
+        let [height, width] = sizes;
+        Err(Error::Shape {
+            argument,
+            elements,
+            shape: [images, Some(height), Some(width.saturating_mul(channels))],
+        })
+    };
+    if images.checked_mul(image) != Some(codes.len()) {
+        return shape("codes", codes.len(), None, [height, width]);
+    }
+    if images.checked_mul(padded) != Some(out.len()) {
+        let images = (image > 0).then_some(images);
+        return shape("out", out.len(), images, [padded_height, padded_width]);
     }
     out.fill(zero_point);
     if codes.is_empty() {
         return Ok(());
     }
-    let row = border.width * border.channels;
-    let padded_row = padded / (border.height + border.top + border.bottom);
-    let first = border.top * padded_row + border.left * border.channels;
+    let row = width * channels;
+    let padded_row = padded_width * channels;
+    let first = border.top * padded_row + border.left * channels;
     for (codes, out) in codes.chunks_exact(image).zip(out.chunks_exact_mut(padded)) {
         let rows = out[first..].chunks_mut(padded_row);
         for (codes, out) in codes.chunks_exact(row).zip(rows) {

@@ -23,7 +23,7 @@ use crate::simd::Simd;
 use crate::simd::dot::{Dot, Int, Sums};
 use crate::spread::SLACK;
 use crate::tier::{DotOperation, Tier};
-use crate::zero_points::Zeros;
+use crate::zero_points::{Side, Zeros};
 use bytemuck::Pod;
 use core::ops::Range;
 
@@ -62,11 +62,16 @@ impl<'a> Product<'a> {
         }
         let (a, out) = (a.into(), out.into());
         let (depth, n) = (b.k(), b.n());
-        let m = if n > 0 { out.count(n) } else { a.count(depth) };
-        let (a, a_stride) = a.checked(m, depth)?;
-        let out = out.checked(m, n)?;
-        za.check(m)?;
-        zb.check(n)?;
+        // Rows of nothing can't be counted: then the output says how many there are, or what each row
+        // has one of.
+        let m = match a.count("a", depth)? {
+            Some(m) => m,
+            None => out.count("out", n)?.or(za.rows()).unwrap_or(0),
+        };
+        let (a, a_stride) = a.checked("a", m, depth)?;
+        let out = out.checked("out", m, n)?;
+        za.check(Side::Left, m)?;
+        zb.check(Side::Right, n)?;
         check_depth(depth, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
         let product = Self {
             tier,

@@ -4,7 +4,7 @@ use super::encode::{Encode, Encoder, encode};
 use super::quotient::{Divided, Product, Quotient, words, zero_points};
 use crate::drive::{Codes, Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::CodesMut};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
@@ -44,7 +44,7 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let bytes = size_of_val(x) + size_of_val(out);
         compiled(self, x, params.grid(), Q::erase_mut(out), bytes)
     }

@@ -7,7 +7,7 @@ use super::quotient::{
 };
 use crate::drive::{Codes, Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::Params};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::layout::{Blocks, Layout};
 use crate::params::QuantParams;
 use crate::reference;
@@ -23,7 +23,7 @@ use core::marker::PhantomData;
 /// other dimensions. This is ONNX `QuantizeLinear` with its `axis`.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Channels`] if that is not a
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Shape`] if that is not a
 /// multiple of `params.len() · inner`.
 ///
 /// ```
@@ -48,8 +48,8 @@ pub fn quantize_channels<Q: Code>(
 /// [`quantize`](crate::quantize()) with parameters for each of the [`Blocks`] of a tensor.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Blocks`] if that is not a whole
-/// number of axes, or `params` not one for each block.
+/// [`Error::Length`] if `x` and `out` differ in length, or `params` has not one set for each block;
+/// [`Error::Shape`] if that is not a whole number of axes; [`Error::Number`] if blocks have no elements.
 pub fn quantize_blocks<Q: Code>(
     x: &[f32],
     params: &[QuantParams<Q>],
@@ -71,8 +71,8 @@ impl Tier {
         inner: usize,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        let layout = Layout::channels(x.len(), params.len(), inner)?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
         compiled(
             self,
             x,
@@ -94,8 +94,8 @@ impl Tier {
         blocks: Blocks,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        let layout = Layout::blocks(x.len(), params.len(), blocks)?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
         compiled(
             self,
             x,

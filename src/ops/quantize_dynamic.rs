@@ -1,20 +1,23 @@
 //! `params = scheme(min_max(x))`, `q = quantize(x, params)`
 
+use super::min_max::finite_range;
 use super::quantize;
 use crate::element::Code;
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::params::{QuantParams, Range, Scheme};
+use crate::simd::environment::in_default;
 use crate::tier::Tier;
 
 /// Finds the range of `x`, chooses the parameters for it, and quantizes `x`, in one call.
 ///
-/// With [`Scheme::affine`] and `u8` this is ONNX `DynamicQuantizeLinear`, bit for bit. An `x` in
-/// which [`min_max`](crate::min_max()) finds nothing counts as the range `[0, 0]`.
+/// With [`Scheme::affine`] and `u8` this is ONNX `DynamicQuantizeLinear`, bit for bit. NaN are
+/// ignored, as [`min_max`](crate::min_max()) ignores them, and get the zero point; an `x` in which
+/// nothing else is left counts as the range `[0, 0]`.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Range`] if there is an infinity
-/// in `x`; [`Error::OneSided`] if the scheme has no codes for one side of the range. On an error
-/// `out` is untouched.
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::NonFinite`] if there is an infinity
+/// in `x`, unless the scheme is [`Scheme::of_finite`]; [`Error::OneSided`] if the scheme has no codes for
+/// one side of the range. On an error `out` is untouched.
 ///
 /// ```
 /// # use zeropoint::{Scheme, quantize_dynamic};
@@ -48,8 +51,20 @@ impl Tier {
         scheme: Scheme<Q>,
         out: &mut [Q],
     ) -> Result<QuantParams<Q>, Error> {
-        same_length(x.len(), out.len())?;
-        let params = scheme.params(self.min_max(x).unwrap_or(Range::new(0.0, 0.0)))?;
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        let mut range = self.min_max(x).unwrap_or(Range::new(0.0, 0.0));
+        if range.min.is_infinite() || range.max.is_infinite() {
+            if !scheme.is_of_finite() {
+                let infinity = x.iter().copied().find(|x| x.is_infinite());
+                return Err(Error::non_finite(
+                    "x",
+                    None,
+                    infinity.unwrap_or(f32::INFINITY),
+                ));
+            }
+            range = in_default(|| finite_range(x));
+        }
+        let params = scheme.params(range)?;
         let bytes = size_of_val(x) + size_of_val(out);
         let mut end = x.len();
         while end > 0 {

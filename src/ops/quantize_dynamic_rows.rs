@@ -1,11 +1,11 @@
 //! `params[r] = scheme(min_max(x[r]))`, `q[r] = quantize(x[r], params[r])`
 
-use super::min_max::range;
+use super::min_max::{Reach, finite_range, first_not_finite};
 use super::quantize;
 use crate::drive::Traffic;
 use crate::element::{Code, sealed::ParamsMut};
-use crate::error::{Error, row_shape, same_length};
-use crate::params::{Choice, QuantParams, Range, Scheme};
+use crate::error::{Error, one_for_each, row_shape};
+use crate::params::{Choice, Grid, QuantParams, Scheme};
 use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
@@ -16,8 +16,10 @@ use crate::tier::{Operation, Tier};
 ///
 /// # Errors
 /// [`Error::Length`] if `x` and `out` differ in length; [`Error::Rows`] if they don't have as many
-/// rows as `params`; for a row, the errors of [`quantize_dynamic`](crate::quantize_dynamic()).
-/// The rows before that one are then done, the others untouched.
+/// rows as `params`; `params` and `out` are then untouched. [`Error::NonFinite`] names the first row with
+/// a NaN or an infinity, unless the scheme is [`Scheme::of_finite`], and [`Error::OneSided`] the first row
+/// with a side that the scheme has no codes for. The rows before that one are then done, the others
+/// untouched.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, Scheme, quantize_dynamic_rows};
@@ -58,15 +60,28 @@ impl Tier {
         params: &mut [QuantParams<Q>],
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(x.len(), out.len())?;
-        row_shape(x.len(), params.len(), row)?;
-        let params = Q::erase_params_mut(params);
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        row_shape(("x", x.len()), params.len(), row)?;
+        self.quantize_each_row(x, row, scheme, params, out)
+            .map(|_| ())
+    }
+
+    /// The same of slices whose lengths fit. The first row with a NaN or an infinity, if the scheme takes
+    /// it.
+    pub(super) fn quantize_each_row<Q: Code>(
+        self,
+        x: &[f32],
+        row: usize,
+        scheme: Scheme<Q>,
+        params: &mut [QuantParams<Q>],
+        out: &mut [Q],
+    ) -> Result<Option<usize>, Error> {
         compiled(
             self,
             x,
             row,
-            scheme.choice(),
-            params,
+            (scheme.choice(), scheme.is_of_finite()),
+            Q::erase_params_mut(params),
             bytemuck::must_cast_slice_mut(out),
         )
     }
@@ -77,15 +92,16 @@ fn compiled(
     tier: Tier,
     x: &[f32],
     row: usize,
-    choice: Choice,
+    (choice, of_finite): (Choice, bool),
     params: ParamsMut<'_>,
     out: &mut [u8],
-) -> Result<(), Error> {
+) -> Result<Option<usize>, Error> {
     match params {
         ParamsMut::U8(params) => tier.run(QuantizeRows {
             x,
             row,
             choice,
+            of_finite,
             params,
             out,
         }),
@@ -93,6 +109,7 @@ fn compiled(
             x,
             row,
             choice,
+            of_finite,
             params,
             out: bytemuck::must_cast_slice_mut(out),
         }),
@@ -103,20 +120,27 @@ struct QuantizeRows<'a, Q> {
     x: &'a [f32],
     row: usize,
     choice: Choice,
+    of_finite: bool,
     params: &'a mut [QuantParams<Q>],
     out: &'a mut [Q],
 }
 
 impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
-    type Output = Result<(), Error>;
+    type Output = Result<Option<usize>, Error>;
 
-    fn scalar(&mut self) -> Result<(), Error> {
-        let Self { x, row, choice, .. } = *self;
-        reference::quantize_each_row(x, row, choice, self.params, self.out)
+    fn scalar(&mut self) -> Result<Option<usize>, Error> {
+        let Self {
+            x,
+            row,
+            choice,
+            of_finite,
+            ..
+        } = *self;
+        reference::quantize_each_row(x, row, choice, of_finite, self.params, self.out)
     }
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn simd<S: Simd>(&mut self, s: S) -> Result<Option<usize>, Error> {
         let Self { x, row, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         // The reduction to one range and the divisions have long latencies. Done a row ahead, they
@@ -125,21 +149,47 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
         let ahead = usize::from(row <= SHORT && !traffic.is_streamed());
         let rows = self.params.len();
         let mut last = *QuantParams::<Q>::default().grid();
+        let mut first_not_finite = None;
+        let mut wrong = None;
         for step in 0..rows + ahead {
-            let mut found = Ok(last);
+            let mut next = last;
             if step < rows {
-                let range = range(s, &x[step * row..][..row]);
-                found = self.choice.grid(range.unwrap_or(Range::new(0.0, 0.0)));
+                let x = &x[step * row..][..row];
+                let reach = Reach::of(s, x);
+                let mut range = reach.range();
+                if !reach.is_finite() {
+                    if !self.of_finite {
+                        wrong = Some(not_finite(x, step));
+                    }
+                    range = finite_range(x);
+                    first_not_finite = first_not_finite.or(Some(step));
+                }
+                match self.choice.grid(range) {
+                    Ok(grid) => next = grid,
+                    Err(error) => wrong = wrong.or(Some(error.in_row(step))),
+                }
             }
-            if step >= ahead {
+            if step >= ahead && (ahead > 0 || wrong.is_none()) {
                 let r = step - ahead;
-                let grid = if ahead > 0 { last } else { found? };
+                let grid: Grid = if ahead > 0 { last } else { next };
                 self.params[r] = QuantParams::of(grid);
                 let out = &mut self.out[r * row..][..row];
                 quantize::uniform(s, &grid, &x[r * row..][..row], out, &traffic);
             }
-            last = found?;
+            if wrong.is_some() {
+                break;
+            }
+            last = next;
         }
-        Ok(())
+        match wrong {
+            Some(error) => Err(error),
+            None => Ok(first_not_finite),
+        }
     }
+}
+
+/// The error for a row.
+#[cold]
+fn not_finite(x: &[f32], row: usize) -> Error {
+    Error::non_finite("x", Some(row), first_not_finite(x).unwrap_or(f32::NAN))
 }

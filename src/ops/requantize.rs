@@ -3,8 +3,8 @@
 use super::encode::{Encode, Encoder, encode};
 use crate::drive::{Codes, Ints, Map, Traffic, map};
 use crate::element::{Code, sealed::CodesMut};
-use crate::error::{Error, same_length};
-use crate::multiplier::{Factor, Fixed, Multiplier};
+use crate::error::{Error, one_for_each};
+use crate::multiplier::{DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
@@ -18,7 +18,7 @@ use core::marker::PhantomData;
 /// accumulator is rounded to f32, the product too, and that to an integer, each half to even. By a
 /// fixed-point multiplier `M · 2^−shift`, `out[i] = clamp(((accumulators[i] · M + 2^(shift − 1)) >>
 /// shift) + z, lo, hi)`, exact but for one rounding, half up: the single rounding of TensorFlow
-/// Lite. Both saturate. Of `params`, the zero point and the codes in use count; a ReLU is
+/// Lite. Its double rounding is [`Multiplier::fixed_double_rounding`]. All saturate. Of `params`, the zero point and the codes in use count; a ReLU is
 /// `lo = z`. See [`Multiplier`] for examples.
 ///
 /// # Errors
@@ -44,7 +44,10 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(accumulators.len(), out.len())?;
+        one_for_each(
+            ("out", out.len()),
+            ("elements of `accumulators`", accumulators.len()),
+        )?;
         compiled(
             self,
             accumulators,
@@ -98,11 +101,18 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
         let Self {
             multiplier, grid, ..
         } = *self;
-        match (multiplier.is_fixed(), multiplier.is_large()) {
-            (false, false) => encode(s, grid, (&mut *self, PhantomData::<Real<false>>)),
-            (false, true) => encode(s, grid, (&mut *self, PhantomData::<Real<true>>)),
-            (true, false) => encode(s, grid, (&mut *self, PhantomData::<Shifted<false>>)),
-            (true, true) => encode(s, grid, (&mut *self, PhantomData::<Shifted<true>>)),
+        use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
+        match (multiplier.kind(), multiplier.is_large()) {
+            (InReals, false) => encode(s, grid, (&mut *self, PhantomData::<Real<false>>)),
+            (InReals, true) => encode(s, grid, (&mut *self, PhantomData::<Real<true>>)),
+            (Fixed, false) => encode(s, grid, (&mut *self, PhantomData::<Shifted<false>>)),
+            (Fixed, true) => encode(s, grid, (&mut *self, PhantomData::<Shifted<true>>)),
+            (FixedDoubleRounding, false) => {
+                encode(s, grid, (&mut *self, PhantomData::<RoundedTwice<false>>));
+            }
+            (FixedDoubleRounding, true) => {
+                encode(s, grid, (&mut *self, PhantomData::<RoundedTwice<true>>));
+            }
         }
         Ok(())
     }
@@ -124,11 +134,13 @@ impl<S: Simd, Q: Byte, P: Product> Encode<S, Q> for (&mut Requantize<'_, Q>, Pha
     }
 }
 
-/// The words of the multiplier, of the fixed-point shift, of the accumulators between which products
-/// stay within an integer, and of the bias.
+/// The words of the multiplier, of the fixed-point shift (with double rounding, to the right), of the
+/// accumulators between which products stay within an integer (with double rounding, of the power of two
+/// of the shift to the left, and of the highest number that it does not overflow), and of the bias.
 const FACTOR: usize = 0;
 const SHIFT: usize = 1;
 const LOWEST: usize = 2;
+const POWER: usize = 2;
 const HIGHEST: usize = 3;
 const BIAS: usize = 4;
 
@@ -155,6 +167,17 @@ pub(super) fn words(multiplier: Multiplier, bias: i32) -> [u32; 5] {
                 bias as u32,
             ]
         }
+        Factor::DoubleRounding(DoubleRounding {
+            multiplier: factor,
+            left,
+            right,
+        }) => [
+            factor as u32,
+            right,
+            1 << left,
+            i32::MAX as u32 >> left,
+            bias as u32,
+        ],
     }
 }
 
@@ -197,6 +220,31 @@ impl<const LARGE: bool> Product for Shifted<LARGE> {
         }
         let (factor, shift) = (from.i32(s, FACTOR, at, i), from.i32(s, SHIFT, at, i));
         s.mul_shift(acc, factor, shift, P::UNIFORM)
+    }
+}
+
+/// By a fixed-point multiplier with double rounding. `LARGE`: one has a shift to the left.
+#[derive(Clone, Copy)]
+pub(super) struct RoundedTwice<const LARGE: bool>;
+
+impl<const LARGE: bool> Product for RoundedTwice<LARGE> {
+    #[inline(always)]
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
+        if LARGE {
+            // What is beyond the bounds is made ±(2³¹ − 1), and added to what is shifted within them.
+            let highest = from.i32(s, HIGHEST, at, i);
+            let lowest = s.sub_i32(s.splat_i32(-1), highest);
+            let within = s.clamp_i32(acc, lowest, highest);
+            let beyond = s.sub_i32(acc, within);
+            let beyond = s.clamp_i32(beyond, s.splat_i32(-1), s.splat_i32(1));
+            let beyond = s.mul_i32(beyond, s.splat_i32(i32::MAX));
+            let shifted = s.mul_i32(within, from.i32(s, POWER, at, i));
+            acc = s.add_saturated_i32(shifted, beyond);
+        }
+        // The nudge of the definition, and a division that cuts off, round half up.
+        let factor = from.i32(s, FACTOR, at, i);
+        let high = s.mul_shift(acc, factor, s.splat_i32(31), P::UNIFORM);
+        s.divide_by_power(high, from.i32(s, SHIFT, at, i))
     }
 }
 

@@ -1,12 +1,12 @@
 //! `q = clamp(rne(f32(acc + bias) · m) + z, lo, hi)`, with a multiplier and a bias for each channel
 
 use super::encode::Encoder;
-use super::requantize::{Biased, Kernel, Product, Real, Shifted, words};
+use super::requantize::{Biased, Kernel, Product, Real, RoundedTwice, Shifted, words};
 use crate::drive::{Traffic, map};
 use crate::element::{Code, sealed::CodesMut};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::layout::Layout;
-use crate::multiplier::{Multiplier, alike};
+use crate::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{Byte, Simd};
@@ -19,12 +19,13 @@ use core::marker::PhantomData;
 /// `accumulators` is seen as `[outer, channels, inner]`; the channel `c` has `multipliers[c]`,
 /// and `bias[c]` is added to its accumulators first (a sum that does not fit `i32` saturates). For
 /// the output of a linear layer, `[tokens, channels]`, `inner` is 1; for that of a convolution
-/// with channels first, it is the size of an image. The multipliers are all real or all in fixed
-/// point; that of a channel is `sa · sb[c] / s`.
+/// with channels first, it is the size of an image. The multipliers are all of one
+/// [kind](crate::MultiplierKind); [`layer_multipliers()`](crate::layer_multipliers()) gives them, and the
+/// biases, for the parameters of a layer.
 ///
 /// # Errors
-/// [`Error::Length`] if `accumulators` and `out` differ in length; [`Error::Channels`] if that is
-/// not a multiple of `multipliers.len() · inner`; [`Error::Bias`] if there are not as many biases;
+/// [`Error::Length`] if `accumulators` and `out` differ in length; [`Error::Shape`] if that is
+/// not a multiple of `multipliers.len() · inner`; [`Error::Length`] if there are not as many biases;
 /// [`Error::MixedMultipliers`].
 ///
 /// ```
@@ -62,9 +63,20 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        same_length(accumulators.len(), out.len())?;
-        let layout = Layout::channels(accumulators.len(), multipliers.len(), inner)?;
-        alike(multipliers, bias, multipliers.len())?;
+        one_for_each(
+            ("out", out.len()),
+            ("elements of `accumulators`", accumulators.len()),
+        )?;
+        let layout = Layout::channels(
+            ("accumulators", accumulators.len()),
+            multipliers.len(),
+            inner,
+        )?;
+        alike(
+            multipliers,
+            bias,
+            ("elements of `multipliers`", multipliers.len()),
+        )?;
         let factors = Factors { multipliers, bias };
         compiled(
             self,
@@ -149,17 +161,20 @@ impl<Q: Byte> Operation for RequantizeSpread<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let multipliers = self.factors.multipliers;
-        let (mut is_fixed, mut is_large) = (false, false);
+        use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
+        let (mut kind, mut is_large) = (InReals, false);
         for p in 0..multipliers.len() {
-            is_fixed = multipliers[p].is_fixed();
+            kind = multipliers[p].kind();
             is_large |= multipliers[p].is_large();
         }
-        match (is_fixed, is_large, self.factors.bias) {
-            (false, false, None) => self.by::<S, Real<false>>(s),
-            (false, true, None) => self.by::<S, Real<true>>(s),
-            (true, _, None) => self.by::<S, Shifted<true>>(s),
-            (false, _, Some(_)) => self.by::<S, Biased<Real<true>>>(s),
-            (true, _, Some(_)) => self.by::<S, Biased<Shifted<true>>>(s),
+        match (kind, is_large, self.factors.bias) {
+            (InReals, false, None) => self.by::<S, Real<false>>(s),
+            (InReals, true, None) => self.by::<S, Real<true>>(s),
+            (Fixed, _, None) => self.by::<S, Shifted<true>>(s),
+            (FixedDoubleRounding, _, None) => self.by::<S, RoundedTwice<true>>(s),
+            (InReals, _, Some(_)) => self.by::<S, Biased<Real<true>>>(s),
+            (Fixed, _, Some(_)) => self.by::<S, Biased<Shifted<true>>>(s),
+            (FixedDoubleRounding, _, Some(_)) => self.by::<S, Biased<RoundedTwice<true>>>(s),
         }
     }
 }

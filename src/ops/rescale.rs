@@ -5,7 +5,7 @@ use super::quantize;
 use super::quotient::{Divided, Product, Quotient, words};
 use crate::drive::{Codes, Map, Offsets, Traffic, map};
 use crate::element::{Code, sealed};
-use crate::error::{Error, same_length};
+use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::{BYTES, Byte, Line, Lookup, Simd};
@@ -53,7 +53,7 @@ impl Tier {
         to: QuantParams<B>,
         out: &mut [B],
     ) -> Result<(), Error> {
-        same_length(codes.len(), out.len())?;
+        one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
         compiled(
             self,
             A::erase(codes),

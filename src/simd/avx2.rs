@@ -408,6 +408,35 @@ impl Simd for Avx2 {
             ._mm256_min_epi32(self.avx2._mm256_max_epi32(a, lo), hi)
     }
 
+    #[inline(always)]
+    fn max_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_max_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn max_u32(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_max_epu32(a, b)
+    }
+
+    #[inline(always)]
+    fn reduce_max_i32(self, a: __m256i) -> i32 {
+        let a = self.avx._mm256_castsi256_ps(a);
+        self.quick_reduce_max(a).to_bits() as i32
+    }
+
+    /// The remainder of the shift, compared with a half: for negative numbers, with a half and a bit.
+    #[inline(always)]
+    fn divide_by_power(self, a: __m256i, shift: __m256i) -> __m256i {
+        let avx2 = self.avx2;
+        let one = self.splat_i32(1);
+        let mask = avx2._mm256_sub_epi32(avx2._mm256_sllv_epi32(one, shift), one);
+        let remainder = avx2._mm256_and_si256(a, mask);
+        let is_negative = avx2._mm256_srai_epi32::<31>(a);
+        let half = avx2._mm256_sub_epi32(avx2._mm256_srli_epi32::<1>(mask), is_negative);
+        let up = avx2._mm256_cmpgt_epi32(remainder, half);
+        avx2._mm256_sub_epi32(avx2._mm256_srav_epi32(a, shift), up)
+    }
+
     /// Where the sum would wrap around, the first operand is bounded so that it does not.
     #[inline(always)]
     fn add_saturated_i32(self, a: __m256i, b: __m256i) -> __m256i {

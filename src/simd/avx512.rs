@@ -392,6 +392,35 @@ impl Simd for Avx512 {
         self.f._mm512_min_epi32(self.f._mm512_max_epi32(a, lo), hi)
     }
 
+    #[inline(always)]
+    fn max_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        self.f._mm512_max_epi32(a, b)
+    }
+
+    #[inline(always)]
+    fn max_u32(self, a: __m512i, b: __m512i) -> __m512i {
+        self.f._mm512_max_epu32(a, b)
+    }
+
+    #[inline(always)]
+    fn reduce_max_i32(self, a: __m512i) -> i32 {
+        self.f._mm512_reduce_max_epi32(a)
+    }
+
+    /// The remainder of the shift, compared with a half: for negative numbers, with a half and a bit.
+    #[inline(always)]
+    fn divide_by_power(self, a: __m512i, shift: __m512i) -> __m512i {
+        let f = self.f;
+        let one = self.splat_i32(1);
+        let mask = f._mm512_sub_epi32(f._mm512_sllv_epi32(one, shift), one);
+        let remainder = f._mm512_and_si512(a, mask);
+        let is_negative = f._mm512_srai_epi32::<31>(a);
+        let half = f._mm512_sub_epi32(f._mm512_srli_epi32::<1>(mask), is_negative);
+        let up = f._mm512_cmpgt_epi32_mask(remainder, half);
+        let quotient = f._mm512_srav_epi32(a, shift);
+        f._mm512_mask_add_epi32(quotient, up, quotient, one)
+    }
+
     /// Where the sum would wrap around, the first operand is bounded so that it does not.
     #[inline(always)]
     fn add_saturated_i32(self, a: __m512i, b: __m512i) -> __m512i {

@@ -285,6 +285,27 @@ impl Simd for Emulated {
         from_fn(|i| a[i].clamp(lo[i], hi[i]))
     }
 
+    fn max_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| a[i].max(b[i]))
+    }
+
+    fn max_u32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| (a[i] as u32).max(b[i] as u32) as i32)
+    }
+
+    fn reduce_max_i32(self, a: [i32; 4]) -> i32 {
+        a.into_iter().fold(i32::MIN, i32::max)
+    }
+
+    // Lanes without an element may have any shift.
+    fn divide_by_power(self, a: [i32; 4], shift: [i32; 4]) -> [i32; 4] {
+        from_fn(|i| {
+            let unit = 1_i64 << (shift[i] & 31);
+            let away = if a[i] < 0 { -unit / 2 } else { unit / 2 };
+            ((i64::from(a[i]) + away) / unit) as i32
+        })
+    }
+
     fn add_saturated_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
         from_fn(|i| a[i].saturating_add(b[i]))
     }

@@ -285,6 +285,32 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn max_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        self.neon.vmaxq_s32(a, b)
+    }
+
+    #[inline(always)]
+    fn max_u32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        let [a, b] = [a, b].map(bytemuck::must_cast);
+        bytemuck::must_cast(self.neon.vmaxq_u32(a, b))
+    }
+
+    #[inline(always)]
+    fn reduce_max_i32(self, a: int32x4_t) -> i32 {
+        self.neon.vmaxvq_s32(a)
+    }
+
+    /// A rounding shift, by a negative number to the left, rounds half up: where something is shifted
+    /// out of a negative number, it is made one less before, which changes ties only.
+    #[inline(always)]
+    fn divide_by_power(self, a: int32x4_t, shift: int32x4_t) -> int32x4_t {
+        let left = self.neon.vnegq_s32(shift);
+        // −1 where both are negative.
+        let less = self.neon.vshrq_n_s32::<31>(self.neon.vandq_s32(a, left));
+        self.neon.vrshlq_s32(self.neon.vqaddq_s32(a, less), left)
+    }
+
+    #[inline(always)]
     fn add_saturated_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
         self.neon.vqaddq_s32(a, b)
     }

@@ -23,13 +23,16 @@ impl Accumulator {
     }
 }
 
-/// A multiplier: any real one, an ordinary one, any in fixed point, an ordinary one.
+/// A multiplier: any real one, an ordinary one, any in fixed point, an ordinary one; with double
+/// rounding too.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Factor {
     Real(u32),
     RealOrdinary(u16),
     Fixed(i32, u8),
     FixedOrdinary(u16),
+    RoundedTwice(i32, u8),
+    RoundedTwiceOrdinary(u16),
 }
 
 impl Factor {
@@ -41,15 +44,21 @@ impl Factor {
                 Multiplier::from_fixed(multiplier & i32::MAX, i32::from(exponent % 62) - 31)
             }
             Self::FixedOrdinary(n) => Multiplier::fixed(f64::from(n) * 1e-4),
+            Self::RoundedTwice(multiplier, exponent) => {
+                let exponent = i32::from(exponent % 62) - 31;
+                Multiplier::from_fixed_double_rounding(multiplier & i32::MAX, exponent)
+            }
+            Self::RoundedTwiceOrdinary(n) => {
+                Multiplier::fixed_double_rounding(f64::from(n) * 1e-4)
+            }
         }
         .unwrap()
     }
 }
 
-/// `factor`, if it is of the kind that `first` is, real or in fixed point; else `first`.
+/// `factor`, if it is of the kind that `first` is; else `first`.
 pub fn of_the_kind_of(first: Factor, factor: Factor) -> Factor {
-    let is_real = |factor| matches!(factor, Factor::Real(_) | Factor::RealOrdinary(_));
-    if is_real(factor) == is_real(first) {
+    if factor.get().kind() == first.get().kind() {
         factor
     } else {
         first

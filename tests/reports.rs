@@ -1,0 +1,929 @@
+//! What real use found wrong: a test for each report, named after what it guards.
+
+#[path = "common/mod.rs"]
+mod common;
+
+mod usage {
+    use zeropoint::{
+        Blocks, Border, Code, Error, Multiplier, MultiplierKind, Norm, QuantParams, Range, Rows,
+        RowsMut, Scheme, Tier, Weights, Windows, im2col, layer_multipliers, linear, matmul,
+        matmul_dequantize, matmul_requantize, min_max, pad, reference,
+    };
+
+    /// Issue: `linear` with M = 2, K = 0, N = 0 was an error. Every product takes every extent of
+    /// nothing.
+    #[test]
+    fn products_of_nothing() {
+        for tier in Tier::available() {
+            for m in 0..3 {
+                for k in 0..3 {
+                    for n in 0..3 {
+                        let context = format!("{tier}, {m} x {k} x {n}");
+                        let b = vec![1_i8; k * n];
+                        let packed = Weights::new(&b, k, n).pack(tier).expect(&context);
+                        let transposed = Weights::transposed(&b, k, n).pack(tier);
+                        let a = vec![3_u8; m * k];
+                        for b in [&packed, &transposed.expect(&context)] {
+                            products([m, k, n], &a, b).expect(&context);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn products(
+        [m, k, n]: [usize; 3],
+        a: &[u8],
+        b: &zeropoint::PackedMatrix<'_, i8>,
+    ) -> Result<(), Error> {
+        let depth = k as i32;
+        let mut sums = vec![7; m * n];
+        matmul(a, 1, b, 0, &mut sums)?;
+        assert_eq!(sums, vec![2 * depth; m * n]);
+        sums.fill(7);
+        matmul(a, &vec![1; m], b, &vec![0; n], &mut sums)?;
+        assert_eq!(sums, vec![2 * depth; m * n]);
+        sums.fill(7);
+        let strided = RowsMut::strided(&mut sums, m, n);
+        matmul(Rows::strided(a, m, k), 1, b, 0, strided)?;
+        assert_eq!(sums, vec![2 * depth; m * n]);
+
+        let output = QuantParams::<u8>::default();
+        let one = Multiplier::real(1.0)?;
+        for multipliers in [vec![one], vec![one; n]] {
+            let mut codes = vec![7_u8; m * n];
+            let bias = vec![5; n];
+            matmul_requantize(a, 1, b, 0, &multipliers, Some(&bias), output, &mut codes)?;
+            assert_eq!(codes, vec![2 * k as u8 + 5; m * n]);
+        }
+
+        let of = |count| vec![QuantParams::<u8>::new(1.0, 1).unwrap(); count];
+        for (of_a, of_b) in [(1, 1), (m, n), (1, n), (m, 1)] {
+            let params_b = vec![QuantParams::<i8>::default(); of_b];
+            let mut values = vec![7.0; m * n];
+            matmul_dequantize(a, &of(of_a), b, &params_b, None, &mut values)?;
+            assert_eq!(values, vec![2.0 * k as f32; m * n]);
+            let (mut codes, mut params) = (vec![0; m * k], of(m));
+            let (x, scheme) = (vec![255.0; m * k], Scheme::affine());
+            values.fill(7.0);
+            linear(
+                &x,
+                scheme,
+                &mut params,
+                &mut codes,
+                b,
+                &params_b,
+                None,
+                &mut values,
+            )?;
+            assert_eq!(values, vec![255.0 * k as f32; m * n]);
+        }
+        Ok(())
+    }
+
+    /// Issue: `shape()` had sizes for which `im2col` failed. Whatever has a shape can be laid out.
+    #[test]
+    fn a_shape_of_windows_can_be_laid_out() {
+        let interesting = [0, 1, 2, 3, usize::MAX / 2, usize::MAX - 3, usize::MAX];
+        let mut state = 1_u64;
+        let mut any = |of: &[usize]| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            of[(state >> 33) as usize % of.len()]
+        };
+        let (mut laid_out, mut with_overflow) = (0, 0);
+        let reported = Windows {
+            stride: [usize::MAX, 1],
+            ..Windows::new(
+                Border {
+                    height: 3,
+                    width: 3,
+                    channels: 3,
+                    top: usize::MAX - 3,
+                    ..Border::default()
+                },
+                [1, 1],
+            )
+        };
+        let mut cases = vec![reported];
+        for _ in 0..100_000 {
+            let border = Border {
+                height: any(&interesting),
+                width: any(&interesting),
+                channels: any(&interesting),
+                top: any(&interesting),
+                bottom: any(&interesting),
+                left: any(&interesting),
+                right: any(&interesting),
+            };
+            cases.push(Windows {
+                border,
+                kernel: [any(&interesting), any(&interesting)],
+                stride: [any(&interesting), any(&interesting)],
+                dilation: [any(&interesting), any(&interesting)],
+            });
+        }
+        for windows in cases {
+            let border = windows.border;
+            let product = |sizes: [usize; 3]| {
+                if sizes.contains(&0) {
+                    return Some(0);
+                }
+                sizes.into_iter().try_fold(1_usize, usize::checked_mul)
+            };
+            let image = product([border.channels, border.height, border.width]);
+            let image = image.filter(|&len| len < 1000);
+            match windows.shape() {
+                Ok(shape) => {
+                    let out = product(shape).filter(|&len| len < 1000);
+                    let (Some(image), Some(out)) = (image, out) else {
+                        continue;
+                    };
+                    let found = im2col(&vec![1_u8; image], windows, 2, &mut vec![0; out]);
+                    assert_eq!(found, Ok(()), "{windows:?}");
+                    laid_out += 1;
+                    with_overflow += usize::from(border.top > 3 || border.left > 3);
+                }
+                Err(error) => {
+                    let image = vec![1_u8; image.unwrap_or(0)];
+                    let found = im2col(&image, windows, 2, &mut [0; 9]);
+                    assert_eq!(found, Err(error), "{windows:?}");
+                }
+            }
+        }
+        assert!(
+            laid_out > 200 && with_overflow > 50,
+            "{laid_out}, {with_overflow}"
+        );
+    }
+
+    /// Issue: a view of an attention head, 32 of 768 columns, was refused if the slice went on past
+    /// its last row.
+    #[test]
+    fn views_may_go_on_past_their_last_row() {
+        let (m, k, wide) = (5, 32, 768);
+        let x: Vec<u8> = (0..m * wide).map(|i| (i * 31 % 251) as u8).collect();
+        for tier in Tier::available() {
+            for head in [0, 3, 23] {
+                let view = &x[head * k..];
+                let mut dense = Vec::new();
+                for r in 0..m {
+                    dense.extend(&view[r * wide..][..k]);
+                }
+                // Keys as weights: `[N, K]`, the columns far apart, in a slice that goes on.
+                let keys = Weights::transposed(view, k, m).with_stride(wide);
+                let keys = keys.pack(tier).unwrap();
+                let dense_keys = Weights::transposed(&dense, k, m).pack(tier).unwrap();
+                let mut expected = vec![0; m * m];
+                matmul(&dense, 9, &dense_keys, 7, &mut expected).unwrap();
+                let mut out = vec![-1; m * wide];
+                let to = RowsMut::strided(&mut out, m, wide);
+                matmul(Rows::strided(view, m, wide), 9, &keys, 7, to).unwrap();
+                for (r, row) in out.chunks(wide).enumerate() {
+                    assert_eq!(row[..m], expected[r * m..][..m], "{tier}, head {head}");
+                    assert!(row[m..].iter().all(|&sum| sum == -1), "{tier}, head {head}");
+                }
+                // Fewer rows than there are.
+                let mut out = vec![-1; 2 * m + 1];
+                let to = RowsMut::strided(&mut out, 2, m);
+                matmul(Rows::strided(view, 2, wide), 9, &keys, 7, to).unwrap();
+                assert_eq!(out[..2 * m], expected[..2 * m]);
+                assert_eq!(out[2 * m], -1);
+            }
+        }
+    }
+
+    /// What is too short is still refused, and so are two numbers of rows; the error names which.
+    #[test]
+    fn views_name_what_does_not_fit() {
+        let b = Weights::new(&[1_i8; 6], 2, 3).pack(Tier::SCALAR).unwrap();
+        let a = [1_u8; 12];
+        let mut out = [7; 20];
+        let mut check = |rows, stride, [len, out_rows, out_stride]: [usize; 3], text: &str| {
+            let to = RowsMut::strided(&mut out[..len], out_rows, out_stride);
+            let error = matmul(Rows::strided(&a, rows, stride), 0, &b, 0, to).unwrap_err();
+            assert_eq!(error.to_string(), text);
+        };
+        let text = "`a`, of 12 elements, is not 3 rows of 2, 6 from one to the next";
+        check(3, 6, [20, 3, 3], text);
+        let text = "`out`, of 12 elements, is not 3 rows of 3, 5 from one to the next";
+        check(3, 5, [12, 3, 5], text);
+        let text = "`out`, of 20 elements, is not 3 rows of 3, 5 from one to the next";
+        check(3, 4, [20, 2, 5], text);
+        let text =
+            "`a`, of 12 elements, is not 18446744073709551615 rows of 2, 3 from one to the next";
+        if usize::BITS == 64 {
+            check(usize::MAX, 3, [20, 2, 5], text);
+        }
+        assert_eq!(out, [7; 20]);
+        // Without strides the counts must agree.
+        let error = matmul(&a, 0, &b, 0, &mut [0; 15]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`out`, of 15 elements, is not 6 rows of 3"
+        );
+        let error = Weights::new(&[1_u8; 10], 2, 3)
+            .with_stride(8)
+            .pack(Tier::SCALAR);
+        let text = "`codes`, of 10 elements, is not 2 rows of 3, 8 from one to the next";
+        assert_eq!(error.unwrap_err().to_string(), text);
+    }
+
+    /// Numbers of one sign and of both, with zeros, and a step that is no power of two.
+    fn ordinary(n: usize, seed: usize) -> Vec<f32> {
+        (0..n)
+            .map(|i| ((i + seed) * 7919 % 2003) as f32 * 0.01 - 9.0)
+            .collect()
+    }
+
+    const NOT_FINITE: [(f32, &str); 5] = [
+        (f32::NAN, "NaN"),
+        (-f32::NAN, "NaN"),
+        (f32::from_bits(0xff80_0001), "NaN"),
+        (f32::INFINITY, "inf"),
+        (f32::NEG_INFINITY, "-inf"),
+    ];
+
+    /// Issue: one infinity failed the whole batch of `linear`, and a row of NaN gave plausible numbers.
+    #[test]
+    fn a_row_that_is_not_finite_becomes_nan_and_others_stay_right() {
+        for tier in Tier::available() {
+            for (m, k, n) in [(1, 1, 1), (5, 3, 7), (4, 70, 33), (3, 257, 5), (2, 2100, 3)] {
+                let b: Vec<i8> = (0..k * n).map(|i| (i * 31 % 255) as i8).collect();
+                let b = Weights::new(&b, k, n).pack(tier).unwrap();
+                let params_b = [QuantParams::<i8>::new(0.02, 3).unwrap()];
+                let bias = ordinary(n, 5);
+                let run = |x: &[f32]| {
+                    let stride = n + 2;
+                    let mut y = vec![7.0; m * stride];
+                    let (mut params, mut codes) = (vec![QuantParams::default(); m], vec![0; m * k]);
+                    let (p, c, to) = (&mut params, &mut codes, RowsMut::strided(&mut y, m, stride));
+                    linear(
+                        x,
+                        Scheme::<u8>::affine(),
+                        p,
+                        c,
+                        &b,
+                        &params_b,
+                        Some(&bias),
+                        to,
+                    )
+                    .unwrap();
+                    y.chunks(stride)
+                        .map(crate::common::bits)
+                        .collect::<Vec<_>>()
+                };
+                let x = ordinary(m * k, 1);
+                let expected = run(&x);
+                for (i, (bad, _)) in NOT_FINITE.into_iter().enumerate() {
+                    for at in (0..m * k).step_by((m * k / 40).max(1)).chain([m * k - 1]) {
+                        let mut x = x.clone();
+                        x[at] = bad;
+                        if i == 0 {
+                            // All of the row.
+                            x[at / k * k..][..k].fill(bad);
+                        }
+                        let mut expected = expected.clone();
+                        expected[at / k][..n].fill(f32::NAN.to_bits());
+                        if i % 2 == 1 {
+                            // And in the last row.
+                            x[m * k - 1] = bad;
+                            expected[m - 1][..n].fill(f32::NAN.to_bits());
+                        }
+                        assert_eq!(run(&x), expected, "{tier}, {m} x {k} x {n}: {bad} at {at}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Issue: an infinity in row 13 of a batch said "[-1.998e0, inf] is not a finite range".
+    #[test]
+    fn errors_of_a_batch_name_the_row() {
+        let row = 40;
+        for tier in Tier::available() {
+            for (bad, found) in NOT_FINITE {
+                for at in [13 * row, 13 * row + 17, 14 * row - 1] {
+                    let mut x = ordinary(20 * row, 0);
+                    x[at] = bad;
+                    x[17 * row] = f32::NAN;
+                    let (mut params, mut codes) =
+                        ([QuantParams::default(); 20], vec![99; 20 * row]);
+                    let scheme = Scheme::<u8>::affine();
+                    let error =
+                        tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes);
+                    let text = format!("row 13 of `x` has the element {found}");
+                    assert_eq!(error.unwrap_err().to_string(), text, "{tier}");
+                    // The rows before it are done, the others as they were.
+                    assert!(
+                        params[..13]
+                            .iter()
+                            .all(|&params| params != QuantParams::default())
+                    );
+                    assert!(
+                        params[13..]
+                            .iter()
+                            .all(|&params| params == QuantParams::default())
+                    );
+                    assert!(codes[13 * row..].iter().all(|&code| code == 99), "{tier}");
+
+                    let norm = Norm::rms(&[1.0; 40], None, 1e-5).unwrap();
+                    let (p, c) = (&mut params, &mut codes);
+                    let error = tier.normalize_quantize_rows(&x, norm, scheme, p, c);
+                    assert_eq!(error.unwrap_err().to_string(), text, "{tier}");
+                }
+            }
+            let mut x = vec![1.0; 6];
+            x[5] = -1.0;
+            let (mut params, mut codes) = ([QuantParams::default(); 3], [0_u8; 6]);
+            let scheme = Scheme::symmetric();
+            let error = tier.quantize_dynamic_rows(&x, 2, scheme, &mut params, &mut codes);
+            let text = "row 2: a symmetric scheme with codes 0..=255 has none on the side of -1e0";
+            assert_eq!(error.unwrap_err().to_string(), text);
+            x[3] = f32::INFINITY;
+            let error = tier.quantize_dynamic(&x, Scheme::<i8>::affine(), &mut [0; 6]);
+            assert_eq!(error.unwrap_err().to_string(), "`x` has the element inf");
+        }
+    }
+
+    /// Issue: a short `y` blamed the left matrix.
+    #[test]
+    fn errors_of_a_layer_name_the_argument() {
+        for tier in Tier::available() {
+            for k in [0, 3] {
+                let b = Weights::new(&vec![1_i8; 2 * k], k, 2).pack(tier).unwrap();
+                let params_b = [QuantParams::default(); 2];
+                let run = |[x, codes, rows, of_b, bias, y]: [usize; 6]| {
+                    let (mut params, mut codes) =
+                        (vec![QuantParams::default(); rows], vec![9; codes]);
+                    let bias = vec![0.0; bias];
+                    let mut y = vec![7.0; y];
+                    let (p, c, of_b) = (&mut params, &mut codes, &params_b[..of_b]);
+                    let (x, scheme, bias) = (vec![1.0; x], Scheme::<u8>::affine(), Some(&bias[..]));
+                    let error = linear(&x, scheme, p, c, &b, of_b, bias, &mut y).unwrap_err();
+                    assert!(y.iter().all(|&y| y == 7.0));
+                    error.to_string()
+                };
+                let many = if k == 0 { "1 element" } else { "10 elements" };
+                let text = format!("`codes` has {many} for the {} elements of `x`", 3 * k);
+                assert_eq!(run([3 * k, 3 * k + 1, 3, 2, 2, 6]), text);
+                let text = format!("`x`, of {many}, is not 3 rows of {k}");
+                assert_eq!(run([3 * k + 1, 3 * k + 1, 3, 2, 2, 6]), text);
+                let text = "`out`, of 5 elements, is not 3 rows of 2";
+                assert_eq!(run([3 * k, 3 * k, 3, 2, 2, 5]), text);
+                let text = "`out`, of 4 elements, is not 1 row of 2";
+                assert_eq!(run([k, k, 1, 2, 2, 4]), text);
+                let text = "`bias` has 3 elements for the 2 columns of `b`";
+                assert_eq!(run([3 * k, 3 * k, 3, 2, 3, 6]), text);
+                let text = "`params_b` has 0 elements for the 2 columns of `b`: it must have one for \
+                            all, or one for each";
+                assert_eq!(run([3 * k, 3 * k, 3, 0, 2, 6]), text);
+            }
+        }
+    }
+
+    /// By argument, the finite part of a row has the range that it has alone.
+    #[test]
+    fn the_finite_part_of_a_row_can_be_taken() {
+        fn check<Q: Code>(tier: Tier, row: usize, scheme: Scheme<Q>) {
+            let rows = 12;
+            let mut x = ordinary(rows * row, 3);
+            for (i, x) in x.iter_mut().enumerate() {
+                match i / row {
+                    // Rows that are finite stand between the others.
+                    r if r.is_multiple_of(3) => {}
+                    5 => *x = f32::NAN,
+                    8 => *x = x.abs().max(1e-3),
+                    _ => {}
+                }
+                if !(i / row).is_multiple_of(3) && i % 3 == 1 {
+                    *x = NOT_FINITE[i % 5].0;
+                }
+            }
+            let (mut params, mut codes) =
+                (vec![QuantParams::default(); rows], vec![Q::MIN; x.len()]);
+            let of_finite = scheme.of_finite();
+            tier.quantize_dynamic_rows(&x, row, of_finite, &mut params, &mut codes)
+                .unwrap();
+            for (r, x) in x.chunks(row).enumerate() {
+                let finite: Vec<_> = x.iter().copied().filter(|x| x.is_finite()).collect();
+                let of_row = scheme.params(min_max(&finite).unwrap_or(Range::new(0.0, 0.0)));
+                assert_eq!(params[r], of_row.unwrap(), "{tier}, row {r} of {row}");
+                let mut expected = vec![Q::MAX; row];
+                reference::quantize(x, params[r], &mut expected).unwrap();
+                assert_eq!(
+                    codes[r * row..][..row],
+                    expected,
+                    "{tier}, row {r} of {row}"
+                );
+                // A tensor: as one row.
+                let mut alone = vec![Q::MIN; row];
+                let found = tier.quantize_dynamic(x, of_finite, &mut alone);
+                assert_eq!((found, alone), (Ok(params[r]), expected));
+            }
+        }
+        for tier in Tier::available() {
+            for row in [1, 2, 3, 15, 16, 17, 63, 64, 65, 200, 2049] {
+                check(tier, row, Scheme::<u8>::affine());
+                check(tier, row, Scheme::<i8>::affine());
+                check(tier, row, Scheme::<i8>::symmetric());
+            }
+        }
+    }
+
+    /// Of long rows, each has parameters of its own, however many came before.
+    #[test]
+    fn late_rows_have_their_own_parameters() {
+        for tier in Tier::available() {
+            for (rows, row) in [(450, 33), (260, 2100)] {
+                let mut x = ordinary(rows * row, 0);
+                for (r, x) in x.chunks_mut(row).enumerate() {
+                    x[r % row] = 20.0 + r as f32;
+                }
+                let (mut params, mut codes) =
+                    (vec![QuantParams::default(); rows], vec![0; x.len()]);
+                let scheme = Scheme::<u8>::affine();
+                tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes)
+                    .unwrap();
+                for (r, x) in x.chunks(row).enumerate() {
+                    let mut alone = vec![0; row];
+                    let expected = reference::quantize_dynamic(x, scheme, &mut alone).unwrap();
+                    assert_eq!(params[r], expected, "{tier}, row {r} of {row}");
+                    assert_eq!(codes[r * row..][..row], alone, "{tier}, row {r} of {row}");
+                }
+            }
+        }
+    }
+
+    /// gemmlowp's definitions, word for word.
+    mod gemmlowp {
+        fn saturating_rounding_doubling_high_mul(a: i32, b: i32) -> i32 {
+            if a == b && a == i32::MIN {
+                return i32::MAX;
+            }
+            let ab = i64::from(a) * i64::from(b);
+            let nudge = if ab >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+            ((ab + nudge) / (1_i64 << 31)) as i32
+        }
+
+        fn rounding_divide_by_pot(x: i32, exponent: i32) -> i32 {
+            let mask = ((1_i64 << exponent) - 1) as i32;
+            let remainder = x & mask;
+            let threshold = (mask >> 1) + i32::from(x < 0);
+            (x >> exponent) + i32::from(remainder > threshold)
+        }
+
+        /// `MultiplyByQuantizedMultiplier`, with a left shift that saturates.
+        pub(super) fn multiply(x: i32, multiplier: i32, exponent: i32) -> i32 {
+            let (left, right) = (exponent.max(0), (-exponent).max(0));
+            let shifted = (i64::from(x) << left).clamp(i32::MIN.into(), i32::MAX.into());
+            let high = saturating_rounding_doubling_high_mul(shifted as i32, multiplier);
+            rounding_divide_by_pot(high, right)
+        }
+
+        #[test]
+        fn as_published() {
+            // The corner for which it saturates: no `Multiplier` is negative.
+            assert_eq!(
+                saturating_rounding_doubling_high_mul(i32::MIN, i32::MIN),
+                i32::MAX
+            );
+            let halves = [-3, -1, 1, 3].map(|x| rounding_divide_by_pot(x, 1));
+            assert_eq!(halves, [-2, -1, 1, 2]);
+            let halves = [-3, -1, 1, 3].map(|x| saturating_rounding_doubling_high_mul(x, 1 << 30));
+            assert_eq!(halves, [-1, 0, 1, 2]);
+        }
+    }
+
+    /// Accumulators at the ends, around zero, and on both sides of every tie of a shift.
+    fn accumulators(multiplier: i32, exponent: i32) -> Vec<i32> {
+        let mut all = vec![i32::MIN, i32::MIN + 1, i32::MAX - 1, i32::MAX];
+        all.extend(-70..=70);
+        for bit in 0..31 {
+            let power = 1_i64 << bit;
+            all.extend((-2..=2).flat_map(|d| [(power + d) as i32, (d - power) as i32]));
+        }
+        // Where the result is about ±0.5, ±1.5, ... ±128.5.
+        let factor = f64::from(multiplier) * 2_f64.powi(exponent - 31);
+        for half in -260..=260 {
+            let near = (f64::from(half) * 0.5 / factor).clamp(-2e9, 2e9) as i32;
+            all.extend((-2..=2).map(|d| near + d));
+        }
+        all
+    }
+
+    /// Issue: TFLite's double rounding, in all bits.
+    #[test]
+    fn double_rounding_is_that_of_gemmlowp() {
+        let output = QuantParams::<i8>::new(1.0, -3).unwrap();
+        for tier in Tier::available() {
+            for exponent in -31..=30 {
+                for multiplier in [
+                    0,
+                    1,
+                    2,
+                    3,
+                    (1 << 30) - 1,
+                    1 << 30,
+                    (1 << 30) + 1,
+                    3 << 29,
+                    1_717_986_918,
+                    i32::MAX - 1,
+                    i32::MAX,
+                ] {
+                    let of = Multiplier::from_fixed_double_rounding(multiplier, exponent).unwrap();
+                    assert_eq!(of.kind(), MultiplierKind::FixedDoubleRounding);
+                    let x = accumulators(multiplier, exponent);
+                    let code = |x| {
+                        let product = gemmlowp::multiply(x, multiplier, exponent);
+                        (i64::from(product) - 3).clamp(-128, 127) as i8
+                    };
+                    let expected: Vec<_> = x.iter().map(|&x| code(x)).collect();
+                    let mut found = vec![0; x.len()];
+                    tier.requantize(&x, of, output, &mut found).unwrap();
+                    let context = format!("{tier}: {multiplier} · 2^{exponent}");
+                    assert_eq!(found, expected, "{context}");
+                    found.fill(0);
+                    reference::requantize(&x, of, output, &mut found).unwrap();
+                    assert_eq!(found, expected, "reference, {context}");
+
+                    // With a bias, along the last axis and as one channel.
+                    let channels = [
+                        of,
+                        Multiplier::from_fixed_double_rounding(3 << 29, 1).unwrap(),
+                    ];
+                    let x = &x[..x.len() / 2 * 2];
+                    let bias = [7, -5];
+                    let expected: Vec<_> = x
+                        .iter()
+                        .enumerate()
+                        .map(|(i, &x)| match i % 2 {
+                            0 => code(x.saturating_add(7)),
+                            _ => {
+                                let product = gemmlowp::multiply(x.saturating_sub(5), 3 << 29, 1);
+                                (i64::from(product) - 3).clamp(-128, 127) as i8
+                            }
+                        })
+                        .collect();
+                    let found = &mut found[..x.len()];
+                    tier.requantize_channels(x, &channels, Some(&bias), 1, output, found)
+                        .unwrap();
+                    assert_eq!(found, expected, "channels, {context}");
+                    let expected: Vec<_> = x.iter().map(|&x| code(x)).collect();
+                    tier.requantize_channels(x, &channels[..1], None, x.len(), output, found)
+                        .unwrap();
+                    assert_eq!(found, expected, "one channel, {context}");
+                }
+            }
+            // Of a product of matrices.
+            let (k, n) = (7, 37);
+            let a: Vec<u8> = (0..3 * k).map(|i| (i * 37) as u8).collect();
+            let b: Vec<i8> = (0..k * n).map(|i| (i * 91) as i8).collect();
+            let b = Weights::new(&b, k, n).pack(tier).unwrap();
+            let mut sums = vec![0; 3 * n];
+            matmul(&a, 3, &b, 1, &mut sums).unwrap();
+            for exponent in [-20, -9, 0, 2] {
+                let of = Multiplier::from_fixed_double_rounding(1_500_000_001, exponent).unwrap();
+                let bias: Vec<i32> = (0..37).map(|i| i * 100 - 1000).collect();
+                let mut found = vec![0; 3 * n];
+                matmul_requantize(&a, 3, &b, 1, &[of], Some(&bias), output, &mut found).unwrap();
+                for (i, &found) in found.iter().enumerate() {
+                    let product =
+                        gemmlowp::multiply(sums[i] + bias[i % n], 1_500_000_001, exponent);
+                    assert_eq!(
+                        i64::from(found),
+                        (i64::from(product) - 3).clamp(-128, 127),
+                        "{tier}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Accumulators near the ends by multipliers just over 1, of every kind: they saturate.
+    #[test]
+    fn products_beyond_an_integer_saturate() {
+        let output = QuantParams::<i8>::new(1.0, 0).unwrap();
+        let ends = [
+            i32::MAX,
+            i32::MAX - 1,
+            i32::MAX - 64,
+            i32::MIN,
+            i32::MIN + 1,
+            i32::MIN + 64,
+        ];
+        let x: Vec<_> = ends.into_iter().cycle().take(6 * 40).collect();
+        let expected: Vec<i8> = x.iter().map(|&x| if x > 0 { 127 } else { -128 }).collect();
+        for tier in Tier::available() {
+            let just_over = [
+                1.0 + 2_f64.powi(-23),
+                1.0 + 2_f64.powi(-30),
+                1.0,
+                1.5,
+                2.0,
+                3.0,
+            ];
+            for factor in just_over {
+                for of in [
+                    Multiplier::real(factor as f32),
+                    Multiplier::fixed(factor),
+                    Multiplier::fixed_double_rounding(factor),
+                ] {
+                    let of = of.unwrap();
+                    let mut found = vec![0; x.len()];
+                    tier.requantize(&x, of, output, &mut found).unwrap();
+                    assert_eq!(found, expected, "{tier}: {of:?}");
+                    found.fill(0);
+                    let each = [of; 6];
+                    let bias = [100, 100, 100, -100, -100, -100];
+                    for bias in [None, Some(&bias[..])] {
+                        tier.requantize_channels(&x, &each, bias, 1, output, &mut found)
+                            .unwrap();
+                        assert_eq!(found, expected, "{tier}: {of:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Issue: the multipliers and biases of a layer, from its parameters.
+    #[test]
+    fn layer_multipliers_are_those_of_the_parameters() {
+        let mut state = 7_u64;
+        let mut any = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as u32
+        };
+        let mut fit = 0;
+        for round in 0..3000 {
+            let mut scale = || {
+                let mantissa = 1.0 + any() as f32 / 2_f32.powi(31);
+                mantissa * 2_f32.powi((any() % 30) as i32 - 20)
+            };
+            let a = QuantParams::<u8>::new(scale(), 3).unwrap();
+            let output = QuantParams::<i8>::new(scale(), 0).unwrap();
+            let b: Vec<_> = (0..5)
+                .map(|_| QuantParams::<i8>::new(scale(), 0).unwrap())
+                .collect();
+            let count = [1, 5][round % 2];
+            let mut bias: Vec<f32> = (0..5)
+                .map(|_| {
+                    (any() as f32 / 2_f32.powi(30) - 1.0) * 2_f32.powi((any() % 40) as i32 - 20)
+                })
+                .collect();
+            // A tie, where a float can be one; what does not fit; nothing.
+            let unit = f64::from(a.scale()) * f64::from(b[0].scale());
+            bias[0] = (unit * (f64::from(any() % 100) + 0.5)) as f32;
+            bias[1] = [1e38, -1e38, 0.0, -0.0, 1e-45][round % 5];
+            for kind in [
+                MultiplierKind::Real,
+                MultiplierKind::Fixed,
+                MultiplierKind::FixedDoubleRounding,
+            ] {
+                let mut multipliers = vec![Multiplier::default(); count];
+                let mut biases = [7; 5];
+                let (m, c) = (&mut multipliers, &mut biases);
+                let found = layer_multipliers(a, &b[..count], &bias, output, kind, m, c);
+                let mut of_reference = vec![Multiplier::default(); count];
+                let mut expected = [8; 5];
+                let (m, c) = (&mut of_reference, &mut expected);
+                let by = reference::layer_multipliers(a, &b[..count], &bias, output, kind, m, c);
+                if found.is_err() {
+                    // Which multiplier is too large, only one of them says.
+                    assert!(by.is_err(), "{bias:?}");
+                    continue;
+                }
+                assert_eq!(
+                    (found, multipliers, biases),
+                    (by, of_reference, expected),
+                    "{bias:?}"
+                );
+                fit += 1;
+            }
+        }
+        assert!(fit > 5000, "{fit} of 9000");
+    }
+
+    #[test]
+    fn layer_multipliers_round_ties_to_even_and_count_what_saturates() {
+        let a = QuantParams::<u8>::new(0.5, 0).unwrap();
+        let b = [QuantParams::<i8>::new(0.25, 0).unwrap()];
+        let output = QuantParams::<i8>::new(3.0, 0).unwrap();
+        let unit = 0.125;
+        let bias = [
+            0.5,
+            1.5,
+            2.5,
+            -0.5,
+            -1.5,
+            -2.5,
+            2_147_483_648.0,
+            -2_147_483_648.0,
+            3e9,
+            -3e9,
+            1e38,
+        ];
+        let bias = bias.map(|bias: f32| bias * unit);
+        let (mut multipliers, mut biases) = ([Multiplier::default()], [1; 11]);
+        let (m, c) = (&mut multipliers, &mut biases);
+        let saturated = layer_multipliers(a, &b, &bias, output, MultiplierKind::Fixed, m, c);
+        let (min, max) = (i32::MIN, i32::MAX);
+        assert_eq!(biases, [0, 2, 2, 0, -2, -2, max, min, max, min, max]);
+        assert_eq!(saturated, Ok(4));
+        assert_eq!(multipliers, [Multiplier::fixed(0.125 / 3.0).unwrap()]);
+
+        // 2⁻⁴⁷ beside a tie, so near that a quotient in f64 is the tie, which goes to the even number.
+        let scale = |mantissa: u32| mantissa as f32 * 2_f32.powi(-23);
+        let a = QuantParams::<u8>::new(scale(11_556_599), 0).unwrap();
+        let b = [QuantParams::<i8>::new(scale(8_703_449), 0).unwrap()];
+        let bias = [1_734_868.0 * 512.0, -1_734_868.0 * 512.0];
+        let quotient = f64::from(bias[0]) / (f64::from(a.scale()) * f64::from(b[0].scale()));
+        assert_eq!(quotient, 621_433_648.5);
+        let mut biases = [0; 2];
+        let (m, c) = (&mut multipliers, &mut biases);
+        let saturated = layer_multipliers(a, &b, &bias, output, MultiplierKind::Real, m, c);
+        assert_eq!((saturated, biases), (Ok(0), [621_433_649, -621_433_649]));
+    }
+
+    #[test]
+    fn layer_multipliers_that_do_not_fit() {
+        let of = |scale| QuantParams::<i8>::new(scale, 0).unwrap();
+        let run = |a, b: &[QuantParams<i8>], bias: &[f32], output, kind, lens: [usize; 2]| {
+            let mut multipliers = vec![Multiplier::default(); lens[0]];
+            let mut biases = vec![7; lens[1]];
+            let (m, c) = (&mut multipliers, &mut biases);
+            let error = layer_multipliers(of(a), b, bias, of(output), kind, m, c);
+            assert!(multipliers.iter().all(|&m| m == Multiplier::default()));
+            assert!(biases.iter().all(|&b| b == 7));
+            error.unwrap_err().to_string()
+        };
+        let (real, fixed) = (MultiplierKind::Real, MultiplierKind::Fixed);
+        let b = [of(1.0), of(1e30)];
+        let text = "`multipliers`, element 1, is 1.00000003";
+        assert!(run(1e30, &b, &[], 1.0, real, [2, 0]).starts_with(text));
+        let found = run(1e20, &b, &[], 1.0, fixed, [2, 0]);
+        assert!(found.starts_with("`multipliers`, element 0, is"), "{found}");
+        let found = run(1.0, &b, &[0.0, f32::NAN], 1.0, real, [2, 2]);
+        assert_eq!(found, "`bias`, element 1, is NaN, not a finite number");
+        let found = run(1.0, &b, &[0.0; 3], 1.0, real, [2, 3]);
+        let text = "`params_b` has 2 elements for the 3 elements of `bias`: it must have one for all, \
+                    or one for each";
+        assert_eq!(found, text);
+        let found = run(1.0, &b, &[0.0; 2], 1.0, real, [1, 2]);
+        assert_eq!(
+            found,
+            "`multipliers` has 1 element for the 2 elements of `params_b`"
+        );
+        let found = run(1.0, &b, &[0.0; 2], 1.0, real, [2, 1]);
+        assert_eq!(found, "`biases` has 1 element for the 2 elements of `bias`");
+    }
+
+    /// From f32 weights to a product, as the documentation says: each column has its own parameters.
+    #[test]
+    fn from_f32_weights_to_a_product() {
+        let (m, k, n) = (3, 50, 20);
+        let mut w = ordinary(n * k, 9);
+        for (r, w) in w.chunks_mut(k).enumerate() {
+            w.iter_mut().for_each(|w| *w *= 1.5_f32.powi(r as i32 % 7));
+        }
+        let (mut params_b, mut codes) = (vec![QuantParams::default(); n], vec![0; n * k]);
+        let scheme = Scheme::<i8>::symmetric();
+        zeropoint::quantize_dynamic_rows(&w, k, scheme, &mut params_b, &mut codes).unwrap();
+        let b = Weights::transposed(&codes, k, n)
+            .pack(Tier::best())
+            .unwrap();
+        let a: Vec<u8> = (0..m * k).map(|i| (i * 83) as u8).collect();
+        let params_a = [QuantParams::<u8>::new(0.05, 120).unwrap()];
+        for b in [b.clone(), b] {
+            let mut y = vec![0.0; m * n];
+            matmul_dequantize(&a, &params_a, &b, &params_b, None, &mut y).unwrap();
+            for (i, &y) in y.iter().enumerate() {
+                let (row, column) = (&a[i / n * k..][..k], &w[i % n * k..][..k]);
+                let products = row.iter().zip(column);
+                let exact: f64 = products
+                    .map(|(&a, &w)| (f64::from(a) - 120.0) * 0.05 * f64::from(w))
+                    .sum();
+                // Half a step of the column's codes for each of K activations of up to 6.75.
+                let bound = f64::from(params_b[i % n].scale()) * 0.5 * 6.75 * k as f64;
+                assert!((f64::from(y) - exact).abs() <= bound, "{y}, not {exact}");
+            }
+        }
+    }
+
+    /// Zero points decide whether K is too deep: those at both ends, and that of the last row or column.
+    #[test]
+    fn one_zero_point_may_make_a_product_too_deep() {
+        // With 127 or 128 the codes reach 128, with 0 or 255 they reach 255; so products fit up to
+        // these depths.
+        let deepest = |a: usize, b: usize| i32::MAX as usize / (a * b);
+        for tier in [Tier::SCALAR, Tier::best()] {
+            for (k, [a, b]) in [
+                (deepest(128, 128), [128, 128]),
+                (deepest(128, 128) + 1, [128, 128]),
+                (deepest(255, 128), [255, 128]),
+                (deepest(255, 128) + 1, [255, 128]),
+                (deepest(255, 255), [255, 255]),
+                (deepest(255, 255) + 1, [255, 255]),
+            ] {
+                let packed = Weights::new(&vec![1_u8; 2 * k], k, 2).pack(tier).unwrap();
+                let codes = vec![1_u8; 2 * k];
+                let fits = k * a * b <= i32::MAX as usize;
+                for [end_a, end_b] in [[0, 0], [0, 255], [255, 0], [255, 255]] {
+                    let of = |reach, end| if reach == 255 { end } else { 127 };
+                    // The last decides, then the first, then all.
+                    let (za, zb) = (of(a, end_a), of(b, end_b));
+                    let mut out = [7; 4];
+                    for [za, zb] in [
+                        [[127, za], [127, zb]],
+                        [[za, 127], [zb, 127]],
+                        [[za, za], [zb, zb]],
+                    ] {
+                        let found = matmul(&codes, &za, &packed, &zb, &mut out);
+                        if fits {
+                            assert_eq!(found, Ok(()), "{tier}: {k}, {za:?}, {zb:?}");
+                        } else {
+                            let (depth, product) = (k, (a * b) as u32);
+                            let error = Err(Error::Depth { depth, product });
+                            assert_eq!(found, error, "{tier}: {za:?}, {zb:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shapes whose number of elements wraps around to the number that there are.
+    #[test]
+    fn counts_of_elements_do_not_wrap() {
+        let half = 1_usize << (usize::BITS / 2);
+        let (none, params) = ([0_u8; 0], [QuantParams::<u8>::default(); 4]);
+        for tier in Tier::available() {
+            let wrong = |argument, rows, row, stride| {
+                let elements = if argument == "codes" && row == half {
+                    0
+                } else {
+                    8
+                };
+                Some(Error::Rows {
+                    argument,
+                    elements,
+                    rows,
+                    row,
+                    stride,
+                })
+            };
+            // half · half is 0 in a word.
+            let weights = Weights::new(&none, half, half);
+            let error = weights.pack_into(tier, &mut [0; 64]).err();
+            assert_eq!(error, wrong("codes", half, half, half));
+            let error = Weights::transposed(&none, half, half).pack(tier).err();
+            assert_eq!(error, wrong("codes", half, half, half));
+            let strided = Weights::new(&[1_u8; 8], half + 1, 4).with_stride(half);
+            let error = strided.pack_into(tier, &mut [0; 64]).err();
+            assert_eq!(error, wrong("codes", half + 1, 4, half));
+            let b = Weights::new(&[1_i8; 4], 4, 1).pack(tier).unwrap();
+            let rows = Rows::strided(&[1_u8; 8], half + 1, half);
+            let to = &mut [0; 8];
+            let error = matmul(rows, 0, &b, 0, RowsMut::strided(to, half + 1, 1)).err();
+            assert_eq!(error, wrong("a", half + 1, 4, half));
+
+            // (half · half / 4 + 1) · 4 is 4.
+            let inner = half * (half / 4) + 1;
+            assert!(
+                tier.quantize_channels(&[0.0; 4], &params, inner, &mut [0; 4])
+                    .is_err()
+            );
+            let blocks = Blocks {
+                axis: 4,
+                block: 4,
+                inner,
+            };
+            let one = [QuantParams::<u8>::default()];
+            assert!(
+                tier.quantize_blocks(&[0.0; 4], &one, blocks, &mut [0; 4])
+                    .is_err()
+            );
+        }
+        let border = Border {
+            height: half * (half / 4) + 1,
+            width: 4,
+            channels: 1,
+            ..Border::default()
+        };
+        assert!(pad(&[0_u8; 4], border, 0, &mut [0; 4]).is_err());
+        let windows = Windows::new(border, [1, 1]);
+        assert!(im2col(&[0_u8; 4], windows, 0, &mut [0; 4]).is_err());
+        let windows = Windows::new(
+            Border {
+                channels: half,
+                ..border
+            },
+            [half, 1],
+        );
+        assert!(windows.shape().is_err());
+    }
+}
