@@ -46,7 +46,7 @@ mod observer;
 mod tally;
 
 pub use channels::ChannelObservers;
-pub use histogram::Histogram;
+pub use histogram::{Bin, Histogram};
 pub use method::Method;
 pub use observer::Observer;
 pub use tally::Tally;

@@ -36,6 +36,9 @@ impl Case {
             (Method::Percentile { .. }, Some([below, above])) => {
                 Method::Percentile { below, above }
             }
+            (Method::AbsolutePercentile { .. }, Some([beyond, _])) => {
+                Method::AbsolutePercentile { beyond }
+            }
             (Method::Deviations { .. }, Some([n, _])) => Method::Deviations { n },
             _ => method,
         }
@@ -58,11 +61,15 @@ fn check_histogram(case: &Case, batches: &[Vec<f32>]) {
     let whole = histogram(Tier::SCALAR, &x);
     let finite: Vec<_> = x.iter().copied().filter(|x| x.is_finite()).collect();
     assert_eq!(ends(whole.range()), ends(reference::min_max(&finite)));
-    let (tally, counts) = (whole.tally(), whole.counts());
+    let (tally, bins) = (whole.tally(), whole.bins());
     assert_eq!(tally.finite, finite.len() as u64);
     assert_eq!(tally.left_out(), (x.len() - finite.len()) as u64);
-    assert_eq!(counts.iter().sum::<u64>(), tally.finite);
-    assert!(counts.len() <= Histogram::BINS);
+    assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), tally.finite);
+    for bin in &bins {
+        assert!(bin.from < bin.to && bin.count > 0);
+        assert!(bin.to - bin.from <= bin.from.abs().max(bin.to.abs()).max(2_f64.powi(-125)) / 512.0);
+    }
+    assert!(bins.windows(2).all(|pair| pair[0].to <= pair[1].from));
     for tier in Tier::available() {
         assert!(histogram(tier, &x) == whole, "{tier}");
         let mut merged = Histogram::new();
