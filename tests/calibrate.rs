@@ -9,10 +9,7 @@ use common::{base_tiers as tiers, values};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use zeropoint::calibrate::{Bin, ChannelObservers, Histogram, Method, Observer, Tally};
-use zeropoint::{
-    Code, Error, QuantParams, Range, Scheme, Tier, quantization_fidelity, quantize_dynamic,
-    reference,
-};
+use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier, quantize_dynamic, reference};
 
 /// What a histogram is of these numbers, by its definition.
 struct Plain {
@@ -467,8 +464,13 @@ fn bars(x: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
     let within = |x: f64| x.clamp(range.min.into(), range.max.into());
     Some(if plain.tally.finite > 65_536 {
         let value = |bin: &Bin| f64::midpoint(within(bin.from), within(bin.to));
-        let bar = |bin: &Bin| (value(bin), bin.count as f64);
-        plain.bins.iter().map(bar).unzip()
+        let mut values: Vec<f64> = plain.bins.iter().map(value).collect();
+        values[0] = range.min.into();
+        values[plain.bins.len() - 1] = range.max.into();
+        (
+            values,
+            plain.bins.iter().map(|bin| bin.count as f64).collect(),
+        )
     } else {
         let finite = x.iter().filter(|x| x.is_finite());
         finite.map(|&x| (f64::from(x), 1.0)).unzip()
@@ -892,71 +894,53 @@ fn check_promises<Q: Code>(name: &str, x: &[f32], scheme: Scheme<Q>) {
     let Ok(unclipped) = scheme.params(whole) else {
         return;
     };
-    let sqnr = |params| quantization_fidelity(x, params).sqnr_db();
+    let values: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+    let signal: f64 = values.iter().map(|x| x * x).sum();
+    let numbers = (values, vec![1.0; x.len()]);
+    let sqnr = |params| match squares(&numbers, params) {
+        0.0 => f64::INFINITY,
+        noise => 10.0 * (signal / noise).log10(),
+    };
     let of_all = sqnr(unclipped);
-    let mut least = f64::NEG_INFINITY;
     for method in Method::ALL {
         let observer = observer(method, x);
         check_within(&observer, scheme, Some(whole));
         let params = observer.params(scheme).unwrap();
         let (Range { min, max }, half) = (params.representable(), params.scale() / 2.0);
         let within = x.iter().filter(|&&x| min - half <= x && x <= max + half);
-        let within = within.count();
+        let (within, found) = (within.count(), sqnr(params));
         let context = format!(
-            "{method}, {name}, {} numbers, {scheme:?}: {within} within {:?}, {:.2} dB, all {of_all:.2} dB",
+            "{method}, {name}, {} numbers, {scheme:?}: {within} within {:?}, {found} dB, not {of_all}",
             x.len(),
             observer.range(scheme),
-            sqnr(params)
         );
-        if std::env::var("SHOW").is_ok() {
-            println!("{context}");
-            if 2 * within < x.len() {
-                println!("LEFT OUT {context}");
-            }
-        } else {
-            assert!(2 * within >= x.len(), "{context}");
+        assert!(2 * within >= x.len(), "{context}");
+        if method == Method::MeanSquaredError && x.len() <= 65_536 {
+            assert!(found >= of_all, "{context}");
         }
-        if method == Method::MeanSquaredError {
-            least = sqnr(params);
-            if x.len() <= 65_536 {
-                if std::env::var("SHOW").is_ok() {
-                    if !(least >= of_all) {
-                        println!("LOSES {context}");
-                    }
-                } else {
-                    assert!(least >= of_all, "{context}");
-                }
-            }
-        }
-    }
-    for method in Method::ALL {
-        let found = sqnr(observer(method, x).params(scheme).unwrap());
-        if std::env::var("SHOW").is_ok() && found > least {
-            println!(
-                "BETTER by {} {method}, {name}, {}, {scheme:?}",
-                found - least,
-                x.len()
-            );
+        // Without outliers no method assumes what is far from true.
+        let has_light_tails = name.starts_with(['N', 'U']) && !name.contains(" and ");
+        if has_light_tails {
+            assert!(found >= of_all - 20.0 || of_all.is_infinite(), "{context}");
         }
     }
 }
 
 #[test]
 fn promises() {
-    for n in [1, 2, 3, 30, 400, 4000] {
+    let four_bits = Scheme::<i8>::symmetric().with_codes(-8..=7).unwrap();
+    for n in [1, 2, 3, 30, 400, 3000] {
         for (name, x) in families(n) {
             check_promises(&name, &x, Scheme::<u8>::affine());
-            check_promises(&name, &x, Scheme::<i8>::affine());
             check_promises(&name, &x, Scheme::<u8>::symmetric());
             check_promises(&name, &x, Scheme::<i8>::symmetric());
-            let four_bits = Scheme::<i8>::symmetric().with_codes(-8..=7).unwrap();
             check_promises(&name, &x, four_bits);
         }
     }
-    // More than are kept.
-    for (name, x) in families(70_000) {
-        check_promises(&name, &x, Scheme::<u8>::affine());
-        check_promises(&name, &x, Scheme::<i8>::symmetric());
+    // More than are kept, of every other kind.
+    for (name, x) in families(70_000).iter().step_by(2) {
+        check_promises(name, x, Scheme::<i8>::affine());
+        check_promises(name, x, Scheme::<i8>::symmetric());
     }
 }
 

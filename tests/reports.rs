@@ -259,10 +259,10 @@ mod calibrate {
         assert!(is_buffer(error.unwrap()));
         observers.reset();
         // Nor for histograms: of numbers in all octaves.
-        let mut histograms = ChannelObservers::new(Method::Laplace, 200).unwrap();
+        let mut histograms = ChannelObservers::new(Method::Laplace, 400).unwrap();
         let every = |i: u32| f32::from_bits(i.wrapping_mul(0x9e37_79b9) & 0xbfff_ffff);
-        let x: Vec<f32> = (0..200_000).map(every).collect();
-        let error = (0..100).find_map(|_| histograms.observe(&x, 1000).err());
+        let x: Vec<f32> = (0..4_000_000).map(every).collect();
+        let error = (0..10).find_map(|_| histograms.observe(&x, 10_000).err());
         assert!(is_buffer(error.unwrap()));
     }
 

@@ -17,6 +17,7 @@ struct Case {
     codes: [u8; 2],
     method: u8,
     numbers: Option<[f64; 2]>,
+    bounds: Option<[f32; 2]>,
     scale: u32,
     batches: [Floats; 3],
     order: [u8; 3],
@@ -107,11 +108,28 @@ fn check<Q: Code>(case: &Case) {
     check_histogram(case, &batches);
 
     let method = case.method();
-    let Ok(empty) = Observer::new(method) else {
+    let Ok(mut empty) = Observer::new(method) else {
         assert!(case.numbers.is_some());
         assert!(ChannelObservers::new(method, 3).is_err());
         return;
     };
+    // Bounds leave out what is beyond, and nothing else.
+    let mut all = batches.concat();
+    if let Some([min, max]) = case.bounds {
+        let Ok(bounded) = empty.within(Range::new(min, max)) else {
+            assert!(!(min <= max));
+            return;
+        };
+        empty = bounded;
+        let mut tally = empty.clone();
+        tally.observe(&all);
+        let tally = tally.tally();
+        let count = |is: &dyn Fn(f32) -> bool| all.iter().filter(|&&x| is(x)).count() as u64;
+        assert_eq!(tally.below, count(&|x| x.is_finite() && x < min));
+        assert_eq!(tally.above, count(&|x| x.is_finite() && x > max));
+        all.retain(|x| (min..=max).contains(x));
+    }
+    let whole = histogram(Tier::SCALAR, &all).range();
     let scheme = if case.is_symmetric {
         Scheme::<Q>::symmetric()
     } else {
@@ -119,7 +137,6 @@ fn check<Q: Code>(case: &Case) {
     };
     let [lo, hi] = case.codes.map(code);
     let scheme = scheme.with_codes(lo..=hi).unwrap_or(scheme);
-    let whole = histogram(Tier::SCALAR, &batches.concat()).range();
     let observe = |tier: Tier| {
         let mut parts = [empty.clone(), empty.clone()];
         for (x, i) in batches.iter().zip(case.order) {

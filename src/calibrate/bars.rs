@@ -11,14 +11,9 @@ pub(super) struct Bar {
     from: f32,
     /// Where they end.
     to: f32,
+    /// What they count as.
+    pub(super) value: f64,
     pub(super) count: f64,
-}
-
-impl Bar {
-    /// What the numbers count as: the middle.
-    pub(super) fn value(&self) -> f64 {
-        f64::midpoint(self.from.into(), self.to.into())
-    }
 }
 
 /// All numbers, from the smallest to the largest: at least one.
@@ -36,6 +31,7 @@ impl Bars {
         let bar = |equal: &[f32]| Bar {
             from: equal[0],
             to: equal[0],
+            value: equal[0].into(),
             count: equal.len() as f64,
         };
         let bars = equal.map(bar).collect();
@@ -49,10 +45,18 @@ impl Bars {
             Bar {
                 from,
                 to,
+                value: f64::midpoint(from.into(), to.into()),
                 count: count as f64,
             }
         };
-        let bars = bins.counted().into_iter().map(bar).collect();
+        let mut bars: Vec<Bar> = bins.counted().into_iter().map(bar).collect();
+        // One number at least is at the end; of masks, and of what was clipped before, all are.
+        if let Some(first) = bars.first_mut() {
+            first.value = range.min.into();
+        }
+        if let Some(last) = bars.last_mut() {
+            last.value = range.max.into();
+        }
         Self { range, bars }
     }
 
@@ -67,7 +71,7 @@ impl Bars {
         let mut sums = Vec::with_capacity(self.bars.len() + 1);
         sums.push(sum);
         for bar in &self.bars {
-            for (sum, term) in sum.iter_mut().zip(of(bar.count, bar.value())) {
+            for (sum, term) in sum.iter_mut().zip(of(bar.count, bar.value)) {
                 *sum += term;
             }
             sums.push(sum);

@@ -9,6 +9,9 @@ use std::vec::Vec;
 /// How many bounds are tried, about.
 const BOUNDS: usize = 512;
 
+/// Divergences that differ by less are equal but for rounding: the wider range stays.
+const ROUNDED: f64 = 1e-12;
+
 /// The bins of the distributions, numbered outward from 0: those of the histogram, but those nearer to 0
 /// than a certain octave joined until they are as wide as the bins of that.
 #[derive(Clone, Copy)]
@@ -170,7 +173,7 @@ impl Search {
             let range = Range::new(within(-edge), within(edge));
             if let Ok(grid) = self.choice.compiled(range)
                 && let Some(divergence) = self.divergence(bound, &grid)
-                && divergence < best.0
+                && divergence < best.0 - ROUNDED
             {
                 best = (divergence, range);
             }

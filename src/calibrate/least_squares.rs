@@ -51,7 +51,7 @@ fn measured(bars: &Bars, grid: &Grid) -> f64 {
         value - f64::from(offset.clamp(lo, hi) * grid.scale)
     };
     let bars = bars.bars.iter();
-    bars.map(|bar| bar.count * error(bar.value()).powi(2)).sum()
+    bars.map(|bar| bar.count * error(bar.value).powi(2)).sum()
 }
 
 impl Search<'_> {
@@ -135,7 +135,7 @@ impl Search<'_> {
                 bars.len()
             } else {
                 let bound = (offset + 0.5) * scale;
-                count_from(bars, from, |bar| bar.value() < bound)
+                count_from(bars, from, |bar| bar.value < bound)
             };
             if to > from {
                 let (value, mut sums) = (offset * scale, self.sums[to]);

@@ -34,8 +34,9 @@ use core::str::FromStr;
 ///
 /// The methods for which the table says so keep the numbers themselves while there are at most 2¹⁶, and
 /// choose by them; after that, by a [`Histogram`](super::Histogram), whose bins are at most 2⁻⁹ of their
-/// numbers wide. Each bin counts as numbers at its middle (within the range of all). An outlier costs the
-/// others no precision, and the order of the numbers does not matter.
+/// numbers wide. Each bin counts as numbers at its middle; the first and the last as numbers at the ends of
+/// the range, where those of masks are, and of what was clipped before. An outlier costs the others no
+/// precision, and the order of the numbers does not matter.
 ///
 /// # How much a range leaves out
 ///
