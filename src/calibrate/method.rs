@@ -40,14 +40,15 @@ use core::str::FromStr;
 ///
 /// # How much a range leaves out
 ///
-/// With the numbers of [`Method::ALL`], a scheme with 16 codes or more, and data in one batch, at least half
-/// of the numbers are at most half a step beyond what the codes stand for, whatever the data: `min-max` and
-/// `moving-average` leave out nothing, percentiles a fraction that they are told, `entropy` at most
-/// half of what is not 0; of the numbers, a ninth at most are farther from the mean than 3 deviations
-/// (Chebyshev), a quarter at most farther than `laplace` reaches (Markov), and more is left out than what
-/// the error of `mse` permits. The error may yet be far above that of `min-max` where a method assumes
-/// what is not so: that of `deviations` and `gauss` if there are outliers that matter, that of
-/// `entropy` if the largest numbers do. `mse` is never worse than `min-max`.
+/// With the numbers of [`Method::ALL`], 16 codes or more, and data in one batch, no method chooses a range
+/// that loses most of the data: at least half of the numbers are at most half a step beyond what the codes
+/// stand for. `min-max` and `moving-average` leave out nothing; the percentiles two thousandths at most;
+/// `entropy` at most half of the numbers that are not 0; `deviations` at most a ninth and `gauss` a sixth
+/// (Chebyshev's inequality), `laplace` a fifth (Markov's). That `mse` keeps half is tested.
+///
+/// The error may yet be far above that of `min-max` where a method assumes what is not so. That of `mse` never is:
+/// see there. The others lose when outliers matter, since leaving these out is their purpose: where the data are
+/// normal or uniform, wherever their mean is, they stay within 20 dB of `min-max`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
