@@ -599,6 +599,28 @@ fn squared_errors() {
     let many = activations(70_000);
     check_squares("many", &many, four_bits, false);
     check_squares("many", &many, Scheme::<i8>::symmetric(), true);
+    // Numbers on the grid of a range at one of the points that are tried, and outliers: from other points no
+    // way leads there that goes downhill.
+    let on_grid = |scale: f64, n: i32, largest: i32, outliers: &[f32]| {
+        let number = |i: i32| (f64::from(i % (2 * largest + 1) - largest) * scale) as f32;
+        let mut x: Vec<f32> = (0..n).map(number).collect();
+        x.extend(outliers);
+        x
+    };
+    let x = on_grid(61.0 / 255.0, 6000, 115, &[-32.0, 32.0]);
+    let affine = Scheme::<u8>::affine();
+    let error = |method| {
+        let params = observer(method, &x).params(affine).unwrap();
+        squares(&bars(&x).unwrap(), params)
+    };
+    assert!(error(Method::MeanSquaredError) < 0.5 * error(Method::MinMax));
+    let x = on_grid(251.0 / 127.0, 600, 125, &[256.0]);
+    let symmetric = Scheme::<i8>::symmetric();
+    let error = |method| {
+        let params = observer(method, &x).params(symmetric).unwrap();
+        squares(&bars(&x).unwrap(), params)
+    };
+    assert!(error(Method::MeanSquaredError) < 0.5 * error(Method::MinMax));
     // On the numbers themselves: fewer codes, so clipping pays.
     let x = activations(50_000);
     let numbers = (x.iter().map(|&x| x.into()).collect(), vec![1.0; x.len()]);
@@ -657,8 +679,11 @@ fn range_of(edge: f64, whole: Range) -> Range {
     Range::new(within(-edge), within(edge))
 }
 
+/// Ends of bins, each with how many numbers lie between.
+type Bins = Vec<([f64; 2], f64)>;
+
 /// The bins that the entropy is that of, and the end of that with the median of `|x|`; `None` if all are 0.
-fn bins_of_entropy(x: &[f32]) -> Option<(Vec<([f64; 2], f64)>, f64)> {
+fn bins_of_entropy(x: &[f32]) -> Option<(Bins, f64)> {
     let is_zero = |x: f32| bin_of(x)[0] < 0.0 && bin_of(x)[1] > 0.0;
     let finite: Vec<f32> = x.iter().copied().filter(|x| x.is_finite()).collect();
     let mut magnitudes: Vec<f32> = finite.iter().map(|x| x.abs()).collect();

@@ -266,7 +266,7 @@ mod calibrate {
         assert!(is_buffer(error.unwrap()));
     }
 
-    /// Bisected in release: 22 KiB are enough for each.
+    /// Tables of counts are on the heap.
     #[test]
     fn a_small_stack_is_enough() {
         let body = || {

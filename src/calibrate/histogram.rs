@@ -266,16 +266,34 @@ impl Bins {
     }
 }
 
+/// Elements that are looked up together, before one of them is counted.
+const TOGETHER: usize = 4;
+
 /// Counts elements up to the first whose page there is not. How many they were.
 fn count(offsets: &[u32; PAGES], counts: &mut [u64], x: &[f32]) -> usize {
-    for (i, &x) in x.iter().enumerate() {
+    let mut done = 0;
+    for x in x.chunks_exact(TOGETHER) {
+        let mut at = [0; TOGETHER];
+        for i in 0..TOGETHER {
+            at[i] = place(offsets, x[i]);
+        }
+        if at.iter().any(|&at| at >= counts.len()) {
+            break;
+        }
+        for at in at {
+            counts[at] += 1;
+        }
+        done += TOGETHER;
+    }
+    for &x in &x[done..] {
         let at = place(offsets, x);
         if at >= counts.len() {
-            return i;
+            break;
         }
         counts[at] += 1;
+        done += 1;
     }
-    x.len()
+    done
 }
 
 /// The page of a number.
