@@ -797,6 +797,9 @@ fn analytic() {
         let b = x.iter().map(|&x| (f64::from(x) - mean).abs()).sum::<f64>() / x.len() as f64;
         [mean - 5.03 * b, mean + 5.03 * b]
     };
+    // All in one bin, far from 0: outward to its ends, and those of the data.
+    let far: Vec<f32> = (0..70_000).map(|i| 1e6 + i as f32 / 1e6).collect();
+    assert_eq!(chosen(Method::Laplace, &far), Plain::of(&far).range);
     let range = observer(Method::Laplace, &x).range(scheme).unwrap();
     let off = [
         f64::from(range.min) - expected[0],

@@ -80,6 +80,10 @@ mod calibrate {
         let with = of("entropy", &x);
         assert!(with.max < 2.0 * without.max, "{with:?}, {without:?}");
         assert!(with.min > 2.0 * without.min, "{with:?}, {without:?}");
+        // Masks are exact where they are the smallest number, and nothing else weighs as much.
+        let masked: Vec<f32> = x.iter().flat_map(|&x| [x, -1e9]).collect();
+        let [found, of_all] = ["mse", "min-max"].map(|method| sqnr(method, &masked));
+        assert!(found > of_all - 0.1, "{found} dB, not {of_all}");
     }
 
     #[test]
@@ -101,6 +105,13 @@ mod calibrate {
             );
         }
         assert_eq!(observer.bounds(), Some(bounds));
+        // The bounds themselves are within.
+        let mut both = empty().within(Range::new(-2.0, 2.0)).unwrap();
+        both.observe(&[-2.5, -2.0, 2.0, 2.5, 0.0]);
+        let range = both.range(Scheme::<u8>::affine());
+        assert_eq!(range, Some(Range::new(-2.0, 2.0)));
+        let tally = both.tally();
+        assert_eq!((tally.finite, tally.below, tally.above), (3, 1, 1));
         // Only with what has the same bounds.
         let error = observer.merge(&empty()).unwrap_err();
         assert_eq!(
@@ -119,7 +130,7 @@ mod calibrate {
         // By every method, few numbers and many, and for each channel.
         let bounds = Range::new(-8.0, 7.5);
         for method in Method::ALL {
-            for n in [1000, 70_000] {
+            for n in [1000, 30_000, 70_000] {
                 let x: Vec<f32> = normal(n).collect();
                 let scheme = Scheme::<i8>::symmetric();
                 let mut plain = Observer::new(method).unwrap();

@@ -201,12 +201,9 @@ impl Search {
             let Bin { count, width, .. } = self.bins[i];
             own += n_ln(count + beyond, (count + beyond) / width) - n_ln(count, count / width);
         };
-        if first == last {
-            with(first, beyond[0] + beyond[1]);
-        } else {
-            with(first, beyond[0]);
-            with(last, beyond[1]);
-        }
+        // One bin alone has others beyond it on one side at most.
+        with(first, beyond[0]);
+        with(last, beyond[1]);
         // Σ p ln(q / w), code by code.
         let scale = f64::from(grid.scale);
         let (mut cross, mut from) = (0.0, first);
