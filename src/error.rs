@@ -172,6 +172,14 @@ pub enum Error {
         /// That of the other one.
         other: crate::calibrate::Method,
     },
+    /// An observer can't take in what one with other bounds has observed.
+    #[cfg(feature = "std")]
+    OtherBounds {
+        /// The bounds of the observer, if it has some.
+        bounds: Option<crate::Range>,
+        /// Those of the other one.
+        other: Option<crate::Range>,
+    },
     /// There are not as many channels as were observed.
     #[cfg(feature = "std")]
     ObservedChannels {
@@ -333,14 +341,56 @@ impl fmt::Display for Error {
                 "the matrix is packed for the tier {packed} and can't be used on {tier}"
             ),
             #[cfg(feature = "std")]
-            Self::Method { method } => write!(
-                f,
-                "{method:?} is out of bounds: a momentum is above 0 and at most 1, fractions are at \
-                 least 0 and together less than 1, a number of deviations is finite and above 0"
-            ),
+            Self::Method { method } => {
+                use crate::calibrate::Method;
+                let name = method.name();
+                match method {
+                    Method::MovingAverage { momentum } => {
+                        write!(
+                            f,
+                            "{name}: a momentum of {momentum} is not above 0 and at most 1"
+                        )
+                    }
+                    Method::Percentile { below, above } if below >= 0.0 && above >= 0.0 => write!(
+                        f,
+                        "{name}: fractions of {below} below and {above} above are not less than 1 \
+                         together"
+                    ),
+                    Method::Percentile { below, above } => {
+                        let (fraction, side) = if below >= 0.0 {
+                            (above, "above")
+                        } else {
+                            (below, "below")
+                        };
+                        write!(
+                            f,
+                            "{name}: a fraction of {fraction} {side} is not at least 0"
+                        )
+                    }
+                    Method::AbsolutePercentile { beyond } => write!(
+                        f,
+                        "{name}: a fraction of {beyond} beyond is not at least 0 and less than 1"
+                    ),
+                    Method::Deviations { n } => {
+                        write!(f, "{name}: {n} deviations are not a finite number above 0")
+                    }
+                    _ => write!(f, "{name} has no numbers"),
+                }
+            }
             #[cfg(feature = "std")]
             Self::OtherMethod { method, other } => {
                 write!(f, "an observer by {method} can't take in one by {other}")
+            }
+            #[cfg(feature = "std")]
+            Self::OtherBounds { bounds, other } => {
+                let text = |bounds: Option<crate::Range>| {
+                    bounds.map_or_else(
+                        || "no bounds".into(),
+                        |crate::Range { min, max }| std::format!("the bounds [{min:e}, {max:e}]"),
+                    )
+                };
+                let [own, other] = [bounds, other].map(text);
+                write!(f, "an observer with {own} can't take in one with {other}")
             }
             #[cfg(feature = "std")]
             Self::ObservedChannels { observed, other } => {
@@ -350,7 +400,8 @@ impl fmt::Display for Error {
             Self::UnknownMethod => write!(
                 f,
                 "no such method; there are min-max, moving-average=MOMENTUM, percentile=PERCENT, \
-                 percentile=FROM..TO, deviations=N, mse, entropy, gauss, laplace"
+                 percentile=FROM..TO, absolute-percentile=PERCENT, deviations=N, mse, entropy, gauss, \
+                 laplace"
             ),
             Self::UnknownTier => {
                 write!(

@@ -58,7 +58,7 @@
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
 //! | [`im2col()`] | the [`Windows`] of an image of codes as the rows of a matrix, zero points outside: a convolution is its product |
-//! | `calibrate` | a range by one of eight methods, of finite numbers that come batch by batch: exactly the same in any order, but for the sums that `calibrate::Method` names |
+//! | `calibrate` | a range by one of nine methods, of finite numbers that come batch by batch: exactly the same in any order, but for the sums that `calibrate::Method` names |
 //!
 //! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
 //! argument, its row and the numbers; no public function panics, on any input.

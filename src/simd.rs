@@ -180,12 +180,6 @@ pub(crate) trait Simd: Copy {
 
     // Rounding and narrowing.
 
-    /// `⌊a⌋`.
-    #[cfg_attr(
-        not(feature = "std"),
-        expect(dead_code, reason = "only what allocates rounds down")
-    )]
-    fn floor(self, a: Self::F32) -> Self::F32;
     /// `rne(a)`, where that fits. `watch` remembers where it did not.
     fn round(self, a: Self::F32) -> Self::I32;
     /// `a` as f32, rounded half to even.

@@ -8,16 +8,41 @@ mod common;
 use common::{base_tiers as tiers, values};
 use proptest::prelude::*;
 use std::collections::HashMap;
-use zeropoint::calibrate::{ChannelObservers, Histogram, Method, Observer, Tally};
+use zeropoint::calibrate::{Bin, ChannelObservers, Histogram, Method, Observer, Tally};
 use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier, quantize_dynamic, reference};
 
 /// What a histogram is of these numbers, by its definition.
 struct Plain {
     tally: Tally,
     range: Option<Range>,
-    width: f64,
-    first: i64,
-    counts: Vec<u64>,
+    bins: Vec<Bin>,
+}
+
+/// The bin of a number: a 512th of the power of two before it wide.
+fn bin_of(x: f32) -> [f64; 2] {
+    let magnitude = f64::from(x).abs();
+    let power = (-126..128).rev().find(|&e| magnitude >= 2_f64.powi(e));
+    let width = 2_f64.powi(power.unwrap_or(-126) - 9);
+    let from = (magnitude / width).floor() * width;
+    if from == 0.0 {
+        [-width, width]
+    } else if x > 0.0 {
+        [from, from + width]
+    } else {
+        [-from - width, -from]
+    }
+}
+
+/// How often each comes, sorted by where it begins.
+fn counted(bins: impl Iterator<Item = [f64; 2]>) -> Vec<Bin> {
+    let mut bins: Vec<_> = bins.collect();
+    bins.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let bin = |equal: &[[f64; 2]]| Bin {
+        from: equal[0][0],
+        to: equal[0][1],
+        count: equal.len() as u64,
+    };
+    bins.chunk_by(|a, b| a == b).map(bin).collect()
 }
 
 impl Plain {
@@ -29,31 +54,12 @@ impl Plain {
             nan: number(|x| x.is_nan()),
             negative_infinity: number(|&x| x == f32::NEG_INFINITY),
             positive_infinity: number(|&x| x == f32::INFINITY),
+            ..Tally::default()
         };
-        let range = reference::min_max(&finite);
-        let ends = range.unwrap_or(Range::new(0.0, 0.0));
-        let bin = |x: f32, width: f64| (f64::from(x) / width).floor();
-        let fits = |width: f64| {
-            let largest = ends.max.abs().max(ends.min.abs());
-            bin(ends.max, width) - bin(ends.min, width) < Histogram::BINS as f64
-                && f64::from(largest) / width < f64::from(1 << 22)
-        };
-        let mut widths = (-126..128).map(|exponent| 2_f64.powi(exponent));
-        let width = widths.find(|&width| fits(width)).unwrap();
-        let first = bin(ends.min, width) as i64;
-        let mut counts = match range {
-            Some(_) => vec![0; (bin(ends.max, width) as i64 - first + 1) as usize],
-            None => vec![],
-        };
-        for x in finite {
-            counts[(bin(x, width) as i64 - first) as usize] += 1;
-        }
         Self {
             tally,
-            range,
-            width,
-            first,
-            counts,
+            range: reference::min_max(&finite),
+            bins: counted(finite.iter().map(|&x| bin_of(x))),
         }
     }
 
@@ -61,9 +67,7 @@ impl Plain {
     fn check(&self, histogram: &Histogram) {
         assert_eq!(histogram.tally(), self.tally);
         assert_eq!(histogram.range(), self.range);
-        assert_eq!(histogram.width(), self.width);
-        assert_eq!(histogram.start(), self.first as f64 * self.width);
-        assert!(histogram.counts() == self.counts, "{histogram:?}");
+        assert!(histogram.bins() == self.bins, "{histogram:?}");
     }
 }
 
@@ -281,21 +285,59 @@ fn percentiles() {
     assert_eq!(chosen(method, &[1.0, 2.0, 3.0]), range);
 }
 
+/// The range without the `⌊beyond · n⌋` numbers that are farthest from 0, by sorting.
+fn sorted_by_magnitude(x: &[f32], beyond: f64) -> Option<Range> {
+    let Range { min, max } = Plain::of(x).range?;
+    let mut x: Vec<f32> = x
+        .iter()
+        .filter(|x| x.is_finite())
+        .map(|x| x.abs())
+        .collect();
+    x.sort_by(f32::total_cmp);
+    let bound = x[x.len() - 1 - (beyond * x.len() as f64).floor() as usize];
+    Some(Range::new((-bound).clamp(min, max), bound.clamp(min, max)))
+}
+
+#[test]
+fn absolute_percentiles() {
+    let method = Method::AbsolutePercentile { beyond: 0.25 };
+    let range = Some(Range::new(-3.0, 2.0));
+    assert_eq!(chosen(method, &[-3.0, 1.0, 2.0, -4.0]), range);
+    for (name, x) in datasets() {
+        for beyond in [0.0, 0.001, 0.1, 0.5, 0.999] {
+            let method = Method::AbsolutePercentile { beyond };
+            assert_eq!(
+                chosen(method, &x),
+                sorted_by_magnitude(&x, beyond),
+                "{name}"
+            );
+        }
+    }
+    // More than are kept: the ends of bins, outward.
+    let x = activations(70_001);
+    for beyond in [0.0, 0.001, 0.3, 0.999] {
+        let exact = sorted_by_magnitude(&x, beyond).unwrap();
+        let found = chosen(Method::AbsolutePercentile { beyond }, &x).unwrap();
+        let whole = Plain::of(&x).range.unwrap();
+        let bound = bin_of(exact.max.max(-exact.min))[1] as f32;
+        let within = |x: f32| x.clamp(whole.min, whole.max);
+        assert_eq!(found, Range::new(within(-bound), within(bound)), "{beyond}");
+    }
+}
+
 /// More numbers than are kept: the bins of a histogram, outward.
 #[test]
 fn percentiles_of_many() {
     let x: Vec<_> = activations(70_001);
+    let outward = |exact: Range| {
+        let range = Plain::of(&x).range.unwrap();
+        let within = |x: f64| x.clamp(range.min.into(), range.max.into()) as f32;
+        Range::new(within(bin_of(exact.min)[0]), within(bin_of(exact.max)[1]))
+    };
     for (below, above) in [(0.0, 0.0), (0.001, 0.001), (0.2, 0.1)] {
         let method = Method::Percentile { below, above };
-        let exact = sorted(&x, below, above).unwrap();
         let found = chosen(method, &x).unwrap();
-        let whole = histogram(Tier::best(), &x);
-        let (width, range) = (whole.width() as f32, whole.range().unwrap());
-        let expected = Range::new(
-            ((exact.min / width).floor() * width).max(range.min),
-            ((exact.max / width).floor() * width + width).min(range.max),
-        );
-        assert_eq!(found, expected);
+        assert_eq!(found, outward(sorted(&x, below, above).unwrap()));
 
         // Around the number at which numbers are no longer kept, and merged in all ways.
         for cut in [1, 4464, 4465, 4466, 40_000, 65_536, 65_537] {
@@ -310,15 +352,45 @@ fn percentiles_of_many() {
             }
         }
     }
-    // Numbers that are not finite don't count.
-    let mut few = x[..65_536].to_vec();
     let method = Method::Percentile {
         below: 0.1,
         above: 0.1,
     };
-    let exact = sorted(&few, 0.1, 0.1);
-    few.extend([f32::NAN; 1000]);
-    assert_eq!(chosen(method, &few), exact);
+    // Numbers that are not finite don't count.
+    let few = &x[..65_536];
+    let exact = sorted(few, 0.1, 0.1);
+    assert_eq!(chosen(method, &[few, &[f32::NAN; 1000]].concat()), exact);
+    // As many as are kept, and one more, merged.
+    for (n, is_exact) in [(65_536, true), (65_537, false)] {
+        for cut in [1, 30_000, n - 1] {
+            let mut merged = observer(method, &x[..cut]);
+            merged.merge(&observer(method, &x[cut..n])).unwrap();
+            let found = merged.range(Scheme::<u8>::affine());
+            assert_eq!(found == sorted(&x[..n], 0.1, 0.1), is_exact, "{n}, {cut}");
+        }
+    }
+}
+
+/// As many equal numbers at an end as are to be left out: these, and no others.
+#[test]
+fn percentiles_at_the_cut() {
+    for n in [1000, 100_000] {
+        for (outside, expected) in [(n / 1000 - 1, 1.0), (n / 1000, 1.0), (n / 1000 + 1, 5.0)] {
+            let x = |outer: f32| [vec![outer; outside], vec![outer / 5.0; n - outside]].concat();
+            let end =
+                |method: &str, outer: f32| chosen(method.parse().unwrap(), &x(outer)).unwrap();
+            // Bins of 1.0 and 5.0 begin there: of numbers below 0 they end there.
+            let above = end("percentile=99.9", 5.0).max;
+            let below = end("percentile=99.9", -5.0).min;
+            let beyond = end("absolute-percentile=99.9", 5.0).max;
+            for end in [above, -below, beyond] {
+                assert!(
+                    (expected..expected * 1.002).contains(&end),
+                    "{n}, {outside}: {end}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -385,14 +457,24 @@ fn deviations() {
     }
 }
 
-/// The bins of a histogram as numbers, each with how often it counts.
+/// Numbers and how often they count: each once or, of more than are kept, bins of them.
 fn bars(x: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
-    let histogram = histogram(Tier::best(), x);
-    let range = histogram.range()?;
-    let centre = |i| histogram.start() + (f64::from(i) + 0.5) * histogram.width();
+    let plain = Plain::of(x);
+    let range = plain.range?;
     let within = |x: f64| x.clamp(range.min.into(), range.max.into());
-    let counts = histogram.counts().into_iter().map(|n| n as f64);
-    Some(((0..).zip(counts).map(|(i, n)| (within(centre(i)), n))).unzip())
+    Some(if plain.tally.finite > 65_536 {
+        let value = |bin: &Bin| f64::midpoint(within(bin.from), within(bin.to));
+        let mut values: Vec<f64> = plain.bins.iter().map(value).collect();
+        values[0] = range.min.into();
+        values[plain.bins.len() - 1] = range.max.into();
+        (
+            values,
+            plain.bins.iter().map(|bin| bin.count as f64).collect(),
+        )
+    } else {
+        let finite = x.iter().filter(|x| x.is_finite());
+        finite.map(|&x| (f64::from(x), 1.0)).unzip()
+    })
 }
 
 /// `Σ n · (x − x̂)²` of numbers and how often they count.
@@ -410,7 +492,61 @@ fn squares<Q: Code>(numbers: &(Vec<f64>, Vec<f64>), params: QuantParams<Q>) -> f
         .sum()
 }
 
-/// No candidate of the grid is better.
+/// The range with its ends at these fractions of the way from 0, or from the end that is nearest to it; `None`
+/// for a point.
+fn between(whole: Range, symmetric: bool, [lower, upper]: [f64; 2]) -> Option<Range> {
+    let Range { min, max } = whole;
+    let range = if symmetric {
+        let bound = (upper * f64::from(max.max(-min))) as f32;
+        Range::new((-bound).clamp(min, max), bound.clamp(min, max))
+    } else {
+        let from = 0.0_f32.clamp(min, max);
+        let between =
+            |to: f32, part| (f64::from(from) + part * (f64::from(to) - f64::from(from))) as f32;
+        Range::new(between(min, lower), between(max, upper))
+    };
+    (range.min < range.max).then_some(range)
+}
+
+/// The least error of the search as it is documented, by a plain loop.
+fn least_squares<Q: Code>(
+    numbers: &(Vec<f64>, Vec<f64>),
+    whole: Range,
+    scheme: Scheme<Q>,
+    symmetric: bool,
+) -> f64 {
+    let moves = [!symmetric && whole.min < 0.0, symmetric || whole.max > 0.0];
+    let steps = if moves == [true; 2] { 32 } else { 256 };
+    let error = |at| {
+        let params = between(whole, symmetric, at).map(|range| scheme.params(range).unwrap());
+        params.map_or(f64::INFINITY, |params| squares(numbers, params))
+    };
+    let mut best = ([1.0; 2], squares(numbers, scheme.params(whole).unwrap()));
+    let ends = |moves: bool, at: f64, step: f64, by: core::ops::RangeInclusive<i32>| {
+        let at = move |i: i32| (at + f64::from(i) * step).clamp(0.0, 1.0);
+        let by = if moves { by } else { 0..=0 };
+        by.map(at).collect::<Vec<f64>>()
+    };
+    let mut step = 1.0 / f64::from(steps);
+    for by in [-steps..=0].into_iter().chain([const { -1..=1 }; 8]) {
+        if by.end() == &1 {
+            step /= 2.0;
+        }
+        let [lower, upper] = best.0;
+        // All of them in the first round, the neighbours later.
+        for i in ends(moves[0], lower, step, by.clone()).into_iter().rev() {
+            for j in ends(moves[1], upper, step, by.clone()).into_iter().rev() {
+                let error = error([i, j]);
+                if error < best.1 {
+                    best = ([i, j], error);
+                }
+            }
+        }
+    }
+    best.1
+}
+
+/// The least error of the search, and no more than that of the whole range.
 fn check_squares<Q: Code>(name: &str, x: &[f32], scheme: Scheme<Q>, symmetric: bool) {
     let Some(numbers) = bars(x) else { return };
     let whole = Plain::of(x).range.unwrap();
@@ -420,54 +556,71 @@ fn check_squares<Q: Code>(name: &str, x: &[f32], scheme: Scheme<Q>, symmetric: b
         return;
     };
     let found = squares(&numbers, params);
-    let values = numbers.0.iter().zip(&numbers.1);
-    let slack = 1e-12 * values.map(|(x, n)| x * x * n).sum::<f64>();
     let context = format!("{name}, {scheme:?}: {:?}", observer.range(scheme));
-    assert!(found <= squares(&numbers, unclipped) + slack, "{context}");
+    assert!(found <= squares(&numbers, unclipped), "{context}");
+    // Sums of squares less sums of squares.
+    let values = numbers.0.iter().zip(&numbers.1);
+    let slack = 1e-13 * values.map(|(x, n)| x * x * n).sum::<f64>();
+    if numbers.0.len() <= 500 {
+        let least = least_squares(&numbers, whole, scheme, symmetric);
+        let most = least * (1.0 + 1.1 / 65_536.0) + slack;
+        assert!(found <= most, "{context} has {found}, not {least}");
+        return;
+    }
     let steps = if !symmetric && whole.min < 0.0 && whole.max > 0.0 {
         32
     } else {
         256
     };
-    let part = |of: f32, i: i32| (f64::from(of) * f64::from(i) / f64::from(steps)) as f32;
-    let largest = whole.max.abs().max(whole.min.abs());
     for i in (0..=steps).step_by(3) {
-        for j in (0..=if symmetric { 0 } else { steps }).step_by(5) {
-            let range = if symmetric {
-                let bound = part(largest, i);
-                Range::new(
-                    (-bound).clamp(whole.min, whole.max),
-                    bound.clamp(whole.min, whole.max),
-                )
-            } else {
-                Range::new(part(whole.min.min(0.0), i), part(whole.max.max(0.0), j))
-            };
-            // Beyond the numbers, or a point: not tried.
-            if range.min < whole.min || range.max > whole.max || range.min == range.max {
-                continue;
+        for j in (0..=steps).step_by(if symmetric { steps } else { 5 }) {
+            let at = [j, i].map(|i| i as f64 / steps as f64);
+            if let Some(range) = between(whole, symmetric, at) {
+                let other = squares(&numbers, scheme.params(range).unwrap());
+                let most = other * (1.0 + 1.1 / 65_536.0) + slack;
+                assert!(found <= most, "{context} has {found}, {range:?} {other}");
             }
-            let other = squares(&numbers, scheme.params(range).unwrap());
-            assert!(
-                found <= other + slack,
-                "{context}, {range:?} has {other}, not {found}"
-            );
         }
     }
 }
 
 #[test]
 fn squared_errors() {
+    let four_bits = Scheme::<u8>::affine().with_codes(0..=15).unwrap();
     for (name, x) in datasets() {
-        check_squares(name, &x, Scheme::<u8>::affine(), false);
-        check_squares(name, &x, Scheme::<i8>::symmetric(), true);
-        check_squares(name, &x, Scheme::<u8>::symmetric(), true);
-        check_squares(
-            name,
-            &x,
-            Scheme::<u8>::affine().with_codes(0..=15).unwrap(),
-            false,
-        );
+        // In full, and many numbers at some points.
+        for x in [&x[..x.len().min(500)], &x] {
+            check_squares(name, x, Scheme::<u8>::affine(), false);
+            check_squares(name, x, Scheme::<i8>::symmetric(), true);
+            check_squares(name, x, Scheme::<u8>::symmetric(), true);
+            check_squares(name, x, four_bits, false);
+        }
     }
+    let many = activations(70_000);
+    check_squares("many", &many, four_bits, false);
+    check_squares("many", &many, Scheme::<i8>::symmetric(), true);
+    // Numbers on the grid of a range at one of the points that are tried, and outliers: from other points no
+    // way leads there that goes downhill.
+    let on_grid = |scale: f64, n: i32, largest: i32, outliers: &[f32]| {
+        let number = |i: i32| (f64::from(i % (2 * largest + 1) - largest) * scale) as f32;
+        let mut x: Vec<f32> = (0..n).map(number).collect();
+        x.extend(outliers);
+        x
+    };
+    let x = on_grid(61.0 / 255.0, 6000, 115, &[-32.0, 32.0]);
+    let affine = Scheme::<u8>::affine();
+    let error = |method| {
+        let params = observer(method, &x).params(affine).unwrap();
+        squares(&bars(&x).unwrap(), params)
+    };
+    assert!(error(Method::MeanSquaredError) < 0.5 * error(Method::MinMax));
+    let x = on_grid(251.0 / 127.0, 600, 125, &[256.0]);
+    let symmetric = Scheme::<i8>::symmetric();
+    let error = |method| {
+        let params = observer(method, &x).params(symmetric).unwrap();
+        squares(&bars(&x).unwrap(), params)
+    };
+    assert!(error(Method::MeanSquaredError) < 0.5 * error(Method::MinMax));
     // On the numbers themselves: fewer codes, so clipping pays.
     let x = activations(50_000);
     let numbers = (x.iter().map(|&x| x.into()).collect(), vec![1.0; x.len()]);
@@ -480,115 +633,146 @@ fn squared_errors() {
     }
 }
 
-/// `Σ P ln(P / Q)` of a bound, bin by bin, as documented; `None` if it is left out.
+/// `Σ P ln(P / Q)` of a range, bin by bin, as documented; `None` if it is left out.
 fn divergence<Q: Code>(
-    numbers: &(Vec<f64>, Vec<f64>),
+    bins: &[([f64; 2], f64)],
     within: core::ops::Range<usize>,
-    range: Range,
+    edge: f64,
+    whole: Range,
     scheme: Scheme<Q>,
 ) -> Option<f64> {
-    let (values, counts) = numbers;
+    let range = range_of(edge, whole);
     let params = scheme.params(range).ok()?;
-    let codes = params.used_codes(range).unwrap();
-    let codes = (*codes.end()).into() - (*codes.start()).into() + 1;
-    if (within.len() as i32) < codes {
+    let before = |bins: &[([f64; 2], f64)]| bins.iter().map(|bin| bin.1).sum::<f64>();
+    let beyond = [before(&bins[..within.start]), before(&bins[within.end..])];
+    let bins = &bins[within];
+    // A bin beside those beyond that is empty.
+    if beyond[0] > 0.0 && bins[0].0[0] != -edge || beyond[1] > 0.0 && bins.last()?.0[1] != edge {
         return None;
     }
-    let mut p = counts[within.clone()].to_vec();
-    p[0] += counts[..within.start].iter().sum::<f64>();
-    *p.last_mut().unwrap() += counts[within.end..].iter().sum::<f64>();
-    let [lo, hi] = [params.representable().min, params.representable().max]
-        .map(|x| f64::from(x) / f64::from(params.scale()));
+    let mut p: Vec<f64> = bins.iter().map(|bin| bin.1).collect();
+    p[0] += beyond[0];
+    *p.last_mut()? += beyond[1];
     let scale = f64::from(params.scale());
-    let code = |i: usize| (values[i] / scale).round().clamp(lo.round(), hi.round()) as i32;
-    // By code: how many numbers, in how many bins that are not empty.
-    let mut codes = HashMap::new();
-    for i in within.clone().filter(|&i| counts[i] > 0.0) {
-        let (count, bins) = codes.entry(code(i)).or_insert((0.0, 0.0));
-        (*count, *bins) = (*count + counts[i], *bins + 1.0);
-    }
-    let even = |i| match codes.get(&code(i)) {
-        Some((count, bins)) if counts[i] > 0.0 => count / bins,
-        _ => 0.0,
+    let [lo, hi] = [params.representable().min, params.representable().max]
+        .map(|x| (f64::from(x) / scale).round());
+    let code = |[from, to]: [f64; 2]| {
+        let value = f64::midpoint(from, to).clamp(whole.min.into(), whole.max.into());
+        (value / scale).round().clamp(lo, hi) as i32
     };
-    let q: Vec<f64> = within.map(even).collect();
-    let (p_all, q_all) = (p.iter().sum::<f64>(), q.iter().sum::<f64>());
-    let mut sum = 0.0;
-    for (p, q) in p.iter().zip(&q).filter(|(p, _)| **p > 0.0) {
-        if *q == 0.0 {
-            return None;
-        }
-        sum += p / p_all * ((p / p_all) / (q / q_all)).ln();
+    // By code: how many numbers, in bins how wide.
+    let mut codes = HashMap::new();
+    for &(ends, n) in bins {
+        let (count, width) = codes.entry(code(ends)).or_insert((0.0, 0.0));
+        (*count, *width) = (*count + n, *width + (ends[1] - ends[0]));
     }
-    Some(sum)
+    let even = |ends: [f64; 2]| codes[&code(ends)].0 / codes[&code(ends)].1 * (ends[1] - ends[0]);
+    let q: Vec<f64> = bins.iter().map(|bin| even(bin.0)).collect();
+    let (p_all, q_all) = (p.iter().sum::<f64>(), q.iter().sum::<f64>());
+    let term = |(p, q): (&f64, &f64)| p / p_all * ((p / p_all) / (q / q_all)).ln();
+    Some(p.iter().zip(&q).map(term).sum())
+}
+
+/// The part of the range in which `|x|` is at most so large.
+fn range_of(edge: f64, whole: Range) -> Range {
+    let within = |x: f64| x.clamp(whole.min.into(), whole.max.into()) as f32;
+    Range::new(within(-edge), within(edge))
+}
+
+/// Ends of bins, each with how many numbers lie between.
+type Bins = Vec<([f64; 2], f64)>;
+
+/// The bins that the entropy is that of, and the end of that with the median of `|x|`; `None` if all are 0.
+fn bins_of_entropy(x: &[f32]) -> Option<(Bins, f64)> {
+    let is_zero = |x: f32| bin_of(x)[0] < 0.0 && bin_of(x)[1] > 0.0;
+    let finite: Vec<f32> = x.iter().copied().filter(|x| x.is_finite()).collect();
+    let mut magnitudes: Vec<f32> = finite.iter().map(|x| x.abs()).collect();
+    magnitudes.retain(|&x| !is_zero(x));
+    magnitudes.sort_by(f32::total_cmp);
+    let median = *magnitudes.get(magnitudes.len().saturating_sub(1) / 2)?;
+    // The width of its octave, below that too.
+    let [from, to] = bin_of(median);
+    let width = to - from;
+    let joined = |x: f32| {
+        let [from, to] = bin_of(x);
+        if to - from > width {
+            [from, to]
+        } else if x < 0.0 && !is_zero(x) {
+            let to = (to / width).ceil() * width;
+            [to - width, to]
+        } else {
+            let from = (from.max(0.0) / width).floor() * width;
+            [from, from + width]
+        }
+    };
+    let bins = counted(finite.iter().map(|&x| joined(x)));
+    let mut bins: Vec<_> = bins
+        .iter()
+        .map(|bin| ([bin.from, bin.to], bin.count as f64))
+        .collect();
+    // Zeros count at most as much as a neighbour.
+    if let Some(zeros) = bins.iter().position(|bin| bin.0[0] == 0.0)
+        && bins.len() > 1
+    {
+        let of = |ends: [f64; 2]| {
+            bins.iter()
+                .find(|bin| bin.0 == ends)
+                .map_or(0.0, |bin| bin.1)
+        };
+        bins[zeros].1 = bins[zeros]
+            .1
+            .min(of([-width, 0.0]).max(of([width, 2.0 * width])));
+        bins.retain(|bin| bin.1 > 0.0);
+    }
+    Some((bins, to))
 }
 
 fn check_entropy<Q: Code>(name: &str, x: &[f32], scheme: Scheme<Q>) {
-    let Some(mut numbers) = bars(x) else { return };
-    let histogram = histogram(Tier::best(), x);
-    let (whole, width) = (histogram.range().unwrap(), histogram.width());
-    let first = (histogram.start() / width) as i64;
-    let bins = numbers.1.len();
-    // Zeros count at most as much as a neighbour.
-    let zeros = usize::try_from(-first).ok().filter(|&zeros| zeros < bins);
-    if let Some(zeros) = zeros.filter(|_| bins > 1) {
-        let neighbours = [zeros.wrapping_sub(1), zeros + 1];
-        let counts = neighbours.map(|i| numbers.1.get(i).map_or(0.0, |&n| n));
-        numbers.1[zeros] = numbers.1[zeros].min(counts[0].max(counts[1]));
-    }
-    let found = observer(Method::Entropy, x).range(scheme).unwrap();
-    let of = |bound: i64| {
-        let from = (-bound).max(first);
-        let to = bound.min(first + bins as i64);
-        let within = (from - first) as usize..(to - first) as usize;
-        let range = Range::new(
-            ((from as f64 * width) as f32).max(whole.min),
-            ((to as f64 * width) as f32).min(whole.max),
-        );
-        (range, divergence(&numbers, within, range, scheme))
+    let Some(whole) = Plain::of(x).range else {
+        return;
     };
-    let most = (first + bins as i64).max(-first);
-    let least = 1.max(first + 1).max(1 - (first + bins as i64));
-    let bounds: Vec<_> = (least..=most)
-        .rev()
-        .step_by((most - least) as usize / 512 + 1)
-        .collect();
-    let bounds = bounds.into_iter().step_by(7).map(of);
-    let chosen = (least..=most).rev().map(|bound| {
-        let from = (-bound).max(first) as f64 * width;
-        let to = bound.min(first + bins as i64) as f64 * width;
-        (
-            bound,
-            Range::new((from as f32).max(whole.min), (to as f32).min(whole.max)),
-        )
-    });
-    let bound = chosen
-        .into_iter()
-        .find(|&(_, range)| range == found)
-        .unwrap()
-        .0;
-    let best = of(bound).1;
-    for (range, other) in bounds {
-        if let Some(other) = other {
-            let best = best.unwrap();
-            assert!(
-                best <= other + 1e-9,
-                "{name}: {found:?} has {best}, {range:?} {other}"
-            );
-        }
+    let found = observer(Method::Entropy, x).range(scheme).unwrap();
+    let Some((bins, least)) = bins_of_entropy(x) else {
+        return assert_eq!(found, whole, "{name}");
+    };
+    let mut edges: Vec<f64> = bins.iter().map(|(ends, _)| ends[1].max(-ends[0])).collect();
+    edges.retain(|&edge| edge >= least);
+    edges.sort_by(|a, b| b.total_cmp(a));
+    edges.dedup();
+    let tried: Vec<_> = edges.iter().step_by(edges.len() / 512 + 1).collect();
+    let of = |&&edge: &&f64| {
+        let first = bins.partition_point(|bin| bin.0[0] < -edge);
+        let end = bins.partition_point(|bin| bin.0[0] < edge);
+        let divergence = divergence(&bins, first..end, edge, whole, scheme)?;
+        Some((range_of(edge, whole), divergence))
+    };
+    let all: Vec<_> = tried.iter().filter_map(of).collect();
+    let Some(best) = all.iter().find(|(range, _)| *range == found) else {
+        assert!(
+            found == whole && all.is_empty(),
+            "{name}: {found:?}, not tried"
+        );
+        return;
+    };
+    for other in &all {
+        assert!(best.1 <= other.1 + 1e-9, "{name}: {best:?}, {other:?}");
     }
 }
 
 #[test]
 fn entropies() {
     for (name, x) in datasets() {
-        // Bins of a plain loop over pairs: not too many of them.
-        if x.len() > 5000 && name != "normal" && name != "ReLU" {
-            continue;
+        for n in [20, 1000, 20_000] {
+            // Not too many bins for a plain loop.
+            if x.len() < n / 10 || n > 5000 && name != "normal" && name != "ReLU" {
+                continue;
+            }
+            let x = &x[..x.len().min(n)];
+            check_entropy(name, x, Scheme::<i8>::symmetric());
+            check_entropy(name, x, Scheme::<u8>::affine());
+            let four_bits = Scheme::<u8>::affine().with_codes(0..=15).unwrap();
+            check_entropy(name, x, four_bits);
         }
-        check_entropy(name, &x[..x.len().min(5000)], Scheme::<i8>::symmetric());
-        let four_bits = Scheme::<u8>::affine().with_codes(0..=15).unwrap();
-        check_entropy(name, &x[..x.len().min(5000)], four_bits);
     }
 }
 
@@ -613,6 +797,9 @@ fn analytic() {
         let b = x.iter().map(|&x| (f64::from(x) - mean).abs()).sum::<f64>() / x.len() as f64;
         [mean - 5.03 * b, mean + 5.03 * b]
     };
+    // All in one bin, far from 0: outward to its ends, and those of the data.
+    let far: Vec<f32> = (0..70_000).map(|i| 1e6 + i as f32 / 1e6).collect();
+    assert_eq!(chosen(Method::Laplace, &far), Plain::of(&far).range);
     let range = observer(Method::Laplace, &x).range(scheme).unwrap();
     let off = [
         f64::from(range.min) - expected[0],
@@ -659,6 +846,128 @@ fn order_does_not_matter() {
                 assert_eq!(merged.tally(), whole.tally(), "{name}, {method}");
             }
         }
+    }
+}
+
+/// Numbers of a kind, so many, each kind with a name.
+fn families(n: usize) -> Vec<(String, Vec<f32>)> {
+    let u: Vec<f64> = uniform(2 * n).collect();
+    let normal = |i: usize| {
+        let [u, v] = [1.0 - u[i], u[n + i]];
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    };
+    let laplace = |i: usize| (2.0 * u[i].min(1.0 - u[i])).max(1e-9).ln() * (u[i] - 0.5).signum();
+    let cauchy = |i: usize| (std::f64::consts::PI * (u[i] - 0.5)).tan();
+    let mut all = Vec::new();
+    let mut add = |name: String, of: &dyn Fn(usize) -> f64| {
+        all.push((name, (0..n).map(|i| of(i) as f32).collect()));
+    };
+    for (mean, spread) in [
+        (0.0, 1.0),
+        (1.0, 0.05),
+        (10.0, 1.0),
+        (-10.0, 1.0),
+        (-0.3, 0.1),
+        (1e4, 1.0),
+        (1e6, 1e-1),
+        (0.0, 1e-30),
+        (5.5e-6, 4.5e-6),
+        (3e37, 1e37),
+    ] {
+        add(format!("N({mean}, {spread})"), &|i| {
+            mean + spread * normal(i)
+        });
+        add(format!("U({mean} ± {spread})"), &|i| {
+            mean + spread * (2.0 * u[i] - 1.0)
+        });
+    }
+    for sigma in [0.1, 1.0, 3.0] {
+        add(format!("lognormal {sigma}"), &|i| (sigma * normal(i)).exp());
+        add(format!("minus lognormal {sigma}"), &|i| {
+            -(sigma * normal(i)).exp()
+        });
+    }
+    add("ReLU".into(), &|i| normal(i).max(0.0));
+    add("sparse".into(), &|i| (normal(i) - 2.0).max(0.0));
+    add("Laplace".into(), &laplace);
+    add("Cauchy".into(), &cauchy);
+    add("|Cauchy| + 1".into(), &|i| 1.0 + cauchy(i).abs());
+    for outlier in [-1e4, 1e9, f64::from(f32::MIN)] {
+        add(format!("N(0, 1) and {outlier:e}"), &|i| {
+            if i % 1000 == 1 { outlier } else { normal(i) }
+        });
+        add(format!("half {outlier:e}"), &|i| {
+            if u[i] < 0.5 { outlier } else { normal(i) }
+        });
+    }
+    for (a, b) in [
+        (0.0, 1.0),
+        (1.0, 1.0001),
+        (-3.0, 1000.0),
+        (-1e-30, 1e30),
+        (5.0, 5.0),
+    ] {
+        add(format!("{a} or {b}"), &|i| if u[i] < 0.3 { a } else { b });
+    }
+    add("-2, 7 or 9".into(), &|i| {
+        [-2.0, 7.0, 9.0][(3.0 * u[i]) as usize]
+    });
+    add("whole".into(), &|i| (20.0 * normal(i)).round());
+    all
+}
+
+/// How much is left out, and how much is lost, as `Method` promises.
+fn check_promises<Q: Code>(name: &str, x: &[f32], scheme: Scheme<Q>) {
+    let whole = Plain::of(x).range.unwrap();
+    let Ok(unclipped) = scheme.params(whole) else {
+        return;
+    };
+    let values: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+    let signal: f64 = values.iter().map(|x| x * x).sum();
+    let numbers = (values, vec![1.0; x.len()]);
+    let sqnr = |params| match squares(&numbers, params) {
+        0.0 => f64::INFINITY,
+        noise => 10.0 * (signal / noise).log10(),
+    };
+    let of_all = sqnr(unclipped);
+    for method in Method::ALL {
+        let observer = observer(method, x);
+        check_within(&observer, scheme, Some(whole));
+        let params = observer.params(scheme).unwrap();
+        let (Range { min, max }, half) = (params.representable(), params.scale() / 2.0);
+        let within = x.iter().filter(|&&x| min - half <= x && x <= max + half);
+        let (within, found) = (within.count(), sqnr(params));
+        let context = format!(
+            "{method}, {name}, {} numbers, {scheme:?}: {within} within {:?}, {found} dB, not {of_all}",
+            x.len(),
+            observer.range(scheme),
+        );
+        assert!(2 * within >= x.len(), "{context}");
+        if method == Method::MeanSquaredError && x.len() <= 65_536 {
+            assert!(found >= of_all, "{context}");
+        }
+        // Without outliers no method assumes what is far from true.
+        let has_light_tails = name.starts_with(['N', 'U']) && !name.contains(" and ");
+        if has_light_tails {
+            assert!(found >= of_all - 20.0 || of_all.is_infinite(), "{context}");
+        }
+    }
+}
+
+#[test]
+fn promises() {
+    let four_bits = Scheme::<i8>::symmetric().with_codes(-8..=7).unwrap();
+    for n in [1, 2, 30, 400, 2000] {
+        for (name, x) in families(n) {
+            check_promises(&name, &x, Scheme::<u8>::affine());
+            check_promises(&name, &x, Scheme::<u8>::symmetric());
+            check_promises(&name, &x, Scheme::<i8>::symmetric());
+            check_promises(&name, &x, four_bits);
+        }
+    }
+    // More than are kept, of some kinds.
+    for (name, x) in families(70_000).iter().step_by(3) {
+        check_promises(name, x, Scheme::<i8>::symmetric());
     }
 }
 
@@ -793,6 +1102,9 @@ fn wrong_arguments() {
         };
         assert!(Observer::new(method).is_err(), "{number}");
     }
+    for beyond in [-1.0, 1.0, f64::NAN, f64::INFINITY] {
+        assert!(Observer::new(Method::AbsolutePercentile { beyond }).is_err());
+    }
     for n in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(Observer::new(Method::Deviations { n }).is_err(), "{n}");
     }
@@ -814,24 +1126,49 @@ fn methods_as_text() {
         "percentile=99.99".parse::<Method>().unwrap().to_string(),
         "percentile=99.99"
     );
+    let absolute = Method::AbsolutePercentile { beyond: 0.0001 };
+    assert_eq!("absolute-percentile=99.99".parse(), Ok(absolute));
+    assert_eq!(absolute.to_string(), "absolute-percentile=99.99");
     for text in [
         "",
         "max",
         "mse=1",
+        "absolute-percentile=1..99",
         "percentile=",
         "percentile=a..b",
         "deviations=x",
     ] {
         assert_eq!(text.parse::<Method>(), Err(Error::UnknownMethod), "{text}");
     }
-    for text in [
-        "percentile=20",
-        "percentile=101",
-        "moving-average=0",
-        "deviations=nan",
+    // The bound at fault, and no other.
+    for (text, message) in [
+        (
+            "percentile=20",
+            "percentile: fractions of 0.8 below and 0.8 above are not less than 1 together",
+        ),
+        (
+            "percentile=101",
+            "percentile: a fraction of -0.01 below is not at least 0",
+        ),
+        (
+            "percentile=1..100.5",
+            "percentile: a fraction of -0.005 above is not at least 0",
+        ),
+        (
+            "absolute-percentile=0",
+            "absolute-percentile: a fraction of 1 beyond is not at least 0 and less than 1",
+        ),
+        (
+            "moving-average=0",
+            "moving-average: a momentum of 0 is not above 0 and at most 1",
+        ),
+        (
+            "deviations=nan",
+            "deviations: NaN deviations are not a finite number above 0",
+        ),
     ] {
         let error = text.parse::<Method>().unwrap_err();
         assert!(matches!(error, Error::Method { .. }), "{text}");
-        assert!(error.to_string().contains("is out of bounds"), "{error}");
+        assert_eq!(error.to_string(), message);
     }
 }

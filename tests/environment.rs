@@ -521,7 +521,11 @@ fn calibration() {
             b.add_on(tier, &batches[1]);
             b.add_on(tier, &batches[3]);
             a.merge(&b);
-            ([a.start(), a.width()], (a.range(), a.counts()))
+            let bins = a
+                .bins()
+                .into_iter()
+                .map(|bin| ([bin.from, bin.to], bin.count));
+            (a.range(), bins.collect::<Vec<_>>())
         });
         for method in Method::ALL {
             same_on_every_host(&format!("{method} on {tier}"), || {

@@ -155,7 +155,7 @@ fn calibration() {
         on_a_small_stack(|| {
             let mut histogram = Histogram::new();
             histogram.add_on(tier, x);
-            let _ = histogram.counts();
+            let _ = histogram.bins();
             for method in Method::ALL {
                 let mut observer = Observer::new(method).unwrap();
                 observer.observe_on(tier, &x[..5000]);

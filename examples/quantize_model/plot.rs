@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use zeropoint::Range;
-use zeropoint::calibrate::Histogram;
+use zeropoint::calibrate::{Bin, Histogram};
 
 /// Colours that are told apart by people who see few, on light and on dark.
 const BLUE: RGBColor = RGBColor(0x2f, 0x81, 0xc7);
@@ -74,7 +74,7 @@ fn chart(title: &str, histogram: &Histogram, range: Range, outcomes: &[Outcome])
             draw_codes(area, chosen, every, range, place)?;
         }
         text(area, &legend, (8, 40), HPos::Left, 13)?;
-        draw_bars(area, histogram, place)?;
+        draw_bars(area, histogram, range, place)?;
         for (value, side, gap) in [(min, HPos::Left, 6), (max, HPos::Right, -6)] {
             let at = (place(value) + gap, BASE + CODES + 12);
             text(area, &number(value), at, side, 13)?;
@@ -89,18 +89,25 @@ fn chart(title: &str, histogram: &Histogram, range: Range, outcomes: &[Outcome])
     })
 }
 
-/// A bar of three pixels for the bins within.
-fn draw_bars(area: &Area<'_>, histogram: &Histogram, place: impl Fn(f64) -> i32) -> Drawn {
+/// A bar of three pixels for the numbers within: those of a bin are spread over it evenly.
+fn draw_bars(
+    area: &Area<'_>,
+    histogram: &Histogram,
+    range: Range,
+    place: impl Fn(f64) -> i32,
+) -> Drawn {
     const BAR: i32 = 3;
-    let mut bars = vec![0; ((RIGHT - LEFT) / BAR + 1) as usize];
-    for (i, count) in (0..).zip(histogram.counts()) {
-        let centre = histogram.start() + (f64::from(i) + 0.5) * histogram.width();
-        let x = (place(centre) - LEFT).clamp(0, RIGHT - LEFT);
-        bars[(x / BAR) as usize] += count;
+    let mut bars = vec![0.0; ((RIGHT - LEFT) / BAR + 1) as usize];
+    let within = |x: f64| x.clamp(range.min.into(), range.max.into());
+    let bar = |x: f64| ((place(within(x)) - LEFT).clamp(0, RIGHT - LEFT) / BAR) as usize;
+    for Bin { from, to, count } in histogram.bins() {
+        let over = bar(from)..=bar(to);
+        let share = count as f64 / over.clone().count() as f64;
+        bars[over].iter_mut().for_each(|bar| *bar += share);
     }
-    let log = |count: u64| (1.0 + count as f64).log10();
-    let largest = log(bars.iter().copied().max().unwrap_or(0));
-    for (i, &count) in (0..).zip(&bars).filter(|&(_, &count)| count > 0) {
+    let log = |count: f64| (1.0 + count).log10();
+    let largest = log(bars.iter().copied().fold(0.0, f64::max));
+    for (i, &count) in (0..).zip(&bars).filter(|&(_, &count)| count > 0.0) {
         let (x, part) = (LEFT + i * BAR, log(count) / largest);
         let top = BASE - (part * f64::from(BASE - TOP)).round() as i32;
         let bar = [(x, top), (x + BAR - 1, BASE)];
@@ -108,7 +115,7 @@ fn draw_bars(area: &Area<'_>, histogram: &Histogram, place: impl Fn(f64) -> i32)
     }
     // A line for each power of ten.
     for power in 0..=largest as i32 {
-        let y = BASE - (log(10_u64.pow(power as u32)) / largest * f64::from(BASE - TOP)) as i32;
+        let y = BASE - (log(10_f64.powi(power)) / largest * f64::from(BASE - TOP)) as i32;
         let line = vec![(LEFT, y), (RIGHT, y)];
         area.draw(&PathElement::new(line, GREY.mix(0.35)))?;
         let label = 10_u64.pow(power as u32).to_string();

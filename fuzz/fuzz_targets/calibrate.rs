@@ -17,6 +17,7 @@ struct Case {
     codes: [u8; 2],
     method: u8,
     numbers: Option<[f64; 2]>,
+    bounds: Option<[f32; 2]>,
     scale: u32,
     batches: [Floats; 3],
     order: [u8; 3],
@@ -35,6 +36,9 @@ impl Case {
             }
             (Method::Percentile { .. }, Some([below, above])) => {
                 Method::Percentile { below, above }
+            }
+            (Method::AbsolutePercentile { .. }, Some([beyond, _])) => {
+                Method::AbsolutePercentile { beyond }
             }
             (Method::Deviations { .. }, Some([n, _])) => Method::Deviations { n },
             _ => method,
@@ -58,11 +62,15 @@ fn check_histogram(case: &Case, batches: &[Vec<f32>]) {
     let whole = histogram(Tier::SCALAR, &x);
     let finite: Vec<_> = x.iter().copied().filter(|x| x.is_finite()).collect();
     assert_eq!(ends(whole.range()), ends(reference::min_max(&finite)));
-    let (tally, counts) = (whole.tally(), whole.counts());
+    let (tally, bins) = (whole.tally(), whole.bins());
     assert_eq!(tally.finite, finite.len() as u64);
     assert_eq!(tally.left_out(), (x.len() - finite.len()) as u64);
-    assert_eq!(counts.iter().sum::<u64>(), tally.finite);
-    assert!(counts.len() <= Histogram::BINS);
+    assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), tally.finite);
+    for bin in &bins {
+        assert!(bin.from < bin.to && bin.count > 0);
+        assert!(bin.to - bin.from <= bin.from.abs().max(bin.to.abs()).max(2_f64.powi(-125)) / 512.0);
+    }
+    assert!(bins.windows(2).all(|pair| pair[0].to <= pair[1].from));
     for tier in Tier::available() {
         assert!(histogram(tier, &x) == whole, "{tier}");
         let mut merged = Histogram::new();
@@ -100,11 +108,28 @@ fn check<Q: Code>(case: &Case) {
     check_histogram(case, &batches);
 
     let method = case.method();
-    let Ok(empty) = Observer::new(method) else {
+    let Ok(mut empty) = Observer::new(method) else {
         assert!(case.numbers.is_some());
         assert!(ChannelObservers::new(method, 3).is_err());
         return;
     };
+    // Bounds leave out what is beyond, and nothing else.
+    let mut all = batches.concat();
+    if let Some([min, max]) = case.bounds {
+        let Ok(bounded) = empty.within(Range::new(min, max)) else {
+            assert!(!(min <= max));
+            return;
+        };
+        empty = bounded;
+        let mut tally = empty.clone();
+        tally.observe(&all);
+        let tally = tally.tally();
+        let count = |is: &dyn Fn(f32) -> bool| all.iter().filter(|&&x| is(x)).count() as u64;
+        assert_eq!(tally.below, count(&|x| x.is_finite() && x < min));
+        assert_eq!(tally.above, count(&|x| x.is_finite() && x > max));
+        all.retain(|x| (min..=max).contains(x));
+    }
+    let whole = histogram(Tier::SCALAR, &all).range();
     let scheme = if case.is_symmetric {
         Scheme::<Q>::symmetric()
     } else {
@@ -112,7 +137,6 @@ fn check<Q: Code>(case: &Case) {
     };
     let [lo, hi] = case.codes.map(code);
     let scheme = scheme.with_codes(lo..=hi).unwrap_or(scheme);
-    let whole = histogram(Tier::SCALAR, &batches.concat()).range();
     let observe = |tier: Tier| {
         let mut parts = [empty.clone(), empty.clone()];
         for (x, i) in batches.iter().zip(case.order) {

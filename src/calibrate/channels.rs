@@ -1,13 +1,13 @@
 //! An observer for each channel.
 
+use super::histogram::reserve;
 use super::method::Method;
-use super::observer::Observer;
+use super::observer::{Observer, checked};
 use crate::element::Code;
 use crate::error::Error;
 use crate::layout::Layout;
-use crate::params::{QuantParams, Scheme};
+use crate::params::{QuantParams, Range, Scheme};
 use crate::tier::Tier;
-use std::vec;
 use std::vec::Vec;
 
 /// An [`Observer`] for each channel of a tensor.
@@ -31,7 +31,8 @@ pub struct ChannelObservers {
 const RUN: usize = 16;
 
 impl ChannelObservers {
-    /// Observers that have seen nothing. One that keeps a histogram takes 32 KiB.
+    /// Observers that have seen nothing. What they keep of numbers (the table of [`Method`] says what) takes
+    /// memory only once there are some.
     ///
     /// # Errors
     /// [`Error::Method`] if a number of the method is out of bounds; [`Error::Buffer`] if there is no
@@ -39,19 +40,30 @@ impl ChannelObservers {
     pub fn new(method: Method, channels: usize) -> Result<Self, Error> {
         let observer = Observer::new(method)?;
         let mut observers = Vec::new();
-        let needed = channels.saturating_mul(size_of::<Observer>());
-        observers
-            .try_reserve_exact(channels)
-            .map_err(|_| Error::Buffer { bytes: 0, needed })?;
+        reserve(&mut observers, channels)?;
         observers.resize(channels, observer);
         Ok(Self { observers })
+    }
+
+    /// The same observers, which have seen nothing, with bounds: see [`Observer::within`].
+    ///
+    /// # Errors
+    /// [`Error::Range`] if an end is NaN, or the minimum is above the maximum.
+    pub fn within(mut self, bounds: Range) -> Result<Self, Error> {
+        let bounds = checked(bounds)?;
+        for observer in &mut self.observers {
+            observer.bound(bounds);
+        }
+        Ok(self)
     }
 
     /// Takes in a batch of numbers, `[outer, channels, inner]`; `inner == 1` is the last axis. Each
     /// channel's are a batch of its observer, in their order.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` is not a whole number of times all channels.
+    /// [`Error::Shape`] if `x` is not a whole number of times all channels; [`Error::Buffer`] if there is no
+    /// memory to gather the numbers of some channels, or for what the method keeps of them: then some
+    /// channels have taken in the batch, or a part of it, and others not.
     pub fn observe(&mut self, x: &[f32], inner: usize) -> Result<(), Error> {
         self.observe_on(Tier::best(), x, inner)
     }
@@ -70,14 +82,16 @@ impl ChannelObservers {
         let outer = x.len() / row;
         if outer == 1 {
             for (observer, x) in self.observers.iter_mut().zip(x.chunks(inner)) {
-                observer.observe_on(tier, x);
+                observer.try_observe_on(tier, x)?;
             }
             return Ok(());
         }
         // Some channels that are neighbours at a time, each gathered in a row of the buffer.
         let together = (RUN / inner).clamp(1, channels);
         let of_one = outer * inner;
-        let mut gathered = vec![0.0; together * of_one];
+        let mut gathered = Vec::new();
+        reserve(&mut gathered, together * of_one)?;
+        gathered.resize(together * of_one, 0.0);
         for (i, observers) in self.observers.chunks_mut(together).enumerate() {
             for (j, x) in x.chunks(row).enumerate() {
                 let x = &x[i * together * inner..][..observers.len() * inner];
@@ -86,7 +100,7 @@ impl ChannelObservers {
                 }
             }
             for (observer, x) in observers.iter_mut().zip(gathered.chunks(of_one)) {
-                observer.observe_on(tier, x);
+                observer.try_observe_on(tier, x)?;
             }
         }
         Ok(())
@@ -96,7 +110,9 @@ impl ChannelObservers {
     ///
     /// # Errors
     /// [`Error::ObservedChannels`] unless there are as many; [`Error::OtherMethod`] unless they have
-    /// the same method. Then nothing is taken in.
+    /// the same method, and [`Error::OtherBounds`] unless they have the same bounds: then nothing is taken
+    /// in. [`Error::Buffer`] if there is no memory: then some channels have taken in what others observed,
+    /// and others not.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.same_channels(other.observers.len())?;
         for (observer, other) in self.observers.iter_mut().zip(&other.observers) {
@@ -105,7 +121,7 @@ impl ChannelObservers {
         Ok(())
     }
 
-    /// Forgets everything but the method.
+    /// Forgets everything but the method and the bounds.
     pub fn reset(&mut self) {
         for observer in &mut self.observers {
             observer.reset();

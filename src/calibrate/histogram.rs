@@ -1,37 +1,39 @@
 //! How often numbers lie in each of many small intervals.
 
 use super::tally::{Summary, Tally};
-use crate::drive::{Floats, Load};
+use crate::error::Error;
 use crate::params::Range;
-use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
+use crate::tier::Tier;
 use core::fmt;
+use std::alloc::{Layout, handle_alloc_error};
 use std::boxed::Box;
 use std::vec::Vec;
 
 /// How often the numbers of a tensor, or of a stream of them, lie in each of many bins.
 ///
-/// The bins are `[i · w, (i + 1) · w)` for whole `i`. Their width `w` is a power of two: the
-/// smallest for which all finite numbers lie in at most [`Histogram::BINS`] of them, that is at least
-/// 2⁻¹²⁶, and for which no `|i|` is beyond 2²². NaN and ±∞ are counted apart.
+/// The bins are logarithmic: 512 for each octave of `|x|`, as wide as each other within it (a number's
+/// bin is its sign, its exponent, and the first 9 bits of its mantissa). So each is at most 2⁻⁹ of its
+/// numbers wide, whatever other numbers there are: an outlier costs no resolution elsewhere. Below
+/// 2⁻¹²⁶ all are 2⁻¹³⁵ wide, and one bin holds what is nearer to 0 than that, of both signs. NaN and ±∞
+/// are counted apart.
 ///
-/// When the range grows, bins are joined in pairs, which loses nothing. So the histogram depends
-/// on the numbers alone: in whatever batches they come, in whatever order, and however histograms of
-/// parts are merged, the result is the same.
+/// The histogram depends on the numbers alone: in whatever batches they come, in whatever order, and
+/// however histograms of parts are merged, the result is the same.
+///
+/// It takes 8 KiB, and 1 KiB for each quarter of an octave that has numbers of one sign: 50 to 250 KiB for
+/// most tensors, and never more than 4 MiB.
 ///
 /// ```
-/// # use zeropoint::{Range, calibrate::Histogram};
+/// # use zeropoint::{Range, calibrate::{Bin, Histogram}};
 /// let mut histogram = Histogram::new();
 /// histogram.add(&[0.5, -1.0, f32::NAN]);
 /// histogram.add(&[0.5, 3.0]);
 /// assert_eq!(histogram.range(), Some(Range::new(-1.0, 3.0)));
 /// assert_eq!((histogram.tally().finite, histogram.tally().nan), (4, 1));
 ///
-/// let counts = histogram.counts(); // from the bin of −1.0 to that of 3.0
-/// let (start, width) = (histogram.start(), histogram.width());
-/// assert_eq!((start, width), (-1.0, 1.0 / 512.0));
-/// assert_eq!(counts[768], 2); // [0.5, 0.5 + 1/512)
-/// assert_eq!(counts.iter().sum::<u64>(), 4);
+/// let bins = histogram.bins(); // of −1.0, 0.5, 3.0
+/// assert_eq!(bins.len(), 3);
+/// assert_eq!(bins[1], Bin { from: 0.5, to: 0.5 + 0.5 / 512.0, count: 2 });
 /// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct Histogram {
@@ -39,24 +41,36 @@ pub struct Histogram {
     bins: Bins,
 }
 
-impl Histogram {
-    /// The largest number of bins.
-    pub const BINS: usize = BINS;
+/// A bin of a [`Histogram`] and how many numbers lie in it.
+///
+/// Those of numbers above 0 hold their lower end `from`, those of numbers below 0 their upper end `to`; that
+/// of 0 holds neither.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bin {
+    /// The lower end.
+    pub from: f64,
+    /// The upper end.
+    pub to: f64,
+    /// How many numbers lie between.
+    pub count: u64,
+}
 
+impl Histogram {
     /// A histogram of nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Counts the elements of `x` too.
+    /// Counts the elements of `x` too. Without memory for bins the process is aborted, as by a `Vec`.
     pub fn add(&mut self, x: &[f32]) {
         self.add_on(Tier::best(), x);
     }
 
     /// [`Histogram::add`] on this tier.
     pub fn add_on(&mut self, tier: Tier, x: &[f32]) {
-        self.bins.add(tier, x, &mut self.summary);
+        let bins = &mut self.bins;
+        or_abort(self.summary.add(tier, x, None, |x| bins.add(x)));
     }
 
     /// Counts what the other one has counted too.
@@ -74,7 +88,7 @@ impl Histogram {
     /// assert_eq!(a, whole);
     /// ```
     pub fn merge(&mut self, other: &Self) {
-        self.bins.merge(self.range(), &other.bins, other.range());
+        or_abort(self.bins.merge(&other.bins));
         self.summary.merge(&other.summary);
     }
 
@@ -95,25 +109,14 @@ impl Histogram {
         self.summary.range
     }
 
-    /// The width of a bin.
+    /// The bins that are not empty, from the lowest to the highest.
     #[must_use]
-    pub fn width(&self) -> f64 {
-        self.bins.width()
-    }
-
-    /// Where the first of the [`counts`](Histogram::counts) begins: the element `i` of these is that
-    /// of the bin `[start + i · width, start + (i + 1) · width)`.
-    #[must_use]
-    pub fn start(&self) -> f64 {
-        let range = self.range().unwrap_or(Range::new(0.0, 0.0));
-        f64::from(self.bins.bin(range.min)) * self.width()
-    }
-
-    /// How many numbers lie in each bin, from that of the smallest one to that of the largest.
-    #[must_use]
-    pub fn counts(&self) -> Vec<u64> {
-        self.range()
-            .map_or_else(Vec::new, |range| self.bins.counts(range))
+    pub fn bins(&self) -> Vec<Bin> {
+        let bin = |(bin, count)| {
+            let [from, to] = ends(bin);
+            Bin { from, to, count }
+        };
+        self.bins.counted().into_iter().map(bin).collect()
     }
 }
 
@@ -122,223 +125,222 @@ impl fmt::Debug for Histogram {
         f.debug_struct("Histogram")
             .field("tally", &self.tally())
             .field("range", &self.range())
-            .field("width", &self.width())
             .finish_non_exhaustive()
     }
 }
 
-/// [`Histogram::BINS`]: a power of two.
-const BINS: usize = 4096;
-
-/// The smallest width of a bin is 2 to this: both it and its reciprocal are normal.
-const MIN_EXPONENT: i32 = -126;
-
-/// Where the count of a bin is. No two bins in use are at the same place.
-#[inline(always)]
-const fn place(bin: i32) -> usize {
-    bin as usize % BINS
+/// What there is if there was memory for it; otherwise aborts, as a `Vec` does.
+pub(super) fn or_abort<T>(result: Result<T, Error>) -> T {
+    result.unwrap_or_else(|_| handle_alloc_error(Layout::new::<Page>()))
 }
+
+/// Bits of a float that do not tell bins apart.
+const SHIFT: u32 = 14;
+
+/// Bins of an octave.
+pub(super) const OCTAVE: i32 = 1 << (23 - SHIFT);
+
+/// Bins that are kept together, once there is a number for one of them.
+const PAGE: usize = 128;
+
+/// Pages that there may be: half of them for negative numbers.
+const PAGES: usize = (1 << (32 - SHIFT)) / PAGE;
+
+/// Counts of bins that follow each other, outward from 0.
+type Page = [u64; PAGE];
+
+/// The largest count that merging makes. What is counted one by one then can't overflow.
+const MOST: u64 = 1 << 63;
 
 /// The bins of a histogram, without what else is known of the numbers.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default)]
 pub(super) struct Bins {
-    /// The width of a bin is 2 to this.
-    exponent: i32,
-    counts: Box<[u64; BINS]>,
+    /// What is added to the first bits of a number, to find its count, for each page; nothing before the
+    /// first number.
+    offsets: Option<Box<[u32; PAGES]>>,
+    /// Page by page, in the order in which they were needed.
+    counts: Vec<u64>,
 }
 
-impl Default for Bins {
-    fn default() -> Self {
-        Self {
-            exponent: MIN_EXPONENT,
-            counts: Box::new([0; BINS]),
-        }
+/// For pages that there are not: beyond all counts, whatever is added.
+const NOWHERE: u32 = 1 << 30;
+
+/// The same numbers in the same bins.
+impl PartialEq for Bins {
+    fn eq(&self, other: &Self) -> bool {
+        self.counted() == other.counted()
     }
 }
 
-/// The width of bins, as 2 to this, of numbers in a range.
-fn exponent_of(range: Range) -> i32 {
-    let largest = range.max.abs().max(range.min.abs());
-    // No number beyond 2²² bins.
-    let largest_exponent = (largest.to_bits() >> 23) as i32 - 127;
-    let mut exponent = MIN_EXPONENT.max(largest_exponent - 21);
-    while bin(range.max, exponent) - bin(range.min, exponent) >= BINS as i32 {
-        exponent += 1;
+/// Where a bin begins and ends: bin `i > 0` is the `i`-th from that of 0 upward, `−i` its mirror image.
+pub(super) fn ends(bin: i32) -> [f64; 2] {
+    if bin < 0 {
+        [-edge(1 - bin), -edge(-bin)]
+    } else if bin == 0 {
+        [-edge(1), edge(1)]
+    } else {
+        [edge(bin), edge(bin + 1)]
     }
-    exponent
 }
 
-/// THE SPECIFICATION of bins: `⌊x / 2^exponent⌋`, exact.
-fn bin(x: f32, exponent: i32) -> i32 {
-    (f64::from(x) * power(-exponent)).floor() as i32
-}
-
-/// 2 to the `exponent`.
-fn power(exponent: i32) -> f64 {
-    f64::from_bits(((exponent + 1023) as u64) << 52)
+/// The lower end of a bin above that of 0: the float whose first bits these are, or 2¹²⁸.
+pub(super) fn edge(bin: i32) -> f64 {
+    const END: u32 = f32::INFINITY.to_bits() >> SHIFT;
+    if bin as u32 == END {
+        2_f64.powi(128)
+    } else {
+        f32::from_bits((bin as u32) << SHIFT).into()
+    }
 }
 
 impl Bins {
-    /// Counts the finite elements of `x`. The summary is that of all that were counted before, and
-    /// takes in `x`.
-    pub(super) fn add(&mut self, tier: Tier, x: &[f32], summary: &mut Summary) {
-        if x.len() < LONG {
-            return summary.add(tier, x, |x, before, now| {
-                if before != Some(now) {
-                    self.widen(before, now);
-                }
-                let counts = &mut *self.counts;
-                each_bins(tier, self.exponent, x, |bins| {
-                    for &bin in bins {
-                        let count = &mut counts[place(bin)];
-                        *count = count.saturating_add(1);
-                    }
-                });
-            });
-        }
-        for x in x.chunks(LONGEST) {
-            let mut tables = [[0; TABLES]; BINS];
-            summary.add(tier, x, |x, before, now| {
-                if before != Some(now) && exponent_of(now) != self.exponent {
-                    self.fold(&mut tables);
-                    self.widen(before, now);
-                }
-                each_bins(tier, self.exponent, x, |bins| count(bins, &mut tables));
-            });
-            self.fold(&mut tables);
-        }
-    }
-
-    /// Counts what the other one has counted. The ranges are those of what each has.
-    pub(super) fn merge(&mut self, own: Option<Range>, other: &Self, range: Option<Range>) {
-        let Some(range) = range else { return };
-        self.widen(own, own.map_or(range, |own| own.union(range)));
-        for (bin, count) in other.joined(range, self.exponent) {
-            let to = &mut self.counts[place(bin)];
-            *to = to.saturating_add(count);
-        }
-    }
-
-    /// From the bin of the smallest number to that of the largest: how many lie in it.
-    pub(super) fn counts(&self, range: Range) -> Vec<u64> {
-        let counts = self.joined(range, self.exponent);
-        counts.map(|(_, count)| count).collect()
-    }
-
-    pub(super) fn width(&self) -> f64 {
-        power(self.exponent)
-    }
-
-    /// The bin of a number that is in the range.
-    pub(super) fn bin(&self, x: f32) -> i32 {
-        bin(x, self.exponent)
-    }
-
-    /// Joins bins until they are as wide as those of a range that holds the one `before`, of all
-    /// that were counted.
-    fn widen(&mut self, before: Option<Range>, now: Range) {
-        let exponent = exponent_of(now);
-        if exponent == self.exponent {
-            return;
-        }
-        let mut counts = Box::new([0_u64; BINS]);
-        if let Some(range) = before {
-            for (bin, count) in self.joined(range, exponent) {
-                let to = &mut counts[place(bin)];
-                *to = to.saturating_add(count);
+    /// Counts the elements of `x`, which are finite: all or, if there is no memory, none.
+    pub(super) fn add(&mut self, x: &[f32]) -> Result<(), Error> {
+        let offsets = allocated(&mut self.offsets)?;
+        let mut done = 0;
+        loop {
+            done += count(offsets, &mut self.counts, &x[done..]);
+            if done == x.len() {
+                return Ok(());
             }
-        }
-        (self.exponent, self.counts) = (exponent, counts);
-    }
-
-    /// The bins of a range and their counts, by the wider bins that they are parts of.
-    fn joined(&self, range: Range, exponent: i32) -> impl Iterator<Item = (i32, u64)> {
-        let shift = (exponent - self.exponent).min(31);
-        let bins = self.bin(range.min)..=self.bin(range.max);
-        bins.map(move |bin| (bin >> shift, self.counts[place(bin)]))
-    }
-
-    /// Adds what the tables have counted, and empties them.
-    fn fold(&mut self, tables: &mut [[u32; TABLES]; BINS]) {
-        for (to, counts) in self.counts.iter_mut().zip(tables) {
-            let sum = counts.iter().copied().map(u64::from).sum();
-            *to = to.saturating_add(sum);
-            *counts = [0; TABLES];
-        }
-    }
-}
-
-/// Tables that are counted in by turns: a number in the bin of the one before it need not wait for
-/// that.
-const TABLES: usize = 4;
-
-/// Elements for which the tables pay.
-const LONG: usize = 16 << 10;
-
-/// Elements after which the tables are emptied, long before a count can overflow.
-const LONGEST: usize = 1 << 28;
-
-fn count(bins: &[i32], tables: &mut [[u32; TABLES]; BINS]) {
-    let mut turns = bins.chunks_exact(TABLES);
-    for turn in &mut turns {
-        for i in 0..TABLES {
-            tables[place(turn[i])][i] += 1;
-        }
-    }
-    for &bin in turns.remainder() {
-        tables[place(bin)][0] += 1;
-    }
-}
-
-/// Elements whose bins are found at a time: a multiple of any quad.
-const BATCH: usize = 1024;
-
-/// Gives the bins of the elements of `x`, batch by batch, to `then`.
-fn each_bins(tier: Tier, exponent: i32, x: &[f32], mut then: impl FnMut(&[i32])) {
-    let mut bins = [0; BATCH];
-    for x in x.chunks(BATCH) {
-        let to = &mut bins;
-        tier.run(FindBins { x, exponent, to });
-        then(&bins[..x.len()]);
-    }
-}
-
-/// `to[i] = ⌊x[i] / 2^exponent⌋`
-struct FindBins<'a> {
-    x: &'a [f32],
-    exponent: i32,
-    to: &'a mut [i32; BATCH],
-}
-
-impl Operation for FindBins<'_> {
-    type Output = ();
-
-    fn scalar(&mut self) {
-        for (&x, to) in self.x.iter().zip(&mut *self.to) {
-            *to = bin(x, self.exponent);
+            if let Err(error) = reserve(&mut self.counts, PAGE) {
+                for &x in &x[..done] {
+                    self.counts[place(offsets, x)] -= 1;
+                }
+                return Err(error);
+            }
+            append(offsets, &mut self.counts, page(x[done]));
         }
     }
 
-    /// Where numbers become smaller they are rounded down first: they might become too small to be
-    /// below 0 otherwise.
-    #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) {
-        let up = s.splat_f32(power(-self.exponent.min(0)) as f32);
-        let down = s.splat_f32(power(-self.exponent.max(0)) as f32);
-        let mut at = 0;
-        while at < self.x.len() {
-            let rest = &self.x[at..];
-            let x = if rest.len() < S::STEP {
-                Floats.load_partial(s, rest)
-            } else {
-                Floats.load(s, &rest[..S::STEP])
+    /// Counts what the other one has counted: all or, if there is no memory, nothing.
+    pub(super) fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        let Some(others) = &other.offsets else {
+            return Ok(());
+        };
+        let own = allocated(&mut self.offsets)?;
+        let both = own.iter().zip(&**others);
+        let lacking = both.filter(|&(&own, &other)| own == NOWHERE && other != NOWHERE);
+        reserve(&mut self.counts, lacking.count() * PAGE)?;
+        for page in 0..PAGES {
+            let Some(counts) = page_of(others, &other.counts, page) else {
+                continue;
             };
-            for i in 0..4 {
-                let whole = s.floor(s.mul(x[i], up));
-                let bin = s.round(s.floor(s.mul(whole, down)));
-                s.store_i32(bin, &mut self.to[at + i * S::LANES..][..S::LANES]);
+            if own[page] == NOWHERE {
+                append(own, &mut self.counts, page);
             }
-            at += S::STEP;
+            let at = start(own, page);
+            for (to, &count) in self.counts[at..][..PAGE].iter_mut().zip(counts) {
+                *to = to.saturating_add(count).min(MOST);
+            }
         }
+        Ok(())
     }
+
+    /// The bins that are not empty and their counts, from the lowest to the highest.
+    pub(super) fn counted(&self) -> Vec<(i32, u64)> {
+        let Some(offsets) = &self.offsets else {
+            return Vec::new();
+        };
+        // Outward from 0.
+        let half = |pages: core::ops::Range<usize>| {
+            let first = pages.start;
+            let pages = pages.filter_map(|page| {
+                let counts = page_of(offsets, &self.counts, page)?;
+                Some((((page - first) * PAGE) as i32..).zip(counts))
+            });
+            let bins = pages.flatten().filter(|(_, count)| **count > 0);
+            bins.map(|(bin, &count)| (bin, count)).collect::<Vec<_>>()
+        };
+        let (above, below) = (half(0..PAGES / 2), half(PAGES / 2..PAGES));
+        let mirrored = below.into_iter().rev().map(|(bin, count)| (-bin, count));
+        let mut counted: Vec<(i32, u64)> = mirrored.collect();
+        let mut above = &above[..];
+        // The bin of 0, if it has numbers of both signs.
+        if let (Some((0, zeros)), [(0, more), rest @ ..]) = (counted.last_mut(), above) {
+            *zeros = zeros.saturating_add(*more);
+            above = rest;
+        }
+        counted.extend_from_slice(above);
+        counted
+    }
+}
+
+/// Elements that are looked up together, before one of them is counted.
+const TOGETHER: usize = 4;
+
+/// Counts elements up to the first whose page there is not. How many they were.
+fn count(offsets: &[u32; PAGES], counts: &mut [u64], x: &[f32]) -> usize {
+    let mut done = 0;
+    for x in x.chunks_exact(TOGETHER) {
+        let mut at = [0; TOGETHER];
+        for i in 0..TOGETHER {
+            at[i] = place(offsets, x[i]);
+        }
+        if at.iter().any(|&at| at >= counts.len()) {
+            break;
+        }
+        for at in at {
+            counts[at] += 1;
+        }
+        done += TOGETHER;
+    }
+    for &x in &x[done..] {
+        let at = place(offsets, x);
+        if at >= counts.len() {
+            break;
+        }
+        counts[at] += 1;
+        done += 1;
+    }
+    done
+}
+
+/// The page of a number.
+#[inline(always)]
+const fn page(x: f32) -> usize {
+    (x.to_bits() >> SHIFT) as usize / PAGE
+}
+
+/// Where the count of a number is; beyond all, if its page is not there.
+#[inline(always)]
+const fn place(offsets: &[u32; PAGES], x: f32) -> usize {
+    offsets[page(x)].wrapping_add(x.to_bits() >> SHIFT) as usize
+}
+
+/// Where a page begins; beyond all, if it is not there.
+const fn start(offsets: &[u32; PAGES], page: usize) -> usize {
+    offsets[page].wrapping_add((page * PAGE) as u32) as usize
+}
+
+fn page_of<'a>(offsets: &[u32; PAGES], counts: &'a [u64], page: usize) -> Option<&'a [u64]> {
+    let at = start(offsets, page);
+    counts.get(at..at + PAGE)
+}
+
+/// Makes an empty page, for which there is room.
+fn append(offsets: &mut [u32; PAGES], counts: &mut Vec<u64>, page: usize) {
+    offsets[page] = (counts.len() as u32).wrapping_sub((page * PAGE) as u32);
+    counts.resize(counts.len() + PAGE, 0);
+}
+
+/// The offsets; of no page, if there were none yet.
+fn allocated(offsets: &mut Option<Box<[u32; PAGES]>>) -> Result<&mut [u32; PAGES], Error> {
+    if offsets.is_none() {
+        let mut none = Vec::new();
+        reserve(&mut none, PAGES)?;
+        none.resize(PAGES, NOWHERE);
+        *offsets = none.into_boxed_slice().try_into().ok();
+    }
+    let needed = size_of::<[u32; PAGES]>();
+    let offsets = offsets.as_deref_mut();
+    offsets.ok_or(Error::Buffer { bytes: 0, needed })
+}
+
+/// Makes room for so many more.
+pub(super) fn reserve<T>(to: &mut Vec<T>, more: usize) -> Result<(), Error> {
+    to.try_reserve(more).map_err(|_| Error::Buffer {
+        bytes: to.capacity().saturating_mul(size_of::<T>()),
+        needed: to.len().saturating_add(more).saturating_mul(size_of::<T>()),
+    })
 }

@@ -3,7 +3,7 @@
 use super::aciq;
 use super::bars::Bars;
 use super::entropy::least_divergence;
-use super::histogram::Bins;
+use super::histogram::{Bins, or_abort, reserve};
 use super::least_squares::least_squares;
 use super::method::Method;
 use super::moments::Moments;
@@ -40,6 +40,7 @@ use std::vec::Vec;
 #[derive(Clone)]
 pub struct Observer {
     method: Method,
+    bounds: Option<Range>,
     summary: Summary,
     kept: Kept,
 }
@@ -56,6 +57,7 @@ enum Kept {
     Moments(Moments),
     /// The numbers themselves, while they are few.
     Numbers(Vec<f32>),
+    /// A histogram of them.
     Bins(Bins),
 }
 
@@ -71,10 +73,11 @@ impl Kept {
                 batches: 0.0,
             },
             Method::Deviations { .. } | Method::Gauss => Self::Moments(Moments::default()),
-            Method::Percentile { .. } => Self::Numbers(Vec::new()),
-            Method::MeanSquaredError | Method::Entropy | Method::Laplace => {
-                Self::Bins(Bins::default())
-            }
+            Method::Percentile { .. }
+            | Method::AbsolutePercentile { .. }
+            | Method::MeanSquaredError
+            | Method::Entropy
+            | Method::Laplace => Self::Numbers(Vec::new()),
         }
     }
 }
@@ -88,9 +91,38 @@ impl Observer {
         let method = method.checked()?;
         Ok(Self {
             method,
+            bounds: None,
             summary: Summary::default(),
             kept: Kept::new(method),
         })
+    }
+
+    /// The same observer, which has seen nothing, with bounds: numbers below the minimum or above the
+    /// maximum are left out, and counted apart in the [`Tally`]. An end may be infinite.
+    ///
+    /// Masks are such numbers, that stand for −∞ in what a softmax is taken of:
+    ///
+    /// ```
+    /// # use zeropoint::{Range, Scheme, calibrate::{Method, Observer}};
+    /// let bounds = Range::new(-1000.0, f32::INFINITY);
+    /// let mut observer = Observer::new(Method::MinMax)?.within(bounds)?;
+    /// observer.observe(&[0.5, -1e4, -2.0, f32::MIN]);
+    /// assert_eq!(observer.range(Scheme::<u8>::affine()), Some(Range::new(-2.0, 0.5)));
+    /// assert_eq!((observer.tally().finite, observer.tally().below), (2, 2));
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Range`] if an end is NaN, or the minimum is above the maximum.
+    pub fn within(mut self, bounds: Range) -> Result<Self, Error> {
+        self.bound(checked(bounds)?);
+        Ok(self)
+    }
+
+    /// Gives it bounds.
+    pub(super) fn bound(&mut self, bounds: Range) {
+        self.reset();
+        self.bounds = Some(bounds);
     }
 
     /// The method, with its numbers.
@@ -99,25 +131,42 @@ impl Observer {
         self.method
     }
 
-    /// Takes in a batch of numbers.
+    /// The bounds, if it was given any.
+    #[must_use]
+    pub const fn bounds(&self) -> Option<Range> {
+        self.bounds
+    }
+
+    /// Takes in a batch of numbers. Without memory for what the method keeps, up to 4 MiB, the process is
+    /// aborted, as by a `Vec`.
     pub fn observe(&mut self, x: &[f32]) {
         self.observe_on(Tier::best(), x);
     }
 
     /// [`Observer::observe`] on this tier.
     pub fn observe_on(&mut self, tier: Tier, x: &[f32]) {
+        or_abort(self.try_observe_on(tier, x));
+    }
+
+    /// [`Observer::observe_on`]; without memory, an error: then a part of the batch was taken in.
+    pub(super) fn try_observe_on(&mut self, tier: Tier, x: &[f32]) -> Result<(), Error> {
+        let bounds = self.bounds;
+        let counts = |x: &f32| {
+            let within = |bounds: Range| bounds.min <= *x && *x <= bounds.max;
+            x.is_finite() && bounds.is_none_or(within)
+        };
         if let Kept::Numbers(numbers) = &self.kept
             && numbers.len() + x.len() > FEW
-            && numbers.len() + x.iter().filter(|x| x.is_finite()).count() > FEW
+            && numbers.len() + x.iter().filter(|x| counts(x)).count() > FEW
         {
-            self.kept = Kept::Bins(self.kept.binned());
+            self.kept = Kept::Bins(binned(numbers)?);
         }
         let (summary, method) = (&mut self.summary, self.method);
         match &mut self.kept {
-            Kept::Nothing => summary.add(tier, x, |_, _, _| ()),
+            Kept::Nothing => summary.add(tier, x, bounds, |_| Ok(())),
             Kept::Average { ends, batches } => {
                 let mut batch = Summary::default();
-                batch.add(tier, x, |_, _, _| ());
+                batch.add(tier, x, bounds, |_| Ok(()))?;
                 summary.merge(&batch);
                 if let Some(Range { min, max }) = batch.range {
                     let share = match method {
@@ -127,19 +176,27 @@ impl Observer {
                     average(ends, [min.into(), max.into()], share);
                     *batches += 1.0;
                 }
+                Ok(())
             }
-            Kept::Moments(moments) => {
-                summary.add(tier, x, |x, _, _| moments.merge(&Moments::of(tier, x)));
-            }
-            Kept::Numbers(numbers) => summary.add(tier, x, |x, _, _| numbers.extend_from_slice(x)),
-            Kept::Bins(bins) => bins.add(tier, x, summary),
+            Kept::Moments(moments) => summary.add(tier, x, bounds, |x| {
+                moments.merge(&Moments::of(tier, x));
+                Ok(())
+            }),
+            Kept::Numbers(numbers) => summary.add(tier, x, bounds, |x| {
+                reserve(numbers, x.len())?;
+                numbers.extend_from_slice(x);
+                Ok(())
+            }),
+            Kept::Bins(bins) => summary.add(tier, x, bounds, |x| bins.add(x)),
         }
     }
 
     /// Takes in what the other one has observed.
     ///
     /// # Errors
-    /// [`Error::OtherMethod`] unless both have the same method, with the same numbers.
+    /// [`Error::OtherMethod`] unless both have the same method, with the same numbers;
+    /// [`Error::OtherBounds`] unless they have the same bounds; [`Error::Buffer`] if there is no memory
+    /// for a histogram. Then nothing is taken in.
     ///
     /// ```
     /// # use zeropoint::{Range, Scheme, calibrate::{Method, Observer}};
@@ -156,6 +213,10 @@ impl Observer {
             let (method, other) = (self.method, other.method);
             return Err(Error::OtherMethod { method, other });
         }
+        if self.bounds != other.bounds {
+            let (bounds, other) = (self.bounds, other.bounds);
+            return Err(Error::OtherBounds { bounds, other });
+        }
         match (&mut self.kept, &other.kept) {
             (
                 Kept::Average { ends, batches },
@@ -171,11 +232,18 @@ impl Observer {
             (Kept::Numbers(numbers), Kept::Numbers(others))
                 if numbers.len() + others.len() <= FEW =>
             {
+                reserve(numbers, others.len())?;
                 numbers.extend_from_slice(others);
             }
-            (Kept::Numbers(_) | Kept::Bins(_), others) => {
-                let mut bins = self.kept.binned();
-                bins.merge(self.summary.range, &others.binned(), other.summary.range);
+            (Kept::Bins(bins), Kept::Bins(others)) => bins.merge(others)?,
+            (Kept::Bins(bins), Kept::Numbers(others)) => bins.merge(&binned(others)?)?,
+            (Kept::Numbers(numbers), others) => {
+                let mut bins = binned(numbers)?;
+                match others {
+                    Kept::Bins(others) => bins.merge(others)?,
+                    Kept::Numbers(others) => bins.add(others)?,
+                    _ => {}
+                }
                 self.kept = Kept::Bins(bins);
             }
             _ => {}
@@ -184,7 +252,7 @@ impl Observer {
         Ok(())
     }
 
-    /// Forgets everything but the method.
+    /// Forgets everything but the method and the bounds.
     pub fn reset(&mut self) {
         self.summary = Summary::default();
         self.kept = Kept::new(self.method);
@@ -221,12 +289,6 @@ impl Observer {
                     ends: [min, max], ..
                 },
             ) => Range::new(*min as f32, *max as f32),
-            (Method::Percentile { below, above }, kept) => {
-                let n = self.summary.tally.finite as f64;
-                let below = (below * n).floor().min(n - 1.0);
-                let above = (above * n).floor().min(n - 1.0 - below);
-                kept.without(whole, below, above)
-            }
             (Method::Deviations { n }, Kept::Moments(moments)) => {
                 let reach = moments.deviation().map(|deviation| n * deviation);
                 around(moments.mean(), reach, whole)
@@ -236,56 +298,63 @@ impl Observer {
                 let reach = reach.map(|deviation| aciq::gauss(codes) * deviation);
                 around(moments.mean(), reach, whole)
             }
-            (method, Kept::Bins(bins)) => {
-                let bars = Bars::new(bins, whole);
-                match method {
-                    Method::Entropy => least_divergence(bars, choice),
-                    Method::Laplace => {
-                        let (mean, distance) = bars.spread();
-                        around(mean, Some(aciq::laplace(codes) * distance), whole)
-                    }
-                    _ => least_squares(&bars, choice),
-                }
+            (Method::Entropy, Kept::Bins(bins)) => least_divergence(bins, whole, choice),
+            (Method::Entropy, Kept::Numbers(numbers)) => {
+                least_divergence(&or_abort(binned(numbers)), whole, choice)
             }
-            (_, Kept::Nothing | Kept::Numbers(_)) => whole,
+            (method, Kept::Bins(bins)) => by_bars(method, &Bars::of_bins(bins, whole), choice),
+            (method, Kept::Numbers(numbers)) => {
+                by_bars(method, &Bars::of_numbers(numbers, whole), choice)
+            }
+            (_, Kept::Nothing) => whole,
         };
         Some(range)
     }
 }
 
-impl Kept {
-    /// The bins, or those of the numbers that were kept.
-    fn binned(&self) -> Bins {
-        match self {
-            Self::Bins(bins) => bins.clone(),
-            Self::Numbers(numbers) => {
-                let mut bins = Bins::default();
-                bins.add(Tier::best(), numbers, &mut Summary::default());
-                bins
-            }
-            _ => Bins::default(),
-        }
-    }
-
-    /// The range without so many numbers at each end, of which at least one is left.
-    fn without(&self, whole: Range, below: f64, above: f64) -> Range {
-        match self {
-            Self::Numbers(numbers) => {
-                let mut numbers = numbers.clone();
-                let last = numbers.len() - 1;
-                let mut nth = |n| *numbers.select_nth_unstable_by(n, f32::total_cmp).1 + 0.0;
-                Range::new(nth(below as usize), nth(last - above as usize))
-            }
-            Self::Bins(bins) => Bars::new(bins, whole).without(below, above),
-            _ => whole,
-        }
+/// Bounds, if some number can be within.
+pub(super) fn checked(bounds: Range) -> Result<Range, Error> {
+    let Range { min, max } = bounds;
+    if min <= max {
+        Ok(bounds)
+    } else {
+        Err(Error::Range { min, max })
     }
 }
 
-/// `average + share · (batch − average)`
+/// Bins of the numbers that were kept.
+fn binned(numbers: &[f32]) -> Result<Bins, Error> {
+    let mut bins = Bins::default();
+    bins.add(numbers).map(|()| bins)
+}
+
+/// By the methods that look at the numbers or at bins of them alike.
+fn by_bars(method: Method, bars: &Bars, choice: Choice) -> Range {
+    match method {
+        Method::Percentile { below, above } => {
+            let n = bars.numbers();
+            let below = (below * n).floor().min(n - 1.0);
+            let above = (above * n).floor().min(n - 1.0 - below);
+            bars.without(below, above)
+        }
+        Method::AbsolutePercentile { beyond } => {
+            let n = bars.numbers();
+            bars.without_farthest((beyond * n).floor().min(n - 1.0))
+        }
+        Method::Laplace => {
+            let (mean, distance) = bars.spread();
+            let reach = aciq::laplace(choice.codes().into()) * distance;
+            bars.outward(around(mean, Some(reach), bars.range))
+        }
+        _ => least_squares(bars, choice),
+    }
+}
+
+/// `(1 − share) · average + share · batch`: with a share of 0 or 1 exactly one of the two, and never an
+/// inverted range of two that are not.
 fn average(ends: &mut [f64; 2], batch: [f64; 2], share: f64) {
     for (end, batch) in ends.iter_mut().zip(batch) {
-        *end += share * (batch - *end);
+        *end = (1.0 - share) * *end + share * batch;
     }
 }
 

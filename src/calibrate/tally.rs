@@ -1,6 +1,7 @@
-//! What there is to observe: how many numbers of each kind, and the range of those that are finite.
+//! What there is to observe: how many numbers of each kind, and the range of those that count.
 
 use crate::drive::{Reduce, reduce};
+use crate::error::Error;
 use crate::params::Range;
 use crate::reference;
 use crate::simd::Simd;
@@ -18,7 +19,7 @@ use crate::tier::{Operation, Tier};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Finite numbers: those that ranges are chosen for.
+    /// Finite numbers, within the bounds if there are any: those that ranges are chosen for.
     pub finite: u64,
     /// NaN.
     pub nan: u64,
@@ -26,15 +27,21 @@ pub struct Tally {
     pub negative_infinity: u64,
     /// +∞.
     pub positive_infinity: u64,
+    /// Finite numbers below the bounds of the observer ([`Observer::within`](super::Observer::within)).
+    pub below: u64,
+    /// Finite numbers above them.
+    pub above: u64,
 }
 
 impl Tally {
-    /// Numbers that are not finite.
+    /// Numbers that are not finite or not within the bounds.
     #[must_use]
     pub const fn left_out(&self) -> u64 {
         self.nan
             .saturating_add(self.negative_infinity)
             .saturating_add(self.positive_infinity)
+            .saturating_add(self.below)
+            .saturating_add(self.above)
     }
 
     const fn merge(&mut self, other: &Self) {
@@ -46,15 +53,21 @@ impl Tally {
         self.positive_infinity = self
             .positive_infinity
             .saturating_add(other.positive_infinity);
+        self.below = self.below.saturating_add(other.below);
+        self.above = self.above.saturating_add(other.above);
     }
 
-    /// Moves the finite elements of `x` to the front of `to`, and counts the others.
-    fn sift<'a>(&mut self, x: &[f32], to: &'a mut [f32; CHUNK]) -> &'a [f32] {
+    /// Moves the finite elements of `x` that are within the bounds to the front of `to`, and counts the
+    /// others.
+    fn sift<'a>(&mut self, x: &[f32], bounds: Range, to: &'a mut [f32; CHUNK]) -> &'a [f32] {
         let (mut len, mut found) = (0, Self::default());
         for &x in x {
+            let [below, above] = [x < bounds.min, x > bounds.max].map(|is| is & x.is_finite());
             // Kept if nothing follows that takes its place.
             to[len] = x;
-            len += usize::from(x.is_finite());
+            len += usize::from(x.is_finite() & !below & !above);
+            found.below += u64::from(below);
+            found.above += u64::from(above);
             found.nan += u64::from(x.is_nan());
             found.negative_infinity += u64::from(x == f32::NEG_INFINITY);
             found.positive_infinity += u64::from(x == f32::INFINITY);
@@ -67,39 +80,45 @@ impl Tally {
 /// Elements that are looked at before they are used: a multiple of any quad.
 pub(super) const CHUNK: usize = 4096;
 
+/// Bounds that leave out no finite number.
+const EVERYTHING: Range = Range::new(f32::NEG_INFINITY, f32::INFINITY);
+
 /// What is known of the numbers, whatever the method.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Summary {
     pub(super) tally: Tally,
-    /// Of the finite ones.
+    /// Of those that are counted as finite.
     pub(super) range: Option<Range>,
 }
 
 impl Summary {
-    /// Takes in `x`, and gives its finite elements to `then`, chunk by chunk, with the range before
-    /// and that with them.
+    /// Gives the finite elements of `x` that are within the bounds to `then`, chunk by chunk, and takes in
+    /// those for which that works.
     pub(super) fn add(
         &mut self,
         tier: Tier,
         x: &[f32],
-        mut then: impl FnMut(&[f32], Option<Range>, Range),
-    ) {
+        bounds: Option<Range>,
+        mut then: impl FnMut(&[f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let bounds = bounds.unwrap_or(EVERYTHING);
         let mut finite;
         for mut x in x.chunks(CHUNK) {
+            let mut left_out = Tally::default();
             let mut found = tier.run(FiniteRange { x });
-            if found.is_none() {
+            if found.is_none_or(|found| found.union(bounds) != bounds) {
                 finite = [0.0; CHUNK];
-                x = self.tally.sift(x, &mut finite);
+                x = left_out.sift(x, bounds, &mut finite);
                 found = tier.run(FiniteRange { x });
             }
             if let Some(found) = found {
-                let before = self.range;
-                let now = before.map_or(found, |before| before.union(found));
-                self.range = Some(now);
+                then(x)?;
+                self.range = Range::of_both(self.range, Some(found));
                 self.tally.finite = self.tally.finite.saturating_add(x.len() as u64);
-                then(x, before, now);
             }
+            self.tally.merge(&left_out);
         }
+        Ok(())
     }
 
     pub(super) fn merge(&mut self, other: &Self) {

@@ -344,11 +344,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn floor(self, a: __m256) -> __m256 {
-        self.avx._mm256_floor_ps(a)
-    }
-
-    #[inline(always)]
     fn round(self, a: __m256) -> __m256i {
         self.avx._mm256_cvtps_epi32(a)
     }

@@ -329,12 +329,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn floor(self, a: __m512) -> __m512 {
-        self.f
-            ._mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(a)
-    }
-
-    #[inline(always)]
     fn round(self, a: __m512) -> __m512i {
         self.f._mm512_cvtps_epi32(a)
     }

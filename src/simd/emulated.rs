@@ -241,10 +241,6 @@ impl Simd for Emulated {
         !min.is_nan() && !max.is_nan()
     }
 
-    fn floor(self, a: [f32; 4]) -> [f32; 4] {
-        a.map(f32::floor)
-    }
-
     fn round(self, a: [f32; 4]) -> [i32; 4] {
         from_fn(|i| a[i].round_ties_even() as i32)
     }

@@ -222,11 +222,6 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn floor(self, a: float32x4_t) -> float32x4_t {
-        self.neon.vrndmq_f32(a)
-    }
-
-    #[inline(always)]
     fn round(self, a: float32x4_t) -> int32x4_t {
         self.neon.vcvtnq_s32_f32(a)
     }
