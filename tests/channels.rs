@@ -173,6 +173,104 @@ fn channels_of_every_kind() {
     }
 }
 
+/// Scales above 2⁷⁸, which have no exact reciprocal, with all points at which a code changes and the
+/// floats beside them; each scale by itself, and others beside one that can do without a division.
+#[test]
+fn scales_without_an_exact_reciprocal() {
+    fn check<Q: Code>(tier: Tier) {
+        let scales: Vec<_> = (0..48)
+            .map(|i| f32::from_bits(1e36_f32.to_bits() + i * 56_453))
+            .collect();
+        let mut x = Vec::new();
+        for n in -257..257 {
+            for ulps in -2..=2 {
+                x.extend(scales.iter().map(|scale| {
+                    let tie = (n as f32 + 0.5) * scale;
+                    f32::from_bits(tie.to_bits().wrapping_add_signed(ulps))
+                }));
+            }
+            if n % 64 == 0 {
+                x.extend([f32::INFINITY, f32::NEG_INFINITY].repeat(scales.len() / 2));
+            }
+        }
+        let rows = x.len() / scales.len();
+        let by_channel: Vec<_> = (0..scales.len())
+            .flat_map(|c| x.iter().skip(c).step_by(scales.len()).copied())
+            .collect();
+        let of = |&scale: &f32| QuantParams::<Q>::new(scale, code(0)).unwrap();
+        let alike: Vec<_> = scales.iter().map(of).collect();
+        let few = |params: &QuantParams<Q>| params.with_codes(code(0)..=code(99)).unwrap();
+        let mut mixed: Vec<_> = alike.iter().map(few).collect();
+        let last = mixed.len() - 1;
+        for at in [0, last] {
+            mixed[at] = few(&QuantParams::new(0.5, code(0)).unwrap());
+        }
+        // The same codes in all, but for the last channel or the one before.
+        let mut one_differs = alike.clone();
+        one_differs[last] = mixed[last];
+        let mut another = alike.clone();
+        another[last - 1] = mixed[last - 1];
+        for params in [alike, mixed, one_differs, another] {
+            let shape = Shape::channels(rows, scales.len(), 1);
+            check_params(tier, &x, &params, shape);
+            let shape = Shape::channels(1, scales.len(), rows);
+            check_params(tier, &by_channel, &params, shape);
+        }
+    }
+    for tier in tiers() {
+        check::<u8>(tier);
+        check::<i8>(tier);
+    }
+}
+
+/// What all parameters but one have in common is not what all have.
+#[test]
+fn one_channel_unlike_the_others() {
+    fn check<Q: Code>(tier: Tier) {
+        let symmetric = |p: usize| QuantParams::new(0.05 + p as f32 * 0.01, code::<Q>(0)).unwrap();
+        let all: Vec<_> = (0..70).map(symmetric).collect();
+        let shape = Shape::channels(5, all.len(), 1);
+        let x = growing(shape.elements);
+        let others = [
+            QuantParams::new(0.3, code(7)).unwrap(),
+            symmetric(3).with_codes(code(0)..=code(50)).unwrap(),
+            QuantParams::new(1e36, code(0)).unwrap(),
+        ];
+        for other in others {
+            for at in [0, 1, 35, all.len() - 1] {
+                let mut params = all.clone();
+                params[at] = other;
+                check_params(tier, &x, &params, shape);
+            }
+            // All of the same few codes.
+            let few = vec![other; all.len()];
+            check_params(tier, &x, &few, shape);
+        }
+    }
+    for tier in tiers() {
+        check::<u8>(tier);
+        check::<i8>(tier);
+    }
+}
+
+/// So many rows that their minima and maxima are found in hundreds of parts; the ends are in the last.
+#[test]
+fn ranges_of_many_rows() {
+    for tier in tiers() {
+        for (outer, channels, inner) in [(150_000, 3, 1), (1000, 520, 1), (60_000, 2, 5)] {
+            let shape = Shape::channels(outer, channels, inner);
+            let mut x: Vec<_> = (0..shape.elements).map(|i| (i % 101) as f32).collect();
+            let last = x.len() - channels * inner;
+            for (i, x) in x[last..].iter_mut().enumerate() {
+                *x = if i % 2 == 0 { 1e3 } else { -1e3 } + i as f32;
+            }
+            check_min_max(tier, &x, shape);
+            let blocks = Shape::blocks(1, outer, outer, channels * inner);
+            check_min_max(tier, &x, blocks);
+        }
+    }
+}
+
 /// Rows beyond one tile and two, of many channels and of channels with a few elements.
 #[test]
 fn wide_rows() {
@@ -428,6 +526,20 @@ fn shapes_that_do_not_fit() {
                 expected("accumulators")
             );
         }
+        // Channels and an axis of so many elements that their number wraps around to what is there.
+        let third = usize::MAX / 3 * 2 + 1; // 3 · third = 1
+        let (elements, inner) = (20, third.wrapping_mul(20));
+        let error = tier.quantize_channels(&[0.0; 20], &params, inner, &mut [0; 20]);
+        let text = format!("`x`, of {elements} elements, is not of the shape [any, 3, {inner}]");
+        assert_eq!(error.unwrap_err().to_string(), text);
+        let blocks = Blocks {
+            axis: inner,
+            block: usize::MAX,
+            inner: 3,
+        };
+        let error = tier.quantize_blocks(&[0.0; 20], &params, blocks, &mut [0; 20]);
+        let text = format!("`x`, of {elements} elements, is not of the shape [any, {inner}, 3]");
+        assert_eq!(error.unwrap_err().to_string(), text);
         let none: [QuantParams<u8>; 0] = [];
         assert!(tier.quantize_channels(&[1.0], &none, 1, &mut [0]).is_err());
         assert_eq!(tier.quantize_channels(&[], &none, 1, &mut []), Ok(()));
@@ -451,6 +563,11 @@ fn shapes_that_do_not_fit() {
             (
                 blocks(3, 4, 2),
                 "`x`, of 20 elements, is not of the shape [any, 3, 2]",
+            ),
+            // As many blocks as there are parameters, and an element more.
+            (
+                blocks(19, 7, 1),
+                "`x`, of 20 elements, is not of the shape [any, 19, 1]",
             ),
         ] {
             let error = tier.quantize_blocks(&[0.0; 20], &params, blocks, &mut [0; 20]);

@@ -154,6 +154,16 @@ fn all_zero_points() {
                 check_pair(tier, (&a, code(za)), (&b, code(zb)), [0, 0]);
             }
         }
+        // Longer vectors go another way.
+        let (a, b) = (codes::<A>(150, 4), codes::<B>(150, 5));
+        for one in 0..=255 {
+            for other in [0, 1, 0x80, 0x81, 0xff] {
+                check_pair(tier, (&a, code(one)), (&b, code(other)), [0, 0]);
+                check_pair(tier, (&a, code(other)), (&b, code(one)), [0, 0]);
+                let zr = ZeroPoints::Same(code(other));
+                check_rows(tier, (&a, code(one)), (&b, zr), 1, [0, 0]);
+            }
+        }
     }
     for tier in tiers() {
         each_pair!(check(tier));
@@ -172,6 +182,7 @@ fn extreme_codes() {
             BLOCK + 1,
             2 * BLOCK - 65,
             2 * BLOCK + 63,
+            3 * BLOCK + 1,
             70_000,
             140_000,
         ] {
@@ -189,6 +200,31 @@ fn extreme_codes() {
         }
     }
     for tier in tiers() {
+        each_pair!(check(tier));
+    }
+}
+
+/// The same of rows that are done several at a time, and of so many that they come from memory.
+#[test]
+fn extreme_codes_of_many_rows() {
+    fn check<A: Code, B: Code>(tier: Tier) {
+        let n = 3 * BLOCK + 63;
+        for count in [5, 33] {
+            for a_code in [A::MIN, A::MAX] {
+                for b_code in [B::MIN, B::MAX] {
+                    let (query, rows) = (vec![a_code; n], vec![b_code; n * count]);
+                    for zq in [A::MIN, A::MAX] {
+                        for zr in [B::MIN, B::MAX] {
+                            let zr = ZeroPoints::Same(zr);
+                            check_rows(tier, (&query, zq), (&rows, zr), count, [0, 0]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // The emulated tier would take minutes.
+    for tier in tiers().into_iter().filter(|tier| tier.name() != "emulated") {
         each_pair!(check(tier));
     }
 }
@@ -243,6 +279,16 @@ fn a_hundred_million() {
             "{tier}"
         );
         assert_eq!(tier.sum(&bottom), count * -128, "{tier}");
+        // The length times a zero point does not fit 32 bits either.
+        let products = count * (255 - 200) * (255 - 100);
+        assert_eq!(tier.dot(&top, 200, &top, 100), Ok(products), "{tier}");
+        let mut out = [0];
+        tier.dot_rows(&top, 200, &top, 100, &mut out).unwrap();
+        assert_eq!(out, [products], "{tier}");
+        let squares = count * (100 - 200) * (100 - 200);
+        assert_eq!(tier.l2_squared(&top, 200, &top, 100), Ok(squares), "{tier}");
+        tier.l2_rows(&top, 200, &top, 100, &mut out).unwrap();
+        assert_eq!(out, [squares], "{tier}");
     }
 }
 

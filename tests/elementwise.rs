@@ -134,7 +134,20 @@ fn check_rescale<A: Code, B: Code>(
 
 /// Multipliers that take each way through the requantize kernel, and the ends of their range.
 fn multipliers() -> Vec<Multiplier> {
-    let real = [0.0, 1e-40, 1e-9, 0.0123, 0.99, 0.5, 1.0, 1.5, 1e6, f32::MAX];
+    let over = 1_f32.next_up();
+    let real = [
+        0.0,
+        1e-40,
+        1e-9,
+        0.0123,
+        0.99,
+        0.5,
+        1.0,
+        over,
+        1.5,
+        1e6,
+        f32::MAX,
+    ];
     let fixed = [
         0.0, 2e-10, 1e-9, 0.0123, 0.25, 0.5, 0.75, 0.99999, 1.0, 1.5, 3.7, 1e6, 1.07e9,
     ];
@@ -145,6 +158,9 @@ fn multipliers() -> Vec<Multiplier> {
         (i32::MAX, -31),
         (i32::MAX, 0),
         (i32::MAX, 30),
+        // Just over 1: only of the largest accumulators is the product too large.
+        ((1 << 30) + 1, 1),
+        ((1 << 30) + 99, 1),
     ];
     let real = real.map(|m| Multiplier::real(m).unwrap());
     let fixed = fixed.map(|m| Multiplier::fixed(m).unwrap());
@@ -291,6 +307,116 @@ fn a_special_value_at_every_position() {
     }
 }
 
+/// Above 2⁷⁸ a reciprocal is not exact: scales around there, and the largest ones.
+fn largest_scales() -> impl Iterator<Item = f32> {
+    let around = [-1, 0, 1].map(|ulps| 2_f32.powi(78).to_bits().wrapping_add_signed(ulps));
+    // Many mantissas: of some scales the wrong quotients are few.
+    let mantissas = |scale: f32| (0..24).map(move |i| scale.to_bits() + i * 112_909);
+    let large = mantissas(1e34).chain(mantissas(1e36));
+    around.into_iter().chain(large).map(f32::from_bits)
+}
+
+/// All points at which a code changes and the floats beside them, and infinities among them.
+fn ties(scale: f32) -> Vec<f32> {
+    let mut ties = vec![f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, 0.0];
+    for n in -257..257 {
+        let tie = (n as f32 + 0.5) * scale;
+        ties.extend((-2..=2).map(|ulps| f32::from_bits(tie.to_bits().wrapping_add_signed(ulps))));
+        if n % 64 == 0 {
+            ties.extend([f32::INFINITY, f32::NEG_INFINITY]);
+        }
+    }
+    ties
+}
+
+#[test]
+fn scales_without_an_exact_reciprocal() {
+    for tier in tiers() {
+        for scale in largest_scales() {
+            let x = ties(scale);
+            for zero_point in [0, 128] {
+                let params = QuantParams::new(scale, code::<u8>(zero_point)).unwrap();
+                check_all(tier, &x, params, [0, 0]);
+                let params = QuantParams::new(scale, code::<i8>(zero_point ^ 0x80)).unwrap();
+                check_all(tier, &x, params, [0, 0]);
+            }
+            let few = QuantParams::<i8>::new(scale, -3).unwrap();
+            check_all(tier, &x, few.with_codes(-9..=100).unwrap(), [0, 0]);
+        }
+    }
+}
+
+/// The lowest and the highest code in use are those of the type or not, with and without a zero point:
+/// bounds that need not be looked at are left out.
+#[test]
+fn codes_in_use_of_every_kind() {
+    fn check<Q: Code>(tier: Tier) {
+        let x: Vec<_> = (0..700).map(|i| (i - 350) as f32).collect();
+        let sums: Vec<_> = (0..700).map(|i| i - 350).collect();
+        let multiplier = Multiplier::real(1.0).unwrap();
+        let codes: Vec<Q> = (0..=255).map(code).collect();
+        let next =
+            |code: Q, by: u8| common::code::<Q>(bytemuck::cast::<Q, u8>(code).wrapping_add(by));
+        let from = QuantParams::new(3.0, code::<Q>(40)).unwrap();
+        for lo in [Q::MIN, next(Q::MIN, 1), code(0)] {
+            for hi in [Q::MAX, next(Q::MAX, 255), code(100)] {
+                for zero_point in [code(0), code(1), lo, hi] {
+                    if zero_point < lo || zero_point > hi {
+                        continue;
+                    }
+                    let params = QuantParams::new(1.0, zero_point).unwrap();
+                    let params = params.with_codes(lo..=hi).unwrap();
+                    check_all(tier, &x, params, [0, 0]);
+                    check_requantize(tier, &sums, multiplier, params, [0, 0]);
+                    check_rescale(tier, &codes, from, params, [0, 0]);
+                }
+            }
+        }
+    }
+    for tier in tiers() {
+        check::<u8>(tier);
+        check::<i8>(tier);
+    }
+}
+
+/// Values at the points where a code changes, and beside them: those of codes by a scale that is half
+/// of the other.
+#[test]
+fn rescale_to_scales_without_an_exact_reciprocal() {
+    let codes: Vec<u8> = (0..=255).collect();
+    for tier in tiers() {
+        for scale in largest_scales() {
+            let to = QuantParams::<i8>::new(scale, 0).unwrap();
+            for ulps in -2..=2 {
+                let half = f32::from_bits((scale / 2.0).to_bits().wrapping_add_signed(ulps));
+                for zero_point in [0, 128] {
+                    let from = QuantParams::<u8>::new(half, zero_point).unwrap();
+                    check_rescale(tier, &codes, from, to, [0, 0]);
+                    check_rescale(tier, &codes.repeat(5), from, to, [0, 0]);
+                }
+            }
+        }
+    }
+}
+
+/// In chunks after one that had none, so that the quick way was taken before.
+#[test]
+fn min_max_of_a_nan_in_any_chunk() {
+    for tier in tiers() {
+        let rising: Vec<_> = (0..50_000).map(|i| i as f32 * 0.5 - 8.0).collect();
+        let falling: Vec<_> = rising.iter().rev().copied().collect();
+        for x in [rising, falling] {
+            for at in [0, 16_383, 16_384, 16_390, 20_000, 32_767, 32_768, 49_999] {
+                for nan in [f32::NAN, -f32::NAN] {
+                    let mut x = x.clone();
+                    x[at] = nan;
+                    check_min_max(tier, &x, at % 3);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn min_max_of_one_sign_and_of_long_slices() {
     for tier in tiers() {
@@ -389,7 +515,7 @@ fn any_params<Q: Code>() -> impl Strategy<Value = QuantParams<Q>> {
             codes.sort();
             let [lo, zero_point, hi] = codes;
             // By way of codes that are fewer, so that they can't overflow first.
-            let params = QuantParams::new(scale.min(1e30), zero_point).ok()?;
+            let params = QuantParams::new(scale.min(1e36), zero_point).ok()?;
             if all_codes {
                 Some(params)
             } else {
@@ -547,6 +673,10 @@ fn dynamic_rows() {
         };
         assert_eq!(error, expected);
         assert_eq!(out, [255, 255, 255, 255, 255, 255, 7, 7, 7, 7, 7, 7]);
+        // So long that the elements of four such rows are 0, if their number wraps around.
+        let row = usize::MAX / 4 + 1;
+        let error = tier.quantize_dynamic_rows(&[], row, scheme, &mut params, &mut []);
+        assert!(matches!(error, Err(Error::Rows { .. })), "{error:?}");
         let error = tier.quantize_dynamic_rows(&x, 5, scheme, &mut params, &mut out);
         let text = "`x`, of 12 elements, is not 4 rows of 5";
         assert_eq!(error.unwrap_err().to_string(), text);

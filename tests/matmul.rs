@@ -170,6 +170,27 @@ fn blocks() {
     }
 }
 
+/// The last part of K is as small as it can be: one row, less than a vector, a vector.
+#[test]
+fn last_parts_of_depth() {
+    fn check_depth<A: Code, B: Code>(tier: Tier, [m, k, n]: [usize; 3]) {
+        let (a, b) = (codes::<A>(m * k, m), codes::<B>(k * n, n));
+        // In the middle of the codes, so that the sums fit.
+        let za = ZeroPoints::Same(if A::MIN < code(0) { code(0) } else { code(128) });
+        let zb = ZeroPoints::Same(if B::MIN < code(0) { code(1) } else { code(127) });
+        check(tier, (&a, za), (&b, zb), [m, k, n]);
+    }
+    // The emulated tier would take minutes.
+    for tier in tiers().into_iter().filter(|tier| tier.name() != "emulated") {
+        for m in [12, 13, 24] {
+            for k in [63_489, 63_519, 63_520, 63_551, 63_552, 63_553] {
+                check_depth::<u8, i8>(tier, [m, k, 3]);
+                check_depth::<i8, u8>(tier, [m, k, 3]);
+            }
+        }
+    }
+}
+
 /// The largest products and sums, at depths where 32 bits just hold them.
 #[test]
 fn extreme_codes() {
@@ -547,6 +568,40 @@ fn a_depth_that_may_overflow_is_an_error() {
         // In the middle of the codes, zero points make the products smaller.
         matmul(&a, 128, &packed, 127, &mut out).unwrap();
         assert_eq!(out, [33_026 * 127 * 128]);
+        // At either end of the codes they don't; and the farthest of any row or column counts.
+        matmul(&a, 255, &packed, 0, &mut out).unwrap_err();
+        matmul(&a, 127, &packed, 0, &mut out).unwrap();
+        let a = a.repeat(3);
+        let mut out = [0; 3];
+        for (at, end) in [(0, 0), (1, 0), (2, 0), (0, 255), (1, 255), (2, 255)] {
+            let mut za = [128; 3];
+            matmul(&a, &za, &packed, 0, &mut out).unwrap();
+            za[at] = end;
+            let error = matmul(&a, &za, &packed, 0, &mut out).unwrap_err();
+            assert_eq!(error.to_string(), text, "{tier}, {za:?}");
+            let b = vec![1_u8; 3 * k];
+            let packed = Weights::new(&b, k, 3).pack(tier).unwrap();
+            matmul(&a[..k], 0, &packed, &[128; 3], &mut out).unwrap();
+            let error = matmul(&a[..k], 0, &packed, &za, &mut out).unwrap_err();
+            assert_eq!(error.to_string(), text, "{tier}, {za:?}");
+        }
+    }
+}
+
+/// The deepest product whose sums fit, and the next.
+#[test]
+fn the_deepest_product() {
+    let deepest = i32::MAX as usize / (128 * 255);
+    for tier in tiers() {
+        for (k, fits) in [(deepest, true), (deepest + 1, false)] {
+            let packed = Weights::new(&vec![255_u8; k], k, 1).pack(tier).unwrap();
+            let mut out = [0];
+            let found = matmul(&vec![0_u8; k], 128, &packed, 0, &mut out);
+            assert_eq!(found.is_ok(), fits, "{tier}");
+            if fits {
+                assert_eq!(out, [-128 * 255 * k as i32], "{tier}");
+            }
+        }
     }
 }
 

@@ -216,6 +216,7 @@ fn scales_that_are_none() {
         -1.0,
         -0.0,
         1e-40,
+        MIN_SCALE.next_down(),
         f32::NAN,
         f32::INFINITY,
         f32::NEG_INFINITY,
@@ -224,6 +225,9 @@ fn scales_that_are_none() {
         assert!(matches!(error, Error::Scale { .. }), "{error:?}");
     }
     assert!(QuantParams::<u8>::new(MIN_SCALE, 0).is_ok());
+    // A range whose scale would be a little less.
+    let params = QuantParams::<u8>::affine(Range::new(0.0, 255.0 * 0.75 * MIN_SCALE)).unwrap();
+    assert_eq!(params.scale(), MIN_SCALE);
     let error = QuantParams::<u8>::new(2e36, 0).unwrap_err();
     assert_eq!(
         error,

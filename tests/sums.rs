@@ -180,6 +180,24 @@ fn every_length() {
     }
 }
 
+/// Many blocks, up to more than 2²⁰ elements.
+#[test]
+fn long_sums() {
+    for tier in tiers() {
+        for n in [
+            5 * 4096,
+            6 * 4096 + 1,
+            7 * 4096 - 1,
+            40_000,
+            (1 << 20) + 4097,
+        ] {
+            let x = ordinary(n);
+            check_moments(tier, &x, 3);
+            check_fidelity(tier, &x, QuantParams::<i8>::new(0.1, 3).unwrap(), 5);
+        }
+    }
+}
+
 #[test]
 fn every_tier() {
     for tier in Tier::available() {

@@ -12,7 +12,8 @@ use zeropoint::{Code, Error, Tier, Weights, ZeroPoints, reference};
 #[derive(Arbitrary, Debug)]
 struct Case {
     signed: [bool; 2],
-    shape: [u8; 3],
+    size: u8,
+    shape: [u16; 3],
     /// Of `a`, the output, the zero points of both, the multipliers, the biases and the parameters.
     slips: [Slip; 7],
     is_one: [bool; 2],
@@ -34,10 +35,24 @@ fn zero_points<Q: Code>(each: &[Q], is_one: bool) -> ZeroPoints<'_, Q> {
     }
 }
 
+impl Case {
+    /// Up to some tiles, chunks and panels, mostly. Larger ones take longer, so they are few.
+    fn shape(&self) -> [usize; 3] {
+        let [m, k, n] = self.shape.map(usize::from);
+        match self.size {
+            // So deep that the depth is done in parts.
+            0..8 => [m % 26, k % 12_000, n % 5 + 1],
+            // So wide that columns go through a stage in blocks.
+            8..16 => [m % 40, k % 64, n % 1300 + 1],
+            // Both, and so many columns that the second cache does not hold them.
+            16..18 => [m % 3 + 13, k % 64 + 4200, n % 100 + 100],
+            _ => [m % 32, k % 150, n % 80 + 1],
+        }
+    }
+}
+
 fn check<A: Code, B: Code>(case: &Case) {
-    let [m, k, n] = case.shape.map(usize::from);
-    // Up to some tiles, chunks and panels.
-    let (m, k, n) = (m % 32, k % 150, n % 80 + 1);
+    let [m, k, n] = case.shape();
     let [
         a_slip,
         out_slip,
