@@ -3,6 +3,7 @@
 use super::tally::{Summary, Tally};
 use crate::error::Error;
 use crate::params::Range;
+use crate::simd::environment::in_default;
 use crate::tier::Tier;
 use core::fmt;
 use std::alloc::{Layout, handle_alloc_error};
@@ -70,7 +71,8 @@ impl Histogram {
     /// [`Histogram::add`] on this tier.
     pub fn add_on(&mut self, tier: Tier, x: &[f32]) {
         let bins = &mut self.bins;
-        or_abort(self.summary.add(tier, x, None, |x| bins.add(x)));
+        let summary = &mut self.summary;
+        or_abort(in_default(|| summary.add(tier, x, None, |x| bins.add(x))));
     }
 
     /// Counts what the other one has counted too.
@@ -113,7 +115,7 @@ impl Histogram {
     #[must_use]
     pub fn bins(&self) -> Vec<Bin> {
         let bin = |(bin, count)| {
-            let [from, to] = ends(bin);
+            let [from, to] = in_default(|| ends(bin));
             Bin { from, to, count }
         };
         self.bins.counted().into_iter().map(bin).collect()

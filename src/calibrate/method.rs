@@ -1,6 +1,7 @@
 //! The ways to choose a range.
 
 use crate::error::Error;
+use crate::simd::environment::in_default;
 use core::fmt;
 use core::str::FromStr;
 
@@ -181,7 +182,7 @@ impl Method {
 
     /// The method, if its numbers are what they may be.
     pub(super) fn checked(self) -> Result<Self, Error> {
-        let valid = match self {
+        let valid = in_default(|| match self {
             Self::MovingAverage { momentum } => momentum > 0.0 && momentum <= 1.0,
             Self::Percentile { below, above } => {
                 below >= 0.0 && above >= 0.0 && below + above < 1.0
@@ -189,7 +190,7 @@ impl Method {
             Self::AbsolutePercentile { beyond } => (0.0..1.0).contains(&beyond),
             Self::Deviations { n } => n > 0.0 && n.is_finite(),
             _ => true,
-        };
+        });
         if valid {
             Ok(self)
         } else {
@@ -206,14 +207,14 @@ impl fmt::Display for Method {
             Self::MovingAverage { momentum } => write!(f, "{name}={momentum}"),
             Self::Percentile { below, above } => {
                 // A fraction as a percentage: of 0.001, exactly 0.1.
-                let (from, to) = (percent(below), percent(1.0 - above));
-                if below == above {
+                let (from, to) = (percent(below), percent_left(above));
+                if percent_left(below) == to {
                     write!(f, "{name}={to}")
                 } else {
                     write!(f, "{name}={from}..{to}")
                 }
             }
-            Self::AbsolutePercentile { beyond } => write!(f, "{name}={}", percent(1.0 - beyond)),
+            Self::AbsolutePercentile { beyond } => write!(f, "{name}={}", percent_left(beyond)),
             Self::Deviations { n } => write!(f, "{name}={n}"),
             _ => f.pad(name),
         }
@@ -222,7 +223,12 @@ impl fmt::Display for Method {
 
 /// A fraction as a percentage, with ten decimals.
 fn percent(fraction: f64) -> f64 {
-    (fraction * 1e12).round() / 1e10
+    in_default(|| (fraction * 1e12).round() / 1e10)
+}
+
+/// What is left without a fraction, as a percentage.
+fn percent_left(fraction: f64) -> f64 {
+    in_default(|| percent(1.0 - fraction))
 }
 
 /// A percentage, with ten decimals, as a fraction.
@@ -238,6 +244,12 @@ impl FromStr for Method {
     /// # Errors
     /// [`Error::UnknownMethod`], or [`Error::Method`] if a number is out of bounds.
     fn from_str(text: &str) -> Result<Self, Error> {
+        in_default(|| Self::parsed(text))
+    }
+}
+
+impl Method {
+    fn parsed(text: &str) -> Result<Self, Error> {
         let (name, number) = match text.split_once('=') {
             Some((name, number)) => (name, Some(number)),
             None => (text, None),

@@ -11,6 +11,7 @@ use super::tally::{Summary, Tally};
 use crate::element::Code;
 use crate::error::Error;
 use crate::params::{Choice, QuantParams, Range, Scheme};
+use crate::simd::environment::in_default;
 use crate::tier::Tier;
 use core::fmt;
 use std::vec::Vec;
@@ -150,6 +151,10 @@ impl Observer {
 
     /// [`Observer::observe_on`]; without memory, an error: then a part of the batch was taken in.
     pub(super) fn try_observe_on(&mut self, tier: Tier, x: &[f32]) -> Result<(), Error> {
+        in_default(|| self.take_in(tier, x))
+    }
+
+    fn take_in(&mut self, tier: Tier, x: &[f32]) -> Result<(), Error> {
         let bounds = self.bounds;
         let counts = |x: &f32| {
             let within = |bounds: Range| bounds.min <= *x && *x <= bounds.max;
@@ -209,6 +214,10 @@ impl Observer {
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        in_default(|| self.merged(other))
+    }
+
+    fn merged(&mut self, other: &Self) -> Result<(), Error> {
         if self.method != other.method {
             let (method, other) = (self.method, other.method);
             return Err(Error::OtherMethod { method, other });
@@ -267,7 +276,7 @@ impl Observer {
     /// The range for codes of this scheme; `None` if there were no finite numbers.
     #[must_use]
     pub fn range<Q: Code>(&self, scheme: Scheme<Q>) -> Option<Range> {
-        self.choose(scheme.choice())
+        in_default(|| self.choose(scheme.choice()))
     }
 
     /// The parameters for that range. As in [`quantize_dynamic`](crate::quantize_dynamic()), no
@@ -315,7 +324,7 @@ impl Observer {
 /// Bounds, if some number can be within.
 pub(super) fn checked(bounds: Range) -> Result<Range, Error> {
     let Range { min, max } = bounds;
-    if min <= max {
+    if in_default(|| min <= max) {
         Ok(bounds)
     } else {
         Err(Error::Range { min, max })
