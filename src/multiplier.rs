@@ -1,7 +1,7 @@
 //! What accumulators are multiplied by to become codes.
 
 use crate::error::{Error, one_for_each};
-use crate::rounding::rne;
+use crate::rounding::{order, rne};
 
 /// The factor by which requantization multiplies: as a real number, or in fixed point.
 ///
@@ -66,7 +66,8 @@ impl Multiplier {
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub const fn real(multiplier: f32) -> Result<Self, Error> {
-        if multiplier >= 0.0 && multiplier.is_finite() {
+        // In integers: whatever the floating-point environment.
+        if order(multiplier) >= 0 && order(multiplier) <= order(f32::MAX) {
             Ok(Self(Factor::Real(multiplier)))
         } else {
             Err(wrong(
@@ -215,14 +216,19 @@ impl Multiplier {
 /// The nearest fraction of 31 bits and a power of two: see [`Multiplier::fixed`].
 fn in_fixed_point(multiplier: f64) -> Result<(i32, i32), Error> {
     const BITS: u32 = 52;
-    if multiplier.is_nan() || multiplier < 0.0 || multiplier.is_infinite() {
+    // In integers: whatever the floating-point environment. Of a −0.0 the sign is dropped; all bits of
+    // other negative numbers, of infinities and of NaN are beyond those of numbers.
+    const NEGATIVE_ZERO: u64 = 1 << 63;
+    let bits = match multiplier.to_bits() {
+        NEGATIVE_ZERO => 0,
+        bits => bits,
+    };
+    if bits >= f64::INFINITY.to_bits() {
         return Err(wrong("multiplier", multiplier, FIXED));
     }
-    // + 0.0 makes a −0.0 positive.
-    let multiplier = multiplier + 0.0;
     // multiplier = fraction · 2^exponent, with the fraction in [½, 1).
-    let exponent = (multiplier.to_bits() >> BITS) as i32 - 1022;
-    let mantissa = multiplier.to_bits() & ((1 << BITS) - 1) | 1 << BITS;
+    let exponent = (bits >> BITS) as i32 - 1022;
+    let mantissa = bits & ((1 << BITS) - 1) | 1 << BITS;
     // Of its 53 bits the multiplier has 31: half of the last one added, 22 cut off.
     let rounded = (mantissa + (1 << 21)) >> 22;
     // Rounding up to 2³¹ makes it a half of the next power of two.

@@ -4,6 +4,7 @@ use crate::element::Code;
 use crate::error::{Error, one_for_each, one_or_each};
 use crate::multiplier::{Multiplier, MultiplierKind};
 use crate::params::QuantParams;
+use crate::simd::environment::in_default;
 
 /// The multipliers and the biases of a layer in integers, from its parameters: what
 /// [`matmul_requantize()`](crate::matmul_requantize()) and
@@ -103,9 +104,12 @@ fn multiplier(
     kind: MultiplierKind,
     n: usize,
 ) -> Result<Multiplier, Error> {
-    let real = f64::from(scale_a) * f64::from(scale_b) / f64::from(scale);
+    let (real, rounded) = in_default(|| {
+        let real = f64::from(scale_a) * f64::from(scale_b) / f64::from(scale);
+        (real, real as f32)
+    });
     let multiplier = match kind {
-        MultiplierKind::Real => Multiplier::real(real as f32),
+        MultiplierKind::Real => Multiplier::real(rounded),
         MultiplierKind::Fixed => Multiplier::fixed(real),
         MultiplierKind::FixedDoubleRounding => Multiplier::fixed_double_rounding(real),
     };
