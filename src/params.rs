@@ -85,7 +85,7 @@ pub struct Scheme<Q> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Affine,
     Symmetric,
 }
@@ -175,9 +175,9 @@ impl<Q: Code> Scheme<Q> {
 /// [`Scheme`] without the type of the codes.
 #[derive(Clone, Copy)]
 pub(crate) struct Choice {
-    kind: Kind,
-    lo: i32,
-    hi: i32,
+    pub(crate) kind: Kind,
+    pub(crate) lo: i32,
+    pub(crate) hi: i32,
 }
 
 impl Choice {
@@ -225,7 +225,7 @@ impl Choice {
             scale = (max / 2.0 - min / 2.0) / (hi - lo) as f32 * 2.0;
         }
         let zero_point = match kind {
-            Kind::Affine => rne(lo as f32 - min / scale).clamp(lo, hi),
+            Kind::Affine => rounded(lo as f32 - min / scale, lo, hi),
             Kind::Symmetric => 0,
         };
         let distance = farthest(lo, hi, zero_point) as f32;
@@ -237,6 +237,14 @@ impl Choice {
         }
         Ok(Grid::new(scale, zero_point, lo, hi))
     }
+}
+
+/// `clamp(rne(x), lo, hi)`, of bounds that are codes: that is `rne(clamp(x, lo, hi))`. The addition
+/// leaves no room for a fraction, so it rounds.
+#[inline(always)]
+fn rounded(x: f32, lo: i32, hi: i32) -> i32 {
+    const MAGIC: f32 = 1.5 * (1 << 23) as f32;
+    ((x.clamp(lo as f32, hi as f32) + MAGIC) - MAGIC) as i32
 }
 
 /// The ends of a range of codes, of whatever type, as numbers.
@@ -405,7 +413,7 @@ impl<Q: Code> QuantParams<Q> {
         Self::checked(self.grid.scale, self.grid.zero_point, lo, hi)
     }
 
-    fn checked(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Result<Self, Error> {
+    pub(crate) fn checked(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Result<Self, Error> {
         let distance = farthest(lo, hi, zero_point);
         if !scale.is_finite() || scale < MIN_SCALE {
             Err(Error::Scale { scale })
