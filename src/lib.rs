@@ -43,14 +43,14 @@
 //! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift`, or with the double rounding of gemmlowp: [`Multiplier::fixed_double_rounding`] |
 //! | [`requantize_channels()`] | the same with a multiplier for each channel, and a bias that is added to the accumulator first, saturating |
 //! | [`layer_multipliers()`] | the multipliers `sa · sb / s`, in f64, then of their kind; the biases `rne(bias / (sa · sb))` by the true quotient, saturated to i32 |
-//! | [`moments()`] | mean and variance: `Σ xᵢ / n`, `Σ (xᵢ − mean)² / n`, the [sums](#sums) in a fixed order |
-//! | [`normalize_rows()`] | layer norm and RMS norm, as [`Norm`] says: `(x − mean) · (1 / √(variance + ε)) · w + b`, from left to right |
+//! | [`moments()`] | mean and variance: `Σ xᵢ / n`, `Σ (xᵢ − mean)² / n`, of [sums](#sums) in a fixed order about a number near the mean; exact for equal numbers |
+//! | [`normalize_rows()`] | layer norm and RMS norm, as [`Norm`] says: `((x − c) − d) · (1 / √(variance + ε)) · w + b`, from left to right, with the mean `c + d` in two parts; equal numbers become the bias, exactly |
 //! | [`normalize_quantize_rows()`] | [`normalize_rows()`] and [`quantize_dynamic_rows()`] in one pass |
-//! | [`fidelity()`], [`quantization_fidelity()`] | mean squared error, SQNR in dB, largest error, cosine similarity, of a tensor and what quantization makes of it |
+//! | [`fidelity()`], [`quantization_fidelity()`] | mean squared error, SQNR in dB, largest error, cosine similarity, of a tensor and what quantization makes of it; right for all finite numbers |
 //! | [`rescale()`] | codes to codes of other parameters: `quantize(dequantize(q))` |
 //! | [`dot()`], [`dot_rows()`] | `Σ (aᵢ − za)(bᵢ − zb)`, exact for every length, of two vectors or of one with each row |
 //! | [`l2_squared()`], [`l2_rows()`] | `Σ ((aᵢ − za) − (bᵢ − zb))²`, exact |
-//! | [`cosine()`] | `ab / (√aa · √bb)` of exact dot products, in f64, each operation rounded once; 0.0 if one of the vectors is 0 |
+//! | [`cosine()`] | `ab / (√aa · √bb)` of exact dot products: 1.0 or −1.0 where `ab² = aa · bb`; else in f64, each operation rounded once, clamped to [−1, 1]; 0.0 if one of the vectors is 0 |
 //! | [`sum()`] | `Σ aᵢ`, exact; [`dot_with_sums()`] takes it where it is known |
 //! | [`matmul()`] | `Σ (a[m][k] − za)(b[k][n] − zb)`, exact; a depth at which a sum might not fit `i32` is an error |
 //! | [`matmul_requantize()`], [`matmul_dequantize()`] | its sums as codes, as [`requantize_channels()`] has them; or as values, `f32(sum) · sa · sb + bias` |
@@ -87,9 +87,16 @@
 //! slice is taken in blocks of 4096 elements; in a block the term of element `i` is added to lane
 //! `i mod 64`, in f32; then lane `i + 32` is added to lane `i`, `i + 16` to `i`, and so on until one
 //! is left; the sums of the blocks are added in f64. That is nearer to the true sum than adding one
-//! term after the other: no number is the sum of more than 70 roundings. Where a result is NaN, it is
-//! `f32::NAN` (or `f64::NAN`), bit for bit; only those that come of weights or biases that are not
-//! finite may have other bits.
+//! term after the other: no number is the sum of more than 70 roundings.
+//!
+//! f32 lacks the range for some blocks: a square of 1e20 is infinite, one of 1e-25 is 0. If one of the
+//! sums over a block (of the four of [`fidelity()`], or of the two about one number of [`moments()`])
+//! is not finite, or a sum of squares is below 2⁻¹⁰⁰, the sums over this block are made again in f64:
+//! the terms, the lanes and their addition, in the same order. Such blocks take up to four times as
+//! long; blocks of zeros are among them.
+//!
+//! Where a result is NaN, it is `f32::NAN` (or `f64::NAN`), bit for bit; only those that come of
+//! weights or biases that are not finite may have other bits.
 //!
 //! # Threads
 //!

@@ -1,6 +1,7 @@
 //! What rows are normalized by.
 
 use crate::error::{Error, one_for_each, row_shape};
+use crate::rounding::order;
 
 /// How each row of a matrix is normalized: layer norm or RMS norm, with a weight and, if there is one,
 /// a bias for each element of a row.
@@ -19,7 +20,7 @@ pub struct Norm<'a> {
     pub(crate) centred: bool,
     pub(crate) weight: &'a [f32],
     pub(crate) bias: Option<&'a [f32]>,
-    epsilon: f32,
+    pub(crate) epsilon: f32,
 }
 
 impl<'a> Norm<'a> {
@@ -27,10 +28,16 @@ impl<'a> Norm<'a> {
     /// its definition rounded to f32.
     ///
     /// ```text
-    /// y = (x − mean) · (1 / √(variance + epsilon)) · weight + bias
+    /// y = ((x − c) − d) · (1 / √(variance + epsilon)) · weight + bias
     /// ```
     ///
-    /// for the [`Moments`](crate::Moments) of the row.
+    /// from left to right. The variance is that of [`moments()`](crate::moments()), and `c + d` is the
+    /// mean there, before it is rounded: `d = f32(A / n)`, or 0 where the mean is `c`.
+    ///
+    /// So rows far from 0 keep the precision that their differences have: `(x − mean) / √(variance +
+    /// epsilon)` is off by at most 2⁻¹⁶ of 1 plus its magnitude, unless what stands under the root is
+    /// subnormal. A row of equal elements becomes the bias, exactly, if epsilon is not 0. (Rows whose
+    /// mean is farther from 0 than three standard deviations take about half as long again.)
     ///
     /// # Errors
     /// [`Error::Length`] if there are not as many biases as weights; [`Error::Number`] unless it is
@@ -43,8 +50,10 @@ impl<'a> Norm<'a> {
     /// definition rounded to f32, with a bias if there is one.
     ///
     /// ```text
-    /// y = x · (1 / √(mean of x² + epsilon)) · weight + bias
+    /// y = x · (1 / √(Σ x² / n + epsilon)) · weight + bias
     /// ```
+    ///
+    /// The sum is [one of f32](crate#sums).
     ///
     /// # Errors
     /// As those of [`Norm::layer`].
@@ -61,7 +70,8 @@ impl<'a> Norm<'a> {
         if let Some(bias) = bias {
             one_for_each(("bias", bias.len()), ("elements of `weight`", weight.len()))?;
         }
-        if !epsilon.is_finite() || epsilon < 0.0 {
+        // In integers: whatever the floating-point environment.
+        if order(epsilon) < 0 || order(epsilon) > order(f32::MAX) {
             return Err(Error::Number {
                 argument: "epsilon",
                 index: None,
@@ -90,7 +100,7 @@ impl<'a> Norm<'a> {
         Ok(rows)
     }
 
-    /// What the elements of a row are multiplied by, for the sum of their squares (or of those of
+    /// The factor of a row, `1 / √(variance + ε)`, for the sum of the squares of its elements (or of
     /// their distances from the mean). NaN if there is no such number.
     #[inline(always)]
     pub(crate) fn factor(&self, squares: f64) -> f32 {

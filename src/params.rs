@@ -110,7 +110,7 @@ pub struct Scheme<Q> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Affine,
     Symmetric,
 }
@@ -236,9 +236,9 @@ impl<Q: Code> Scheme<Q> {
 /// [`Scheme`] without the type of the codes.
 #[derive(Clone, Copy)]
 pub(crate) struct Choice {
-    kind: Kind,
-    lo: i32,
-    hi: i32,
+    pub(crate) kind: Kind,
+    pub(crate) lo: i32,
+    pub(crate) hi: i32,
 }
 
 impl Choice {
@@ -287,7 +287,7 @@ impl Choice {
             scale = (max / 2.0 - min / 2.0) / (hi - lo) as f32 * 2.0;
         }
         let zero_point = match kind {
-            Kind::Affine => rne(lo as f32 - min / scale).clamp(lo, hi),
+            Kind::Affine => rounded(lo as f32 - min / scale, lo, hi),
             Kind::Symmetric => 0,
         };
         let distance = farthest(lo, hi, zero_point) as f32;
@@ -309,6 +309,14 @@ const fn number<Q: Code>(code: Q) -> i32 {
     } else {
         bits as i32
     }
+}
+
+/// `clamp(rne(x), lo, hi)`, of bounds that are codes: that is `rne(clamp(x, lo, hi))`. The addition
+/// leaves no room for a fraction, so it rounds.
+#[inline(always)]
+fn rounded(x: f32, lo: i32, hi: i32) -> i32 {
+    const MAGIC: f32 = 1.5 * (1 << 23) as f32;
+    ((x.clamp(lo as f32, hi as f32) + MAGIC) - MAGIC) as i32
 }
 
 /// The ends of a range of codes, of whatever type, as numbers.
@@ -504,7 +512,12 @@ impl<Q: Code> QuantParams<Q> {
         Self::checked(self.grid.scale, self.grid.zero_point, lo, hi)
     }
 
-    const fn checked(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Result<Self, Error> {
+    pub(crate) const fn checked(
+        scale: f32,
+        zero_point: i32,
+        lo: i32,
+        hi: i32,
+    ) -> Result<Self, Error> {
         // In integers: at compile time too, and whatever the floating-point environment.
         if order(scale) < order(MIN_SCALE) || order(scale) > order(f32::MAX) {
             return Err(Error::Scale { scale });

@@ -1,7 +1,8 @@
 //! The specification: each operation as a plain loop, too simple to be wrong.
 //!
 //! In the default [floating-point environment](crate#the-floating-point-environment), every tier gives
-//! exactly these results. The tier `scalar` runs these very functions.
+//! exactly these results. The tier `scalar` runs these very functions. Kernels call none of them, and
+//! these call nothing that kernels call: a mistake can't be in both.
 
 use crate::element::Code;
 use crate::error::{Error, check_depth, one_for_each, one_or_each, row_shape};
@@ -9,8 +10,7 @@ use crate::layout::{Blocks, Layout};
 use crate::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::norm::Norm;
 use crate::ops::{Fidelity, MomentSums, Moments};
-use crate::params::{Choice, QuantParams, Range, Scheme};
-use crate::sums::{BLOCK, LANES};
+use crate::params::{Choice, Kind, MIN_SCALE, QuantParams, Range, Scheme};
 use crate::zero_points::{Side, ZeroPoints, Zeros};
 use core::ops::RangeInclusive;
 
@@ -103,7 +103,15 @@ pub(crate) fn min_max_each(x: &[f32], layout: Layout, out: &mut [Option<Range>])
     out.fill(None);
     for (i, &x) in x.iter().enumerate() {
         let range = &mut out[layout.parameters_of(i)];
-        *range = Range::of_both(*range, min_max(&[x]));
+        *range = with(*range, x);
+    }
+}
+
+/// The range of some numbers and `x`.
+fn with(range: Option<Range>, x: f32) -> Option<Range> {
+    match range {
+        Some(Range { min, max }) => min_max(&[min, max, x]),
+        None => min_max(&[x]),
     }
 }
 
@@ -255,9 +263,54 @@ pub fn quantize_dynamic<Q: Code>(
             return Err(Error::non_finite("x", None, value));
         }
     };
-    let params = scheme.params(range)?;
+    let params = chosen(scheme.choice(), range)?;
     quantize(x, params, out)?;
     Ok(params)
+}
+
+/// The specification of [`Scheme::params`].
+fn chosen<Q: Code>(choice: Choice, range: Range) -> Result<QuantParams<Q>, Error> {
+    let Choice { kind, lo, hi } = choice;
+    let Range { min, max } = range;
+    if !(min.is_finite() && max.is_finite() && min <= max) {
+        return Err(Error::Range { min, max });
+    }
+    let (min, max) = (min.min(0.0), max.max(0.0));
+    // The scale that a side of the range needs, with its code.
+    let side = |bound: f32, code: i32| match (bound == 0.0, code) {
+        (true, _) => Ok(0.0),
+        (false, 0) => Err(Error::OneSided {
+            bound,
+            lo,
+            hi,
+            row: None,
+        }),
+        (false, _) => Ok(bound / code as f32),
+    };
+    let steps = (hi - lo) as f32;
+    let mut scale = match kind {
+        // The span of an eighth is never beyond f32.
+        Kind::Affine if max - min == f32::INFINITY => (max / 8.0 - min / 8.0) / steps * 8.0,
+        Kind::Affine => (max - min) / steps,
+        Kind::Symmetric => f32::max(side(min, lo)?, side(max, hi)?),
+    };
+    if min == max {
+        scale = 1.0;
+    }
+    scale = scale.max(MIN_SCALE);
+    let zero_point = match kind {
+        Kind::Affine => rne(lo as f32 - min / scale).clamp(lo, hi),
+        Kind::Symmetric => 0,
+    };
+    let distance = i32::max(hi - zero_point, zero_point - lo) as f32;
+    if scale * distance == f32::INFINITY {
+        // The next above the largest there could be: from here down, the first that fits.
+        scale = (f32::MAX / distance).next_up();
+        while scale * distance == f32::INFINITY {
+            scale = scale.next_down();
+        }
+    }
+    QuantParams::checked(scale, zero_point, lo, hi)
 }
 
 /// The specification of [`quantize_dynamic_rows`](crate::quantize_dynamic_rows).
@@ -295,8 +348,8 @@ pub(crate) fn quantize_each_row<Q: Code>(
             }
             first = first.or(Some(r));
         }
-        let grid = choice.grid(range_of_finite(x));
-        params[r] = QuantParams::of(grid.map_err(|error| error.in_row(r))?);
+        let found = chosen(choice, range_of_finite(x));
+        params[r] = found.map_err(|error| error.in_row(r))?;
         quantize(x, params[r], out)?;
     }
     Ok(first)
@@ -514,29 +567,12 @@ pub fn dot_with_sums<A: Code, B: Code>(
     zb: B,
     sum_b: i64,
 ) -> Result<i64, Error> {
-    let products = dot(a, A::zeroed(), b, B::zeroed())?;
-    let zero_points = [za.into(), zb.into()];
-    Ok(less_zero_points(
-        products,
-        a.len(),
-        zero_points,
-        [sum_a, sum_b],
-    ))
-}
-
-/// `products − za · sum_b − zb · sum_a + n · za · zb`, with wrap-around.
-#[inline]
-pub(crate) fn less_zero_points(
-    products: i64,
-    n: usize,
-    zero_points: [i32; 2],
-    [sum_a, sum_b]: [i64; 2],
-) -> i64 {
-    let [za, zb] = zero_points.map(i64::from);
-    products
-        .wrapping_sub(za.wrapping_mul(sum_b))
-        .wrapping_sub(zb.wrapping_mul(sum_a))
-        .wrapping_add((n as i64).wrapping_mul(za * zb))
+    let products = i128::from(dot(a, A::zeroed(), b, B::zeroed())?);
+    let [za, zb] = [za.into(), zb.into()].map(i128::from);
+    let [sum_a, sum_b] = [sum_a, sum_b].map(i128::from);
+    let exact = products - za * sum_b - zb * sum_a + a.len() as i128 * za * zb;
+    // With wrap-around.
+    Ok(exact as i64)
 }
 
 /// The specification of [`dot_rows`](crate::dot_rows).
@@ -782,64 +818,109 @@ pub fn l2_rows<'a, A: Code, B: Code>(
 /// # Errors
 /// As there.
 pub fn cosine<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
-    Ok(cosine_of(
-        dot(a, za, b, zb)?,
-        dot(a, za, a, za)?,
-        dot(b, zb, b, zb)?,
-    ))
+    one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
+    Ok(cosine_of(a, za, b, zb))
 }
 
-/// The cosine for these dot products: of the two vectors, and of each with itself.
-pub(crate) fn cosine_of(ab: i64, aa: i64, bb: i64) -> f64 {
+pub(crate) fn cosine_of<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> f64 {
+    let ab = product_sum(a, za, b, zb);
+    let (aa, bb) = (product_sum(a, za, a, za), product_sum(b, zb, b, zb));
+    let [exact_ab, exact_aa, exact_bb] = [ab, aa, bb].map(i128::from);
     if aa == 0 || bb == 0 {
-        return 0.0;
+        0.0
+    } else if exact_ab * exact_ab == exact_aa * exact_bb {
+        if ab > 0 { 1.0 } else { -1.0 }
+    } else {
+        let cosine = ab as f64 / (libm::sqrt(aa as f64) * libm::sqrt(bb as f64));
+        cosine.clamp(-1.0, 1.0)
     }
-    ab as f64 / (libm::sqrt(aa as f64) * libm::sqrt(bb as f64))
 }
 
-/// The sum of `n` terms: in blocks, in lanes by turns, lanes added by halves; blocks added in f64.
-fn sum_of(n: usize, term: impl Fn(usize) -> f32) -> f64 {
-    let mut total = 0.0;
-    for start in (0..n).step_by(BLOCK) {
-        let mut lanes = [0.0; LANES];
-        for i in start..n.min(start + BLOCK) {
-            lanes[i % LANES] += term(i);
-        }
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                lanes[i] += lanes[i + half];
+/// The terms of an element in f32, and in f64.
+type Terms<const N: usize> = ([f32; N], [f64; N]);
+
+/// `N` sums over `n` elements, of the terms that `of` gives: in blocks of 4096, in 64 lanes by turns,
+/// lanes added by halves; blocks added in f64. `squares`: which of them are sums of squares. A block
+/// for which f32 does not do is summed in f64.
+fn sums_of<const N: usize>(
+    n: usize,
+    squares: [bool; N],
+    of: impl Fn(usize) -> Terms<N>,
+) -> [f64; N] {
+    let mut totals = [0.0; N];
+    for start in (0..n).step_by(4096) {
+        let mut lanes = [[0.0_f32; N]; 64];
+        let mut wide_lanes = [[0.0_f64; N]; 64];
+        for i in start..n.min(start + 4096) {
+            let (terms, wide_terms) = of(i);
+            for k in 0..N {
+                lanes[i % 64][k] += terms[k];
+                wide_lanes[i % 64][k] += wide_terms[k];
             }
-            half /= 2;
         }
-        total += f64::from(lanes[0]);
+        for half in [32, 16, 8, 4, 2, 1] {
+            for i in 0..half {
+                for k in 0..N {
+                    lanes[i][k] += lanes[i + half][k];
+                    wide_lanes[i][k] += wide_lanes[i + half][k];
+                }
+            }
+        }
+        let does = |k: usize| {
+            let sum = f64::from(lanes[0][k]);
+            sum.is_finite() && (sum >= 1.0 / (1_u128 << 100) as f64 || !squares[k])
+        };
+        let all_do = (0..N).all(does);
+        for k in 0..N {
+            totals[k] += if all_do {
+                f64::from(lanes[0][k])
+            } else {
+                wide_lanes[0][k]
+            };
+        }
     }
-    total
+    totals
 }
 
 /// The specification of [`moments`](crate::moments).
 #[must_use]
 pub fn moments(x: &[f32]) -> Option<Moments> {
-    (!x.is_empty()).then(|| moments_of(moment_sums(x), x.len()))
+    let MomentSums { near, off, squares } = moment_sums(x);
+    let canonical = |of: f32| if of.is_nan() { f32::NAN } else { of };
+    (!x.is_empty()).then(|| Moments {
+        mean: canonical((f64::from(near) + off) as f32),
+        variance: canonical((squares / x.len() as f64) as f32),
+    })
 }
 
 pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
-    let sum = sum_of(x.len(), |i| x[i]);
-    let mean = (sum / x.len() as f64) as f32;
-    let squares = sum_of(x.len(), |i| (x[i] - mean) * (x[i] - mean));
-    let squares = if mean.is_finite() { squares } else { f64::NAN };
-    MomentSums { sum, mean, squares }
-}
-
-pub(crate) fn moments_of(MomentSums { sum, squares, .. }: MomentSums, n: usize) -> Moments {
-    let of = |sum: f64| {
-        let mean = (sum / n as f64) as f32;
-        if mean.is_nan() { f32::NAN } else { mean }
-    };
-    Moments {
-        mean: of(sum),
-        variance: of(squares),
+    let n = x.len() as f64;
+    let [sum] = sums_of(x.len(), [false], |i| ([x[i]], [x[i].into()]));
+    let mut near = (sum / n) as f32;
+    if !near.is_finite() {
+        let (off, squares) = (0.0, f64::NAN);
+        return MomentSums { near, off, squares };
     }
+    let about = |near: f32| {
+        let terms = |i: usize| {
+            let (d, wide) = (x[i] - near, f64::from(x[i]) - f64::from(near));
+            ([d, d * d], [wide, wide * wide])
+        };
+        sums_of(x.len(), [false, true], terms)
+    };
+    let [mut a, mut b] = about(near);
+    if n * f64::from(near) * f64::from(near) <= 8.0 * b {
+        let (off, squares) = (0.0, b);
+        return MomentSums { near, off, squares };
+    }
+    if 17.0 * (a * a) > n * b {
+        near = (f64::from(near) + a / n) as f32;
+        [a, b] = about(near);
+    }
+    let off = a / n;
+    let squares = b - a * off;
+    let squares = if squares > 0.0 { squares } else { 0.0 };
+    MomentSums { near, off, squares }
 }
 
 /// The specification of [`normalize_rows`](crate::normalize_rows).
@@ -848,7 +929,7 @@ pub(crate) fn moments_of(MomentSums { sum, squares, .. }: MomentSums, n: usize) 
 /// As there.
 pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    let row = norm.row();
+    let row = norm.weight.len();
     for r in 0..norm.rows(x.len())? {
         let y = normalized(&x[r * row..][..row], norm);
         for i in 0..row {
@@ -860,17 +941,23 @@ pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), 
 
 /// The elements of a row that is normalized.
 fn normalized<'a>(x: &'a [f32], norm: Norm<'a>) -> impl Fn(usize) -> f32 + 'a {
-    let (mean, squares) = if norm.centred {
-        let MomentSums { mean, squares, .. } = moment_sums(x);
-        (mean, squares)
+    let (near, off, squares) = if norm.centred {
+        let MomentSums { near, off, squares } = moment_sums(x);
+        (near, off as f32, squares)
     } else {
-        (0.0, sum_of(x.len(), |i| x[i] * x[i]))
+        let squares = |i: usize| ([x[i] * x[i]], [f64::from(x[i]) * f64::from(x[i])]);
+        let [squares] = sums_of(x.len(), [true], squares);
+        (0.0, 0.0, squares)
     };
-    let factor = norm.factor(squares);
+    let variance = (squares / x.len() as f64) as f32;
+    let sum = variance + norm.epsilon;
+    // Not of NaN either.
+    let exists = sum > 0.0 && sum < f32::INFINITY;
+    let factor = 1.0 / libm::sqrtf(sum);
     move |i| {
-        let y = (x[i] - mean) * factor * norm.weight[i];
+        let y = ((x[i] - near) - off) * factor * norm.weight[i];
         match norm.bias {
-            _ if factor.is_nan() => f32::NAN,
+            _ if !exists => f32::NAN,
             Some(bias) => y + bias[i],
             None => y,
         }
@@ -902,21 +989,20 @@ pub(crate) fn normalize_quantize_each_row<Q: Code>(
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
-    let row = norm.row();
+    let row = norm.weight.len();
     for (r, params) in params.iter_mut().enumerate() {
         let x = &x[r * row..][..row];
         let y = normalized(x, norm);
         let mut range = Range::new(0.0, 0.0);
         for i in 0..row {
             if y(i).is_finite() {
-                range = range.union(Range::new(y(i), y(i)));
+                range = Range::new(range.min.min(y(i)), range.max.max(y(i)));
             } else if !of_finite {
                 let value = x.iter().copied().find(|x| !x.is_finite());
                 return Err(Error::non_finite("x", Some(r), value.unwrap_or(y(i))));
             }
         }
-        let grid = choice.grid(range).map_err(|error| error.in_row(r))?;
-        *params = QuantParams::of(grid);
+        *params = chosen(choice, range).map_err(|error| error.in_row(r))?;
         for i in 0..row {
             out[r * row + i] = params.code(y(i));
         }
@@ -948,16 +1034,34 @@ pub(crate) fn fidelity_of(x: &[f32], y: impl Fn(usize) -> f32) -> Fidelity {
             farthest = error;
         }
     }
+    let terms = |i: usize| {
+        let (x, y) = (x[i], y(i));
+        let (wide_x, wide_y) = (f64::from(x), f64::from(y));
+        (
+            [(x - y) * (x - y), x * x, y * y, x * y],
+            [
+                (wide_x - wide_y) * (wide_x - wide_y),
+                wide_x * wide_x,
+                wide_y * wide_y,
+                wide_x * wide_y,
+            ],
+        )
+    };
     Fidelity {
         count: n as u64,
-        sums: [
-            sum_of(n, |i| (x[i] - y(i)) * (x[i] - y(i))),
-            sum_of(n, |i| x[i] * x[i]),
-            sum_of(n, |i| y(i) * y(i)),
-            sum_of(n, |i| x[i] * y(i)),
-        ],
+        sums: sums_of(n, [true, true, true, false], terms),
         farthest,
     }
+}
+
+/// Half to even, of a number between ±2²³; NaN to 0.
+fn rne(x: f32) -> i32 {
+    let below = libm::floorf(x);
+    let up = match x - below {
+        0.5 => below % 2.0 != 0.0,
+        rest => rest > 0.5,
+    };
+    below as i32 + i32::from(up)
 }
 
 /// `code − zero_point`.

@@ -2,9 +2,14 @@
 //! kernel and every instruction set.
 //!
 //! The order is part of the contract. A slice is taken in blocks of [`BLOCK`] elements. In a block,
-//! what the element `i` contributes is added to lane `i mod 64`, in f32; then the lanes are added by
-//! halves, lane `i` and lane `i + 32`, `i + 16`, until one is left. The sums of the blocks are added
-//! in f64. So no more than 64 numbers, and the sums of 6 halves, are added in f32.
+//! the term of element `i` is added to lane `i mod 64`, in f32; then the lanes are added by halves,
+//! lane `i` and lane `i + 32`, `i + 16`, until one is left. The sums of the blocks are added in f64.
+//! So no more than 64 numbers, and the sums of 6 halves, are added in f32.
+//!
+//! f32 may lack the range for a block: a square of 1e20 is infinite, one of 1e-25 is 0. The sums
+//! show it: one is not finite, or a sum of squares is below [`SMALLEST`]. Then all sums of this block
+//! are made again with terms, lanes and their addition in f64, in the same order. The decision
+//! depends on nothing but sums that are the same on every tier, and costs nothing in the loop.
 
 use crate::simd::Simd;
 
@@ -14,20 +19,30 @@ pub(crate) const BLOCK: usize = 4096;
 /// Lanes, whatever the instruction set has.
 pub(crate) const LANES: usize = 64;
 
+/// The smallest sum of squares over a block that f32 is trusted with, 2⁻¹⁰⁰: the squares that f32
+/// rounds to subnormal numbers are off by 2⁻¹⁵⁰ each, together by less than 2⁻³⁸ of it.
+const SMALLEST: f32 = f32::from_bits((127 - 100) << 23);
+
 /// Elements after which other lanes have their turn, where the registers don't hold all: few, so that
 /// memory is read nearly in its order.
 const STRETCH: usize = 512;
 
 /// A kernel that makes `N` sums over the elements of `M` slices.
 pub(crate) trait Terms<S: Simd, const M: usize, const N: usize> {
+    /// Which of the sums are sums of squares.
+    const SQUARES: [bool; N];
+
     /// What stands for elements beyond the end of the slices: it must contribute zeros.
     #[inline(always)]
     fn fill(&self) -> f32 {
         0.0
     }
 
-    /// Adds what a vector of elements contributes.
+    /// Adds the terms of a vector of elements.
     fn add(&mut self, s: S, sums: [S::F32; N], x: [S::F32; M]) -> [S::F32; N];
+
+    /// The terms of an element in f64.
+    fn wide(&self, x: [f64; M]) -> [f64; N];
 }
 
 /// The sums over the elements of `x`, which have the same length.
@@ -59,17 +74,84 @@ where
             } else {
                 block::<S, K, M, N, 1, 64, 16>(s, kernel, parts)
             }
+        } else if const { S::LANES == 8 && N <= 2 } {
+            block::<S, K, M, N, 2, 32, 4>(s, kernel, parts)
         } else if const { S::LANES == 8 } {
             block::<S, K, M, N, 4, 16, 2>(s, kernel, parts)
         } else {
             block::<S, K, M, N, 4, 16, 4>(s, kernel, parts)
         };
+        let mut found = [0.0; N];
+        let mut trusted = true;
         for n in 0..N {
-            totals[n] += f64::from(s.reduce_sum(sums[n]));
+            let sum = s.reduce_sum(sums[n]);
+            trusted &= sum.is_finite() && (!K::SQUARES[n] || sum >= SMALLEST);
+            found[n] = f64::from(sum);
+        }
+        if !trusted {
+            found = wide_block::<S, K, M, N>(kernel, parts);
+        }
+        for n in 0..N {
+            totals[n] += found[n];
         }
         start = end;
     }
     totals
+}
+
+/// The sums over a block in f64. Plain loops: the compiler makes vectors of them.
+#[inline(always)]
+fn wide_block<S, K, const M: usize, const N: usize>(kernel: &K, x: [&[f32]; M]) -> [f64; N]
+where
+    S: Simd,
+    K: Terms<S, M, N>,
+{
+    let mut sums = [[0.0; LANES]; N];
+    let mut lines: [&[[f32; LANES]]; M] = [&[]; M];
+    let mut rests: [&[f32]; M] = [&[]; M];
+    for m in 0..M {
+        (lines[m], rests[m]) = x[m].as_chunks();
+    }
+    for g in 0..lines[0].len() {
+        let mut line = [&lines[0][g]; M];
+        for m in 0..M {
+            line[m] = &lines[m][g];
+        }
+        for i in 0..LANES {
+            let mut element = [0.0; M];
+            for m in 0..M {
+                element[m] = f64::from(line[m][i]);
+            }
+            let terms = kernel.wide(element);
+            for n in 0..N {
+                sums[n][i] += terms[n];
+            }
+        }
+    }
+    for i in 0..rests[0].len() {
+        let mut element = [0.0; M];
+        for m in 0..M {
+            element[m] = f64::from(rests[m][i]);
+        }
+        let terms = kernel.wide(element);
+        for n in 0..N {
+            sums[n][i] += terms[n];
+        }
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for n in 0..N {
+            for i in 0..half {
+                sums[n][i] += sums[n][i + half];
+            }
+        }
+        half /= 2;
+    }
+    let mut first = [0.0; N];
+    for n in 0..N {
+        first[n] = sums[n][0];
+    }
+    first
 }
 
 /// The sums over a block, in a vector each. `P` times `L` are the 64 lanes, `V` vectors are `L` of them.

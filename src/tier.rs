@@ -72,8 +72,8 @@ pub(crate) trait Operation {
     fn simd<S: Simd>(&mut self, s: S) -> Self::Output;
 }
 
-/// An operation for which the tiers that differ in their dot products only are different. None of these
-/// calculates with floats.
+/// An operation for which the tiers that differ in their dot products only are different. It does not
+/// look after the floating-point environment: what calculates with floats does so itself.
 pub(crate) trait DotOperation {
     type Output;
 

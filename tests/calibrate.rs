@@ -422,7 +422,6 @@ fn deviations() {
         let n = finite.len() as f64;
         let mean = finite.iter().sum::<f64>() / n;
         let deviation = (finite.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
-        let magnitude = finite.iter().map(|x| x.abs()).sum::<f64>() / n;
         let whole = Plain::of(&x).range;
         let method = Method::Deviations { n: 2.0 };
         let scheme = Scheme::<u8>::affine();
@@ -430,11 +429,9 @@ fn deviations() {
             assert!(finite.is_empty());
             continue;
         };
-        if !(1e-15..1e18).contains(&deviation) {
-            assert_eq!(found, whole, "{name}");
-            continue;
-        }
-        let bound = 3.0 * 71.0 * 2_f64.powi(-24) * (magnitude + deviation);
+        // Both are off by 2⁻¹⁶ of the deviation at most; then the ends are rounded to f32.
+        let rounding = 2_f64.powi(-24) * (mean.abs() + 2.0 * deviation) + 2_f64.powi(-149);
+        let bound = 3.0 * 2_f64.powi(-16) * deviation + rounding;
         let near = |found: Range| {
             let min = (mean - 2.0 * deviation).max(whole.min.into());
             let max = (mean + 2.0 * deviation).min(whole.max.into());

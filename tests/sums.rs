@@ -22,6 +22,31 @@ fn ordinary(n: usize) -> Vec<f32> {
     (0..n).map(|i| wave(i) + 0.3).collect()
 }
 
+/// Far from 0 (from a few deviations on), and of magnitudes whose squares f32 lacks the range for.
+fn far_and_extreme(n: usize) -> Vec<Vec<f32>> {
+    let of = |scale: f32, shift: f32| {
+        let x = ordinary(n).into_iter();
+        x.map(|x| x * scale + shift).collect::<Vec<f32>>()
+    };
+    let mut outlier = of(1.0, 0.0);
+    if let Some(x) = outlier.get_mut(n / 2) {
+        *x = f32::MIN;
+    }
+    vec![
+        of(1.0, 22.0),
+        of(1.0, -60.0),
+        of(0.1, 1000.0),
+        of(0.04, 1e6),
+        of(1.0, 3e6),
+        of(1e-25, 0.0),
+        of(1e-17, 1e-17),
+        of(1e-16, 0.0),
+        of(1e22, 1e23),
+        of(1e37, 0.0),
+        outlier,
+    ]
+}
+
 fn check_moments(tier: Tier, x: &[f32], offset: usize) {
     let bits = |of: Option<Moments>| of.map(|m| [m.mean, m.variance].map(f32::to_bits));
     let x = Guarded::of(x, offset, f32::NAN);
@@ -194,6 +219,24 @@ fn long_sums() {
             let x = ordinary(n);
             check_moments(tier, &x, 3);
             check_fidelity(tier, &x, QuantParams::<i8>::new(0.1, 3).unwrap(), 5);
+        }
+    }
+}
+
+#[test]
+fn far_from_zero_and_beyond_the_range_of_squares() {
+    // By the others, sums of squares are a little below and a little above 2⁻¹⁰⁰.
+    let scales = [1e-24, 3e-17, 1e-16];
+    for tier in tiers() {
+        for n in [1, 2, 15, 65, 200, 1025, 4097, 8200] {
+            for x in far_and_extreme(n) {
+                check_moments(tier, &x, n % 16);
+                for scale in scales {
+                    let params = QuantParams::<i8>::new(scale, 5).unwrap();
+                    check_fidelity(tier, &x, params, n % 16);
+                }
+                check_rows(tier, &x, n, [n % 16, n % 13]);
+            }
         }
     }
 }

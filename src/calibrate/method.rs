@@ -92,10 +92,8 @@ pub enum Method {
     },
     /// Mean ± `n` standard deviations (Distiller), as far as there are numbers.
     ///
-    /// The order of the batches matters by rounding only: of sums in f32 within chunks of 4096 numbers
-    /// (64 sums side by side), and in f64 from chunk to chunk. The mean is off by at most
-    /// `70 · 2⁻²⁴` of the mean of `|x|`, the deviation by so much of itself. Where deviations are
-    /// below 1e−15 or sums beyond f32, the range is that from the smallest to the largest.
+    /// The order of the batches matters by rounding only. The mean and the deviation are each off by at most
+    /// 2⁻¹⁶ of the deviation, however far the numbers are from 0, and however large or small they are.
     ///
     /// `deviations=3`
     Deviations {

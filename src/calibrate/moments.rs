@@ -12,15 +12,14 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Of a chunk. The squares are those of differences from the mean as f32, corrected for what that
-    /// is off.
+    /// Of a chunk.
     pub(super) fn of(tier: Tier, x: &[f32]) -> Self {
-        let MomentSums { sum, mean, squares } = tier.moment_sums(x);
-        let (n, near) = (x.len() as f64, f64::from(mean));
-        let mean = sum / n;
-        let off = near - mean;
-        let squares = (squares - n * off * off).max(0.0);
-        Self { n, mean, squares }
+        let MomentSums { near, off, squares } = tier.moment_sums(x);
+        Self {
+            n: x.len() as f64,
+            mean: f64::from(near) + off,
+            squares,
+        }
     }
 
     /// Of both (by Chan and others, 1979).
@@ -39,13 +38,9 @@ impl Moments {
         self.mean
     }
 
-    /// The standard deviation, `√(Σ (x − mean)² / n)`, if f32 had room for the sums.
+    /// The standard deviation, `√(Σ (x − mean)² / n)`; `None` if all numbers are equal.
     pub(super) fn deviation(&self) -> Option<f64> {
-        /// Squares of smaller numbers are subnormal, or nearly.
-        const SMALLEST: f64 = 1e-15;
         let deviation = (self.squares / self.n).sqrt();
-        (SMALLEST..f64::INFINITY)
-            .contains(&deviation)
-            .then_some(deviation)
+        (deviation > 0.0).then_some(deviation)
     }
 }

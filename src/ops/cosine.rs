@@ -6,6 +6,7 @@ use crate::error::{Error, one_for_each};
 use crate::pairs::{Pairs, padding, pairs};
 use crate::reference;
 use crate::simd::dot::{Bytes, Dot, Int};
+use crate::simd::environment::in_default;
 use crate::simd::{Byte, Simd};
 use crate::tier::{DotOperation, Tier};
 use core::marker::PhantomData;
@@ -13,9 +14,10 @@ use core::marker::PhantomData;
 /// The cosine of the angle between two vectors of codes, less their zero points: `ab / (√aa · √bb)`
 /// for `ab = Σ (a[i] − za)(b[i] − zb)`, `aa = Σ (a[i] − za)²` and `bb = Σ (b[i] − zb)²`.
 ///
-/// It is that of the values too, since the scales cancel. The three sums are exact. Each of them is
-/// rounded to f64, then each root, then the product of the roots, then the quotient; so the result
-/// can be above 1.0 by the last bit or two. A vector of zeros (or an empty one) gives 0.0.
+/// The values have the same cosine, since the scales cancel. The three sums are exact. Where
+/// `ab² = aa · bb`, exactly, the vectors are parallel, and the cosine is exactly 1.0 or −1.0. Elsewhere
+/// each sum is rounded to f64, then each root, then the product of the roots, then the quotient, and
+/// the result is clamped to [−1, 1]. A vector of zeros (or an empty one) gives 0.0.
 ///
 /// # Errors
 /// [`Error::Length`] if `a` and `b` differ in length.
@@ -23,6 +25,7 @@ use core::marker::PhantomData;
 /// ```
 /// # use zeropoint::cosine;
 /// assert_eq!(cosine(&[3_i8, 4], 0, &[128_u8, 255], 128)?, 4.0 / 5.0);
+/// assert_eq!(cosine(&[1_u8, 5], 0, &[3_u8, 15], 0)?, 1.0); // exactly, and its `acos` is 0
 /// assert_eq!(cosine(&[7_u8, 7], 7, &[1_u8, 2], 0)?, 0.0);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
@@ -45,12 +48,12 @@ impl Tier {
 
 fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> f64 {
     let [za, zb] = of.zero_points;
-    match of.signed {
+    in_default(|| match of.signed {
         [false, false] => tier.run_dot(Cosine::<u8, u8>::new(a, za, b, zb)),
         [false, true] => tier.run_dot(Cosine::<u8, i8>::new(a, za, b, zb)),
         [true, false] => tier.run_dot(Cosine::<u8, i8>::new(b, zb, a, za)),
         [true, true] => tier.run_dot(Cosine::<i8, i8>::new(a, za, b, zb)),
-    }
+    })
 }
 
 struct Cosine<'a, A, B> {
@@ -73,11 +76,7 @@ impl<A: Byte, B: Byte> DotOperation for Cosine<'_, A, B> {
 
     fn scalar(&mut self) -> f64 {
         let ((a, za), (b, zb)) = (self.a.typed(), self.b.typed());
-        reference::cosine_of(
-            reference::product_sum(a, za, b, zb),
-            reference::product_sum(a, za, a, za),
-            reference::product_sum(b, zb, b, zb),
-        )
+        reference::cosine_of(a, za, b, zb)
     }
 
     #[inline(always)]
@@ -90,13 +89,36 @@ impl<A: Byte, B: Byte> DotOperation for Cosine<'_, A, B> {
         let (a, b) = (Side::new(a, a_sum), Side::new(b, b_sum));
         let padding = padding::<D>(self.a.codes.len());
         let pairs = self.a.codes.len() as i64 + padding;
-        reference::cosine_of(
+        quotient(
             offset_products(ab + less * a.sum, a, b, pairs, padding),
             offset_products(aa + less * a.sum, a, a, pairs, padding),
             offset_products(bb + less * b.sum, b, b, pairs, padding),
         )
     }
 }
+
+/// `ab / (√aa · √bb)`, for exact sums.
+#[inline(always)]
+fn quotient(ab: i64, aa: i64, bb: i64) -> f64 {
+    if aa == 0 || bb == 0 {
+        return 0.0;
+    }
+    let cosine = ab as f64 / (libm::sqrt(aa as f64) * libm::sqrt(bb as f64));
+    // By Cauchy and Schwarz this is 1 at most, and only if the vectors are parallel. Rounding moves
+    // the quotient by a few parts in 2⁵³: farther from 1 there is nothing to ask.
+    if cosine.abs() < NEAR_ONE {
+        return cosine;
+    }
+    let square = u128::from(ab.unsigned_abs()).pow(2);
+    if square == aa as u128 * bb as u128 {
+        f64::copysign(1.0, cosine)
+    } else {
+        cosine.clamp(-1.0, 1.0)
+    }
+}
+
+/// 1 − 2⁻⁴⁰.
+const NEAR_ONE: f64 = 1.0 - 1.0 / (1_u64 << 40) as f64;
 
 /// What is known of a vector whose codes are taken as unsigned ones.
 #[derive(Clone, Copy)]

@@ -82,12 +82,11 @@ impl Tier {
         sum_b: i64,
     ) -> Result<i64, Error> {
         let products = self.dot(a, A::zeroed(), b, B::zeroed())?;
-        Ok(reference::less_zero_points(
-            products,
-            a.len(),
-            [za.into(), zb.into()],
-            [sum_a, sum_b],
-        ))
+        let (za, zb) = (i64::from(za.into()), i64::from(zb.into()));
+        Ok(products
+            .wrapping_sub(za.wrapping_mul(sum_b))
+            .wrapping_sub(zb.wrapping_mul(sum_a))
+            .wrapping_add((a.len() as i64).wrapping_mul(za * zb)))
     }
 }
 

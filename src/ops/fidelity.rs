@@ -7,14 +7,17 @@ use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
 use crate::reference;
 use crate::simd::Simd;
+use crate::simd::environment::in_default;
 use crate::sums::{BLOCK, Terms, sums};
 use crate::tier::{Operation, Tier};
 
 /// How near `y` is to `x`: what quantization has made of a tensor, to what it was.
 ///
 /// All measures are made of four sums in the order that [the contract](crate#sums) says, of
-/// differences, squares and products rounded to f32; what is done with the sums is done in f64. A NaN
-/// in `x` or `y` makes them NaN.
+/// differences, squares and products rounded to f32; in blocks for which f32 lacks the range, of
+/// differences, squares and products in f64. What is done with the sums is done in f64. So the
+/// measures are right for all finite numbers, the largest and the smallest too. A NaN in `x` or `y`
+/// makes them NaN.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fidelity {
     pub(crate) count: u64,
@@ -28,7 +31,7 @@ impl Fidelity {
     /// The mean squared error: `Σ (xᵢ − yᵢ)² / n`; 0 of nothing.
     #[must_use]
     pub fn mean_squared_error(&self) -> f64 {
-        canonical(self.sums[0] / self.count.max(1) as f64)
+        in_default(|| canonical(self.sums[0] / self.count.max(1) as f64))
     }
 
     /// The ratio of signal to quantization noise, in decibels: `10 · log10(Σ xᵢ² / Σ (xᵢ − yᵢ)²)`;
@@ -36,14 +39,16 @@ impl Fidelity {
     #[must_use]
     pub fn sqnr_db(&self) -> f64 {
         let [noise, signal, ..] = self.sums;
-        if noise == 0.0 {
-            f64::INFINITY
-        } else {
-            canonical(10.0 * libm::log10(signal / noise))
-        }
+        in_default(|| {
+            if noise == 0.0 {
+                f64::INFINITY
+            } else {
+                canonical(10.0 * libm::log10(signal / noise))
+            }
+        })
     }
 
-    /// The largest error: `maxᵢ |xᵢ − yᵢ|`; 0 of nothing.
+    /// The largest error: `maxᵢ |xᵢ − yᵢ|`, rounded to f32 (so it may be infinite); 0 of nothing.
     #[must_use]
     pub fn max_abs_error(&self) -> f32 {
         if self.sums[0].is_nan() {
@@ -53,15 +58,18 @@ impl Fidelity {
         }
     }
 
-    /// The cosine of the angle between them: `Σ xᵢ yᵢ / (√Σ xᵢ² · √Σ yᵢ²)`; 0 if one of them is 0.
+    /// The cosine of the angle between them: `Σ xᵢ yᵢ / √(Σ xᵢ² · Σ yᵢ²)`, clamped to [−1, 1]; 0 if one
+    /// of them is 0. It is exactly 1 or −1 where `y` is `x` or `−x`.
     #[must_use]
     pub fn cosine_similarity(&self) -> f64 {
         let [_, xx, yy, xy] = self.sums;
-        if xx == 0.0 || yy == 0.0 {
-            0.0
-        } else {
-            canonical(xy / (libm::sqrt(xx) * libm::sqrt(yy)))
-        }
+        in_default(|| {
+            if xx == 0.0 || yy == 0.0 {
+                0.0
+            } else {
+                canonical((xy / libm::sqrt(xx * yy)).clamp(-1.0, 1.0))
+            }
+        })
     }
 
     /// That of two parts of a tensor, taken together. (Parts give the sums of the whole, bit for bit,
@@ -69,10 +77,12 @@ impl Fidelity {
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.count += other.count;
-        for i in 0..4 {
-            self.sums[i] += other.sums[i];
-        }
-        self.farthest = self.farthest.max(other.farthest);
+        in_default(|| {
+            for i in 0..4 {
+                self.sums[i] += other.sums[i];
+            }
+            self.farthest = self.farthest.max(other.farthest);
+        });
         self
     }
 }
@@ -205,6 +215,8 @@ struct Kernel<S: Simd> {
 }
 
 impl<S: Simd> Terms<S, 2, 4> for Kernel<S> {
+    const SQUARES: [bool; 4] = [true, true, true, false];
+
     #[inline(always)]
     fn add(&mut self, s: S, [noise, xx, yy, xy]: [S::F32; 4], [x, y]: [S::F32; 2]) -> [S::F32; 4] {
         let error = s.sub(x, y);
@@ -215,5 +227,11 @@ impl<S: Simd> Terms<S, 2, 4> for Kernel<S> {
             s.add(yy, s.mul(y, y)),
             s.add(xy, s.mul(x, y)),
         ]
+    }
+
+    #[inline(always)]
+    fn wide(&self, [x, y]: [f64; 2]) -> [f64; 4] {
+        let error = x - y;
+        [error * error, x * x, y * y, x * y]
     }
 }

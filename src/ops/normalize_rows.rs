@@ -1,4 +1,4 @@
-//! `y = (x − mean) · (1 / √(variance + ε)) · w + b`
+//! `y = ((x − c) − d) · (1 / √(variance + ε)) · w + b`, with the mean `c + d`
 
 use super::moments::{MomentSums, moment_sums, squares};
 use crate::drive::{Floats, Load, Map, Traffic, map};
@@ -74,7 +74,8 @@ impl Operation for NormalizeRows<'_> {
 /// What a row is normalized by.
 #[derive(Clone, Copy)]
 pub(super) struct Line {
-    mean: f32,
+    /// The mean in two parts.
+    mean: [f32; 2],
     /// NaN if the row can't be normalized.
     factor: f32,
 }
@@ -83,10 +84,10 @@ impl Line {
     #[inline(always)]
     pub(super) fn of<S: Simd>(s: S, norm: &Norm<'_>, x: &[f32]) -> Self {
         let (mean, squares) = if norm.centred {
-            let MomentSums { mean, squares, .. } = moment_sums(s, x);
-            (mean, squares)
+            let MomentSums { near, off, squares } = moment_sums(s, x);
+            ([near, off as f32], squares)
         } else {
-            (0.0, squares(s, x))
+            ([0.0; 2], squares(s, x))
         };
         let factor = norm.factor(squares);
         Self { mean, factor }
@@ -107,43 +108,56 @@ impl Line {
             return out.fill(f32::NAN);
         }
         let weight = &norm.weight[from..][..x.len()];
-        let (mean, factor) = (s.splat_f32(self.mean), s.splat_f32(self.factor));
-        let mut kernel = Kernel::<S, false, false> {
-            mean,
-            factor,
+        let [near, off] = self.mean;
+        let mut kernel = Kernel::<S, 0, false> {
+            near: s.splat_f32(near),
+            off: s.splat_f32(off),
+            factor: s.splat_f32(self.factor),
             weight,
             bias: &[],
         };
         if let Some(bias) = norm.bias {
             kernel.bias = &bias[from..][..x.len()];
         }
-        match (norm.centred, norm.bias.is_some()) {
-            (true, true) => map(s, &mut kernel.with::<true, true>(), x, out, traffic),
-            (true, false) => map(s, &mut kernel.with::<true, false>(), x, out, traffic),
-            (false, true) => map(s, &mut kernel.with::<false, true>(), x, out, traffic),
-            (false, false) => map(s, &mut kernel, x, out, traffic),
+        // To subtract 0 changes nothing.
+        let parts = if off != 0.0 {
+            2
+        } else {
+            u8::from(norm.centred)
+        };
+        match (parts, norm.bias.is_some()) {
+            (0, false) => map(s, &mut kernel, x, out, traffic),
+            (0, true) => map(s, &mut kernel.with::<0, true>(), x, out, traffic),
+            (1, false) => map(s, &mut kernel.with::<1, false>(), x, out, traffic),
+            (1, true) => map(s, &mut kernel.with::<1, true>(), x, out, traffic),
+            (_, false) => map(s, &mut kernel.with::<2, false>(), x, out, traffic),
+            (_, true) => map(s, &mut kernel.with::<2, true>(), x, out, traffic),
         }
     }
 }
 
-struct Kernel<'a, S: Simd, const CENTRED: bool, const BIASED: bool> {
-    mean: S::F32,
+/// `PARTS`: how many parts the mean has.
+struct Kernel<'a, S: Simd, const PARTS: u8, const BIASED: bool> {
+    near: S::F32,
+    off: S::F32,
     factor: S::F32,
     weight: &'a [f32],
     bias: &'a [f32],
 }
 
-impl<'a, S: Simd> Kernel<'a, S, false, false> {
+impl<'a, S: Simd> Kernel<'a, S, 0, false> {
     #[inline(always)]
-    fn with<const CENTRED: bool, const BIASED: bool>(self) -> Kernel<'a, S, CENTRED, BIASED> {
+    fn with<const PARTS: u8, const BIASED: bool>(self) -> Kernel<'a, S, PARTS, BIASED> {
         let Self {
-            mean,
+            near,
+            off,
             factor,
             weight,
             bias,
         } = self;
         Kernel {
-            mean,
+            near,
+            off,
             factor,
             weight,
             bias,
@@ -162,7 +176,7 @@ fn quad<S: Simd>(s: S, from: &[f32], at: usize) -> [S::F32; 4] {
     }
 }
 
-impl<S: Simd, const CENTRED: bool, const BIASED: bool> Map<S> for Kernel<'_, S, CENTRED, BIASED> {
+impl<S: Simd, const PARTS: u8, const BIASED: bool> Map<S> for Kernel<'_, S, PARTS, BIASED> {
     type In = Floats;
     type Out = Floats;
 
@@ -175,8 +189,11 @@ impl<S: Simd, const CENTRED: bool, const BIASED: bool> Map<S> for Kernel<'_, S, 
     fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
         let weight = quad(s, self.weight, at);
         for i in 0..4 {
-            if CENTRED {
-                x[i] = s.sub(x[i], self.mean);
+            if PARTS > 0 {
+                x[i] = s.sub(x[i], self.near);
+            }
+            if PARTS > 1 {
+                x[i] = s.sub(x[i], self.off);
             }
             x[i] = s.mul(s.mul(x[i], self.factor), weight[i]);
         }
