@@ -435,6 +435,11 @@ impl<Q: Code> QuantParams<Q> {
     ///     QuantParams::<i8>::new(0.0, 0).unwrap_err().to_string(),
     ///     "scale 0e0 is not a finite number of at least 1.1754944e-38"
     /// );
+    ///
+    /// const HALF: QuantParams<u8> = match QuantParams::new(0.5, 128) {
+    ///     Ok(params) => params,
+    ///     Err(_) => panic!("0.5 is a scale"),
+    /// };
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub const fn new(scale: f32, zero_point: Q) -> Result<Self, Error> {

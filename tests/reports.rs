@@ -3,6 +3,65 @@
 #[path = "common/mod.rs"]
 mod common;
 
+/// What happens before the first call, in a process of its own.
+#[cfg(target_os = "linux")]
+mod start {
+    use std::fs::File;
+    use std::process::{Command, Output};
+    use zeropoint::Tier;
+
+    /// Runs `the_best_tier_of_this_process` with this value of the variable, and the warning where it goes.
+    fn start(tier: &str, warnings: Option<File>) -> Output {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "start::the_best_tier_of_this_process",
+            "--nocapture",
+        ]);
+        command.env("ZEROPOINT_TIER", tier);
+        if let Some(warnings) = warnings {
+            command.stderr(warnings);
+        }
+        command.output().unwrap()
+    }
+
+    #[test]
+    fn the_best_tier_of_this_process() {
+        println!("best: {}", Tier::best());
+    }
+
+    /// Issue: `Tier::best` panicked if its warning could not be written.
+    #[test]
+    fn a_warning_that_can_not_be_written_is_no_panic() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert!(start("bogus", Some(full)).status.success());
+        let output = start("bogus", None);
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains("ZEROPOINT_TIER=\"bogus\" is ignored")
+        );
+    }
+
+    /// Issue: `ZEROPOINT_TIER=""` warned, and `AVX2` was not taken for `avx2`.
+    #[test]
+    fn names_of_tiers_in_either_case_or_none() {
+        for (tier, expected) in [
+            ("", Tier::available().last().unwrap()),
+            ("SCALAR", Tier::SCALAR),
+        ] {
+            let output = start(tier, None);
+            assert!(
+                !String::from_utf8_lossy(&output.stderr).contains("ignored"),
+                "{tier:?}"
+            );
+            let expected = format!("best: {expected}");
+            assert!(
+                String::from_utf8_lossy(&output.stdout).contains(&expected),
+                "{tier:?}"
+            );
+        }
+    }
+}
+
 mod usage {
     use zeropoint::{
         Blocks, Border, Code, Error, Multiplier, MultiplierKind, Norm, QuantParams, Range, Rows,
