@@ -1060,10 +1060,7 @@ fn channels() {
 fn wrong_arguments() {
     let mut observers = ChannelObservers::new(Method::MinMax, 3).unwrap();
     let error = observers.observe(&[0.0; 7], 2).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "7 elements are not a whole number of times 3 channels of 2"
-    );
+    assert_eq!(error, "`x`, of 7 elements, is not of the shape [any, 3, 2]");
     assert!(observers.observe(&[0.0; 7], 0).is_err());
     assert_eq!(observers.observe(&[], 0), Ok(()));
     let fewer = ChannelObservers::new(Method::MinMax, 2).unwrap();
