@@ -62,9 +62,10 @@ enum Sharing {
 }
 
 /// `rows` rows of `width` elements, all alike: the element `j` of each has the parameters
-/// `j / run`, of which there are `params`.
+/// `first + j / run`, of which there are `params`.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
+    pub(crate) first: usize,
     pub(crate) rows: usize,
     pub(crate) width: usize,
     pub(crate) run: usize,
@@ -87,6 +88,7 @@ impl Layout {
             Some(rows) if rows * width == elements || elements == 0 => Ok(Self::of(
                 Sharing::Channels { channels, inner },
                 Panel {
+                    first: 0,
                     rows,
                     width,
                     run: inner,
@@ -135,6 +137,7 @@ impl Layout {
         let sharing = Sharing::Blocks(blocks);
         if inner > 1 {
             let panel = Panel {
+                first: 0,
                 rows: block.min(axis),
                 width: inner,
                 run: 1,
@@ -150,6 +153,7 @@ impl Layout {
         // Blocks that fill their rows follow each other without regard to rows.
         let whole = elements == 0 || axis.is_multiple_of(block);
         let panel = Panel {
+            first: 0,
             rows: 1,
             width: if whole { elements } else { axis },
             run: block,
@@ -186,6 +190,7 @@ impl Layout {
     #[inline(always)]
     pub(crate) fn panel(&self, p: usize) -> Panel {
         let mut panel = self.panel;
+        panel.first = p * panel.params;
         if (p + 1).is_multiple_of(self.cycle) {
             panel.rows = self.last_rows;
         }

@@ -174,29 +174,27 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     } else {
         S::STEP / 2
     };
-    let mut first = 0;
     for p in 0..layout.panels {
         let panel = layout.panel(p);
         let (x_now, x_later) = x.split_at(panel.rows * panel.width);
         let (out_now, out_later) = out.split_at_mut(panel.rows * panel.width);
         let is_whole = panel.run.is_power_of_two();
         if panel.run >= if is_whole { LONG } else { least } || panel.params == 1 {
-            by_run(s, kernel, first, panel, x_now, out_now, traffic);
+            by_run(s, kernel, panel, x_now, out_now, traffic);
         } else if panel.run >= S::LANES && is_whole {
-            by_vector(s, kernel, words, first, panel, x_now, out_now, traffic);
+            by_vector(s, kernel, words, panel, x_now, out_now, traffic);
         } else {
-            by_lane(s, kernel, words, first, panel, x_now, out_now, traffic);
+            by_lane(s, kernel, words, panel, x_now, out_now, traffic);
         }
-        (first, x, out) = (first + panel.params, x_later, out_later);
+        (x, out) = (x_later, out_later);
     }
 }
 
-/// Runs a kernel over a panel run by run; the panel's parameters begin with `first`.
+/// Runs a kernel over a panel run by run.
 #[inline(always)]
 fn by_run<S: Simd, K: Spread<S>>(
     s: S,
     kernel: &mut K,
-    first: usize,
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
@@ -208,7 +206,7 @@ fn by_run<S: Simd, K: Spread<S>>(
             let len = panel.run.min(panel.width - p * panel.run);
             kernel.uniform(
                 s,
-                first + p,
+                panel.first + p,
                 &x[from..][..len],
                 &mut out[from..][..len],
                 traffic,
@@ -223,7 +221,6 @@ fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     s: S,
     kernel: &mut K,
     words: W,
-    first: usize,
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
@@ -231,8 +228,8 @@ fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
 ) {
     let source = ByVector {
         words,
-        first,
-        last: first + panel.params - 1,
+        first: panel.first,
+        last: panel.first + panel.params - 1,
         log2_run: panel.run.trailing_zeros(),
     };
     for row in 0..panel.rows {
@@ -249,7 +246,6 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     s: S,
     kernel: &mut K,
     words: W,
-    first: usize,
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
@@ -262,11 +258,11 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
         .div_ceil(stride.div_ceil(TILE))
         .next_multiple_of(S::STEP);
     // Any words do: those that are asked for are overwritten. (Zeros would be a call of `memset`.)
-    let mut columns = Columns([[words.words(first)[0] as i32; TILE + SLACK]; N]);
+    let mut columns = Columns([[words.words(panel.first)[0] as i32; TILE + SLACK]; N]);
     let mut start = 0;
     while start < stride {
         let len = tile.min(stride - start);
-        fill(s, &mut columns, words, first, panel, start, len);
+        fill(s, &mut columns, words, panel, start, len);
         let mut from = start;
         while from < x.len() {
             let len = len.min(x.len() - from);
@@ -284,12 +280,13 @@ fn fill<S: Simd, W: Words<N>, const N: usize>(
     s: S,
     columns: &mut Columns<N, { TILE + SLACK }>,
     words: W,
-    first: usize,
     panel: Panel,
     start: usize,
     len: usize,
 ) {
-    let Panel { width, run, .. } = panel;
+    let Panel {
+        first, width, run, ..
+    } = panel;
     // `len` goes beyond the row only where `start` is 0 and whole rows follow.
     let in_row = len.min(width - start);
     if run == 1 {

@@ -118,12 +118,18 @@ macro_rules! integers {
     ($($integer:ty)*) => {
         $(impl Bits for $integer {
             fn add_to(&self, bits: &mut Vec<u64>) {
-                bits.push(*self as u64);
+                bits.push(i64::from(*self) as u64);
             }
         })*
     };
 }
-integers!(u8 i8 i32 u32 u64 bool);
+integers!(u8 i8 i32 u32 bool);
+
+impl Bits for u64 {
+    fn add_to(&self, bits: &mut Vec<u64>) {
+        bits.push(*self);
+    }
+}
 
 impl Bits for String {
     fn add_to(&self, bits: &mut Vec<u64>) {
@@ -209,7 +215,7 @@ fn finite() -> Vec<f32> {
 
 fn subnormal() -> Vec<f32> {
     (0..200)
-        .map(|i| f32::from_bits(i * 0x0001_2345 % 0x80_0000 | (i & 1) << 31))
+        .map(|i| f32::from_bits((i * 0x0001_2345 % 0x80_0000) | ((i & 1) << 31)))
         .collect()
 }
 

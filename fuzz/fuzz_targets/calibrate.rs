@@ -68,7 +68,9 @@ fn check_histogram(case: &Case, batches: &[Vec<f32>]) {
     assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), tally.finite);
     for bin in &bins {
         assert!(bin.from < bin.to && bin.count > 0);
-        assert!(bin.to - bin.from <= bin.from.abs().max(bin.to.abs()).max(2_f64.powi(-125)) / 512.0);
+        assert!(
+            bin.to - bin.from <= bin.from.abs().max(bin.to.abs()).max(2_f64.powi(-125)) / 512.0
+        );
     }
     assert!(bins.windows(2).all(|pair| pair[0].to <= pair[1].from));
     for tier in Tier::available() {

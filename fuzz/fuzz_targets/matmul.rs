@@ -68,7 +68,11 @@ fn check<A: Code, B: Code>(case: &Case) {
     let b = case.codes[1].elements(k * n, code::<B>);
     let len = out_slip.of(m * n);
     // As many rows as the left matrix has; if they are rows of nothing, as the output has.
-    let rows = if k > 0 { a.len().div_ceil(k) } else { len.div_ceil(n) };
+    let rows = if k > 0 {
+        a.len().div_ceil(k)
+    } else {
+        len.div_ceil(n)
+    };
     let shape = [rows, k, n];
     let za = case.zero_points[0].elements(za_slip.of(m), code::<A>);
     let zb = case.zero_points[1].elements(zb_slip.of(n), code::<B>);

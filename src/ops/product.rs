@@ -251,11 +251,15 @@ struct Piece<'a> {
 
 /// Runs it in a frame that is as large as its plan needs.
 fn run(piece: Piece<'_>) {
-    match piece.plan.chunks[0] + piece.plan.chunks[1] {
-        ..=SMALL => run_in::<SMALL>(piece),
-        ..=MEDIUM => run_in::<MEDIUM>(piece),
-        ..=LARGE => run_in::<LARGE>(piece),
-        _ => run_in::<LARGEST>(piece),
+    let needed: usize = piece.plan.chunks.iter().sum();
+    if needed <= SMALL {
+        run_in::<SMALL>(piece);
+    } else if needed <= MEDIUM {
+        run_in::<MEDIUM>(piece);
+    } else if needed <= LARGE {
+        run_in::<LARGE>(piece);
+    } else {
+        run_in::<LARGEST>(piece);
     }
 }
 
@@ -449,7 +453,7 @@ impl DotOperation for Kernel<'_, '_> {
                     piece.sink.finish(TileSums {
                         rows,
                         columns: columns.clone(),
-                        sums: &**sums,
+                        sums,
                         stride: width,
                     });
                 }

@@ -1,4 +1,5 @@
 //! What the targets of requantization share.
+#![allow(dead_code, reason = "not every target uses all of it")]
 
 use arbitrary::Arbitrary;
 use zeropoint::Multiplier;
@@ -48,9 +49,7 @@ impl Factor {
                 let exponent = i32::from(exponent % 62) - 31;
                 Multiplier::from_fixed_double_rounding(multiplier & i32::MAX, exponent)
             }
-            Self::RoundedTwiceOrdinary(n) => {
-                Multiplier::fixed_double_rounding(f64::from(n) * 1e-4)
-            }
+            Self::RoundedTwiceOrdinary(n) => Multiplier::fixed_double_rounding(f64::from(n) * 1e-4),
         }
         .unwrap()
     }
