@@ -161,16 +161,17 @@ fn elements<S: Simd>(s: S, panel: Panel, width: usize, x: &[f32], out: &mut [Opt
         let mut end = (p + 1) * panel.run - start;
         while i < len {
             end = end.min(len);
-            let mut range = Range::new(f32::INFINITY, f32::NEG_INFINITY);
+            let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
             while i < end {
-                range = range.union(Range::new(found[0][i], found[1][i]));
+                (min, max) = (min.min(found[0][i]), max.max(found[1][i]));
                 i += 1;
             }
             // What nothing was found of is an inverted range.
-            if range.min <= range.max {
-                let so_far = out[p];
-                let range = Range::new(range.min + 0.0, range.max + 0.0);
-                out[p] = Range::of_both(so_far, Some(range));
+            if min <= max {
+                if let Some(so_far) = out[p] {
+                    (min, max) = (min.min(so_far.min), max.max(so_far.max));
+                }
+                out[p] = Some(Range::new(min + 0.0, max + 0.0));
             }
             (p, end) = (p + 1, end + panel.run);
         }
