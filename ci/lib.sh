@@ -59,8 +59,11 @@ tiers_on() {
 # What test programs are told on emulated CPUs.
 test_options=()
 
+# Which tests run there.
+which_tests=(--tests)
+
 # emulated_tests_on TARGET CPU TIERS OPTION...: on CPU, as qemu names it, by `cargo test OPTION...`,
-# all tests but those in the documentation, and which tiers there are.
+# the tests, and which tiers there are.
 emulated_tests_on() {
     local triple=$1 cpu=$2 tiers=$3
     shift 3
@@ -70,6 +73,6 @@ emulated_tests_on() {
     local name=${cpu%%,*}
     local options=(--config "target.$triple.runner='$runner'" "$@")
     echo "--- on $name"
-    PROPTEST_CASES=$emulated_proptest_cases cargo test --tests "${options[@]}" -- "${test_options[@]}"
+    PROPTEST_CASES=$emulated_proptest_cases cargo test "${which_tests[@]}" "${options[@]}" -- "${test_options[@]}"
     tiers_on "$name" "$tiers" "${options[@]}"
 }

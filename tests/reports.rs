@@ -3,8 +3,9 @@
 #[path = "common/mod.rs"]
 mod common;
 
-/// What happens before the first call, in a process of its own.
-#[cfg(target_os = "linux")]
+/// What happens before the first call, in a process of its own: not on emulated CPUs of other kinds, which
+/// start none.
+#[cfg(all(target_os = "linux", any(target_arch = "x86", target_arch = "x86_64")))]
 mod start {
     use std::fs::File;
     use std::process::{Command, Output};
@@ -480,7 +481,8 @@ mod usage {
                 // A tensor: as one row.
                 let mut alone = vec![Q::MIN; row];
                 let found = tier.quantize_dynamic(x, of_finite, &mut alone);
-                assert_eq!((found, alone), (Ok(params[r]), expected));
+                let context = format!("{tier}, row {r} of {row}, {x:?}");
+                assert_eq!((found, alone), (Ok(params[r]), expected), "{context}");
             }
         }
         for tier in Tier::available() {
@@ -488,6 +490,28 @@ mod usage {
                 check(tier, row, Scheme::<u8>::affine());
                 check(tier, row, Scheme::<i8>::affine());
                 check(tier, row, Scheme::<i8>::symmetric());
+            }
+        }
+    }
+
+    /// A signalling NaN is one of those that are ignored: where minimum and maximum are a comparison and a
+    /// choice, compilers make an instruction of them that gives NaN.
+    #[test]
+    fn signalling_nan_are_ignored() {
+        for tier in Tier::available() {
+            for len in 1..80 {
+                for at in 0..len {
+                    for bits in [0x7f80_0001, 0xff80_0001, 0x7fbf_ffff] {
+                        let mut x = vec![6.88; len];
+                        x[at] = f32::from_bits(bits);
+                        let expected = (len > 1).then_some(Range::new(6.88, 6.88));
+                        assert_eq!(tier.min_max(&x), expected, "{tier}, {at} of {len}");
+                        assert_eq!(reference::min_max(&x), expected, "{at} of {len}");
+                        let mut ranges = [None];
+                        tier.min_max_channels(&x, len, &mut ranges).unwrap();
+                        assert_eq!(ranges, [expected], "{tier}, {at} of {len}");
+                    }
+                }
             }
         }
     }

@@ -5,47 +5,44 @@ use super::{Byte, Line, Lookup, Simd, Streaming, array, put};
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
 use std::cell::RefCell;
-use std::vec::Vec;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Emulated;
 
 std::thread_local! {
-    /// Where this thread has streamed to since the last fence.
-    static STREAMED: RefCell<Vec<core::ops::Range<*const u8>>> = const { RefCell::new(Vec::new()) };
+    /// Where this thread has streamed to since the last fence: from these addresses to these.
+    static STREAMED: RefCell<BTreeMap<usize, usize>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Notes that a slice was streamed to.
 fn streamed<T>(to: &[T]) {
     touched(to);
-    let bytes = bytes_of(to);
-    STREAMED.with_borrow_mut(|all| match all.last_mut() {
-        Some(last) if last.end == bytes.start => last.end = bytes.end,
-        _ => all.push(bytes),
+    let [start, end] = ends_of(to);
+    STREAMED.with_borrow_mut(|all| match all.range_mut(..start).next_back() {
+        Some((_, last)) if *last == start => *last = end,
+        _ => drop(all.insert(start, end)),
     });
 }
 
 /// Checks that a slice, which is to be read or written, was not streamed to since the last fence.
 fn touched<T>(slice: &[T]) {
-    let bytes = bytes_of(slice);
-    let overlaps =
-        |other: &core::ops::Range<*const u8>| other.start < bytes.end && bytes.start < other.end;
+    let [start, end] = ends_of(slice);
     STREAMED.with_borrow(|all| {
-        assert!(
-            !all.iter().any(overlaps),
-            "streamed to, and touched before a fence"
-        );
+        let last = all.range(..end).next_back();
+        let is_free = last.is_none_or(|(_, &last)| last <= start);
+        assert!(is_free, "streamed to, and touched before a fence");
     });
 }
 
-fn bytes_of<T>(slice: &[T]) -> core::ops::Range<*const u8> {
+fn ends_of<T>(slice: &[T]) -> [usize; 2] {
     let range = slice.as_ptr_range();
-    range.start.cast()..range.end.cast()
+    [range.start.addr(), range.end.addr()]
 }
 
 /// Whether this thread has fenced all that it streamed.
 pub(crate) fn all_fenced() -> bool {
-    STREAMED.with_borrow(Vec::is_empty)
+    STREAMED.with_borrow(BTreeMap::is_empty)
 }
 
 impl Simd for Emulated {
@@ -123,7 +120,7 @@ impl Simd for Emulated {
     }
 
     fn stream_f32(self, _: &Streaming<Self>, a: [f32; 4], to: &mut [f32]) {
-        if bytes_of(to).start.align_offset(16) == 0 {
+        if ends_of(to)[0].is_multiple_of(16) {
             streamed(to);
             put(a, to);
         } else {
@@ -132,7 +129,7 @@ impl Simd for Emulated {
     }
 
     fn stream_u8(self, _: &Streaming<Self>, a: [u8; 16], to: &mut [u8]) {
-        if bytes_of(to).start.align_offset(16) == 0 {
+        if ends_of(to)[0].is_multiple_of(16) {
             streamed(to);
             put(a, to);
         } else {
@@ -141,7 +138,7 @@ impl Simd for Emulated {
     }
 
     fn fence(self) {
-        STREAMED.with_borrow_mut(Vec::clear);
+        STREAMED.with_borrow_mut(BTreeMap::clear);
     }
 
     fn splat_f32(self, a: f32) -> [f32; 4] {

@@ -166,14 +166,14 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn min(self, x: float32x4_t, so_far: float32x4_t) -> float32x4_t {
-        self.neon
-            .vbslq_f32(self.neon.vcltq_f32(x, so_far), x, so_far)
+        let min = self.neon.vminq_f32(x, so_far);
+        self.unless_nan(min, so_far)
     }
 
     #[inline(always)]
     fn max(self, x: float32x4_t, so_far: float32x4_t) -> float32x4_t {
-        self.neon
-            .vbslq_f32(self.neon.vcgtq_f32(x, so_far), x, so_far)
+        let max = self.neon.vmaxq_f32(x, so_far);
+        self.unless_nan(max, so_far)
     }
 
     #[inline(always)]
@@ -562,6 +562,16 @@ impl Lookup<Self> for Neon {
 }
 
 impl Neon {
+    /// `a`, but `other` where it is NaN.
+    ///
+    /// What is compared is the result of a minimum or maximum, which passes NaN on. A comparison of its
+    /// operands, and a choice, would be clearer; but the compiler makes `fminnm` of that, by which a
+    /// signalling NaN becomes a NaN.
+    #[inline(always)]
+    fn unless_nan(self, a: float32x4_t, other: float32x4_t) -> float32x4_t {
+        self.neon.vbslq_f32(self.neon.vceqq_f32(a, a), a, other)
+    }
+
     /// The token, if the CPU has the instructions; without `std`, if the compiler assumes them.
     pub(crate) fn detect() -> Option<Self> {
         #[cfg(feature = "std")]

@@ -54,7 +54,7 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     fake_quantize_blocks(&x, &row_params, blocks, &mut values)?;
     let ones = [1.0; 100];
     for norm in [
-        Norm::layer(&ones, Some(&ones), 0.0)?,
+        Norm::layer(&ones, Some(&ones), 0.1)?,
         Norm::rms(&ones, None, 0.1)?,
     ] {
         normalize_rows(&x, norm, &mut values)?;
