@@ -294,7 +294,7 @@ mod usage {
     /// Numbers of one sign and of both, with zeros, and a step that is no power of two.
     fn ordinary(n: usize, seed: usize) -> Vec<f32> {
         (0..n)
-            .map(|i| ((i + seed) * 7919 % 2003) as f32 * 0.01 - 9.0)
+            .map(|i| ((i + seed) % 2003 * 7919 % 2003) as f32 * 0.01 - 9.0)
             .collect()
     }
 
