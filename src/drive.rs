@@ -23,6 +23,7 @@
 use crate::simd::{Byte, Simd, Streaming};
 use bytemuck::{Pod, Zeroable};
 use core::marker::PhantomData;
+use pulp::NullaryFnOnce;
 
 /// Elements after which a kernel's watch is read, and a group with an alarm done again.
 const GROUP: usize = 256;
@@ -369,42 +370,83 @@ type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
 #[inline(always)]
 pub(crate) fn map<S: Simd, M: Map<S>>(
     s: S,
-    kernel: &mut M,
+    mut kernel: M,
     x: &[In<M, S>],
     out: &mut [Out<M, S>],
     traffic: &Traffic<S>,
 ) {
     let out = &mut out[..x.len()];
-    // What is not streamed: all, or what comes before the whole lines, and after them.
-    let (mut start, mut end, mut streamed) = (0, x.len(), 0);
-    if traffic.is_streamed() {
-        (end, streamed) = lines::<S, M>(out);
-    }
-    loop {
-        if start < end {
-            cached(s, kernel, &x[start..end], &mut out[start..end], start);
-        }
-        match &traffic.0 {
-            Some(streaming) if end < x.len() => {
-                start = end + streamed;
-                stream(s, kernel, streaming, x, out, [end, start]);
-                end = x.len();
-            }
-            _ => break,
-        }
+    match &traffic.0 {
+        Some(streaming) if M::ANYWHERE || out.as_ptr().align_offset(LINE) == 0 => apart(
+            s,
+            Streamed {
+                s,
+                kernel,
+                x,
+                out,
+                streaming,
+            },
+        ),
+        _ => cached(s, &mut kernel, x, out),
     }
 }
 
-/// How many elements come before the whole cache lines of `out`, and how many these have, in whole
-/// quads.
+/// Runs `f` in a frame of its own, so that what is rare takes no registers from what is not.
+#[cold]
+#[inline(never)]
+fn apart<S: Simd, F: NullaryFnOnce>(s: S, f: F) -> F::Output {
+    s.vectorize(f)
+}
+
+/// Past the caches.
+struct Streamed<'a, S: Simd, M: Map<S>> {
+    s: S,
+    kernel: M,
+    x: &'a [In<M, S>],
+    out: &'a mut [Out<M, S>],
+    streaming: &'a Streaming<S>,
+}
+
+impl<S: Simd, M: Map<S>> NullaryFnOnce for Streamed<'_, S, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            s,
+            mut kernel,
+            x,
+            out,
+            streaming,
+        } = self;
+        let [before, end] = lines::<S, M>(out);
+        parts(s, &mut kernel, x, out, [0, before]);
+        stream(s, &mut kernel, streaming, x, out, [before, end]);
+        parts(s, &mut kernel, x, out, [end, x.len()]);
+    }
+}
+
+/// Where the whole cache lines of `out` begin and end, in whole quads.
 #[inline(always)]
-fn lines<S: Simd, M: Map<S>>(out: &[Out<M, S>]) -> (usize, usize) {
+fn lines<S: Simd, M: Map<S>>(out: &[Out<M, S>]) -> [usize; 2] {
     let unit = S::STEP.max(LINE / size_of::<Out<M, S>>());
-    let before = out.as_ptr().align_offset(LINE);
-    if before > out.len() || !M::ANYWHERE && before > 0 {
-        (out.len(), 0)
-    } else {
-        (before, (out.len() - before) / unit * unit)
+    let before = out.as_ptr().align_offset(LINE).min(out.len());
+    [before, before + (out.len() - before) / unit * unit]
+}
+
+/// Through the caches, what is left of a line or a step, from one element to another.
+#[inline(always)]
+fn parts<S: Simd, M: Map<S>>(
+    s: S,
+    kernel: &mut M,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+    [mut start, end]: [usize; 2],
+) {
+    while start < end {
+        let next = end.min(start + S::STEP);
+        partial(s, kernel, &x[start..next], &mut out[start..next], start);
+        start = next;
     }
 }
 
@@ -425,20 +467,14 @@ fn partial<S: Simd, M: Map<S>>(
     M::Out::store_partial(s, result, out);
 }
 
-/// Through the caches; `at`: where `x` and `out` begin in the slices that the kernel runs over.
+/// Through the caches.
 ///
 /// The last step overlaps the one before it, instead of being shorter; only a slice of less than
 /// a step is loaded and stored in part (or the rest of one, if quads may not begin anywhere).
 #[inline(always)]
-fn cached<S: Simd, M: Map<S>>(
-    s: S,
-    kernel: &mut M,
-    x: &[In<M, S>],
-    out: &mut [Out<M, S>],
-    at: usize,
-) {
+fn cached<S: Simd, M: Map<S>>(s: S, kernel: &mut M, x: &[In<M, S>], out: &mut [Out<M, S>]) {
     if x.len() < S::STEP {
-        return partial(s, kernel, x, out, at);
+        return partial(s, kernel, x, out, 0);
     }
     let last = x.len() - S::STEP;
     let longest = if M::WATCHES { GROUP } else { usize::MAX };
@@ -454,16 +490,16 @@ fn cached<S: Simd, M: Map<S>>(
     loop {
         let len = steps * S::STEP;
         let (x_group, out_group) = (&x[start..][..len], &mut out[start..][..len]);
-        run::<S, M, false>(s, kernel, Cached::<false>, x_group, out_group, at + start);
+        run::<S, M, false>(s, kernel, Cached::<false>, x_group, out_group, start);
         if kernel.alarmed(s) {
-            run::<S, M, true>(s, kernel, Cached::<false>, x_group, out_group, at + start);
+            run::<S, M, true>(s, kernel, Cached::<false>, x_group, out_group, start);
         }
         if start == last || next == x.len() {
             break;
         }
         // What is left may be less than a step: then the last one reaches back.
         if !M::ANYWHERE && next > last {
-            partial(s, kernel, &x[next..], &mut out[next..], at + next);
+            partial(s, kernel, &x[next..], &mut out[next..], next);
             break;
         }
         start = next.min(last);
@@ -547,7 +583,7 @@ fn prefetch<S: Simd, W: Way<S>, T>(s: S, _: W, now: &[T]) {
 
 /// Runs an elementwise kernel over `data` in place.
 #[inline(always)]
-pub(crate) fn map_in_place<S: Simd, T: Pod, L, M>(s: S, kernel: &mut M, data: &mut [T])
+pub(crate) fn map_in_place<S: Simd, T: Pod, L, M>(s: S, mut kernel: M, data: &mut [T])
 where
     L: Load<Item = T> + Store<Item = T>,
     M: Map<S, In = L, Out = L>,

@@ -297,7 +297,8 @@ impl Choice {
                 scale = scale.next_down();
             }
         }
-        Ok(Grid::new(scale, zero_point, lo, hi))
+        let reciprocal = Reciprocal::by_division(scale);
+        Ok(Grid::new(scale, reciprocal, zero_point, lo, hi))
     }
 }
 
@@ -378,10 +379,10 @@ pub(crate) struct Grid {
 impl Grid {
     /// Of a scale that is usable and codes of 8 bits.
     #[inline(always)]
-    const fn new(scale: f32, zero_point: i32, lo: i32, hi: i32) -> Self {
+    const fn new(scale: f32, reciprocal: Reciprocal, zero_point: i32, lo: i32, hi: i32) -> Self {
         Self {
             scale,
-            reciprocal: Reciprocal::of(scale),
+            reciprocal,
             zero_point,
             codes: lo as u16 as u32 | (hi as u16 as u32) << 16,
         }
@@ -534,7 +535,8 @@ impl<Q: Code> QuantParams<Q> {
         if overflows(scale, distance) {
             return Err(Error::Overflow { scale, distance });
         }
-        Ok(Self::of(Grid::new(scale, zero_point, lo, hi)))
+        let reciprocal = Reciprocal::of(scale);
+        Ok(Self::of(Grid::new(scale, reciprocal, zero_point, lo, hi)))
     }
 
     /// The difference between the values of neighbouring codes.
@@ -637,7 +639,8 @@ impl<Q: Code> QuantParams<Q> {
 /// The scale 1 and the zero point 0, with all codes of the type in use.
 impl<Q: Code> Default for QuantParams<Q> {
     fn default() -> Self {
-        Self::of(Grid::new(1.0, 0, Q::MIN.into(), Q::MAX.into()))
+        let reciprocal = Reciprocal { hi: 1.0, lo: 0.0 };
+        Self::of(Grid::new(1.0, reciprocal, 0, Q::MIN.into(), Q::MAX.into()))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::simd::Simd;
 use crate::simd::dot::Dot;
 #[cfg(test)]
 use crate::simd::emulated::Emulated;
-use crate::simd::environment::in_default;
+use crate::simd::environment;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{avx2::Avx2, avx512::Avx512, avx512vnni::Avx512Vnni, avxvnni::AvxVnni};
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
@@ -200,11 +200,10 @@ impl Tier {
     /// Runs an operation on this tier: on one that adds dot products to another, as on that one.
     #[inline(always)]
     pub(crate) fn run<O: Operation>(self, mut operation: O) -> O::Output {
-        if O::FLOATS {
-            in_default(|| self.dispatch(&mut operation))
-        } else {
-            self.dispatch(&mut operation)
+        if O::FLOATS && !environment::is_default() {
+            return environment::with_default(|| self.dispatch(&mut operation));
         }
+        self.dispatch(&mut operation)
     }
 
     #[inline(always)]

@@ -98,12 +98,12 @@ impl<Q: Byte> Operation for Clamp<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let mut kernel = Kernel::<Q, S> {
+        let kernel = Kernel::<Q, S> {
             lo: self.lo.splat(s),
             hi: self.hi.splat(s),
             codes: Codes::NEW,
         };
-        map_in_place(s, &mut kernel, self.codes);
+        map_in_place(s, kernel, self.codes);
     }
 }
 

@@ -93,11 +93,11 @@ pub(super) fn uniform<S: Simd, Q: Byte>(
     let zero_point = Q::saturate(grid.zero_point);
     let scale = s.splat_f32(grid.scale);
     if grid.zero_point == 0 {
-        let mut kernel = Kernel::<S, Q, false> { zero_point, scale };
-        map(s, &mut kernel, codes, out, traffic);
+        let kernel = Kernel::<S, Q, false> { zero_point, scale };
+        map(s, kernel, codes, out, traffic);
     } else {
-        let mut kernel = Kernel::<S, Q, true> { zero_point, scale };
-        map(s, &mut kernel, codes, out, traffic);
+        let kernel = Kernel::<S, Q, true> { zero_point, scale };
+        map(s, kernel, codes, out, traffic);
     }
 }
 

@@ -177,13 +177,13 @@ impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
         out: &mut [f32],
         traffic: &Traffic<S>,
     ) {
-        let mut kernel = Kernel {
+        let kernel = Kernel {
             source,
             codes: Offsets::<Q, false> {
                 zero_point: Q::zeroed(),
             },
         };
-        map(s, &mut kernel, codes, out, traffic);
+        map(s, kernel, codes, out, traffic);
     }
 }
 

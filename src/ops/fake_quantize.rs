@@ -102,11 +102,11 @@ pub(super) fn uniform<S: Simd>(
 ) {
     let source = Uniform::new(s, words_and_bounds(grid));
     if grid.has_exact_reciprocal() {
-        let mut kernel = Kernel::<_, _, Product>::new(s, source);
-        map(s, &mut kernel, x, out, traffic);
+        let kernel = Kernel::<_, _, Product>::new(s, source);
+        map(s, kernel, x, out, traffic);
     } else {
-        let mut kernel = Kernel::<_, _, Divided>::new(s, source);
-        map(s, &mut kernel, x, out, traffic);
+        let kernel = Kernel::<_, _, Divided>::new(s, source);
+        map(s, kernel, x, out, traffic);
     }
 }
 

@@ -161,11 +161,11 @@ impl<S: Simd, Q: Code> Spread<S> for Each<'_, Q> {
         traffic: &Traffic<S>,
     ) {
         if self.exact {
-            let mut kernel = Kernel::<_, _, Product>::new(s, source);
-            map(s, &mut kernel, x, out, traffic);
+            let kernel = Kernel::<_, _, Product>::new(s, source);
+            map(s, kernel, x, out, traffic);
         } else {
-            let mut kernel = Kernel::<_, _, Divided>::new(s, source);
-            map(s, &mut kernel, x, out, traffic);
+            let kernel = Kernel::<_, _, Divided>::new(s, source);
+            map(s, kernel, x, out, traffic);
         }
     }
 }

@@ -158,12 +158,12 @@ impl Operation for Finish<'_, '_> {
     fn simd<S: Simd>(&mut self, s: S) {
         let Self(stage, ready, sums, out) = self;
         for row in sums.rows.start..sums.rows.end {
-            let mut kernel = Kernel {
+            let kernel = Kernel {
                 scale: s.splat_f32(stage.rows.grid(row).scale),
                 columns: ready.source::<S>(),
             };
             let out = out.row(row, sums.columns.start..sums.columns.end);
-            map(s, &mut kernel, sums.row(row), out, &Traffic::CACHED);
+            map(s, kernel, sums.row(row), out, &Traffic::CACHED);
         }
     }
 }

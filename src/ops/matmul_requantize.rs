@@ -200,11 +200,11 @@ impl<Q: Byte> Finish<'_, '_, Q> {
         let Self(stage, ready, sums, out, _) = self;
         let encoder = Encoder::<S, Q, true, true, true>::new(s, stage.grid);
         let product = PhantomData::<F>;
-        let mut kernel = Kernel::new(s, ready.source::<S>(), product, encoder, stage.grid);
+        let kernel = Kernel::new(s, ready.source::<S>(), product, encoder, stage.grid);
         for row in sums.rows.start..sums.rows.end {
             let out = out.row(row, sums.columns.start..sums.columns.end);
             let out = bytemuck::must_cast_slice_mut(out);
-            map(s, &mut kernel, sums.row(row), out, &Traffic::CACHED);
+            map(s, kernel, sums.row(row), out, &Traffic::CACHED);
         }
     }
 }

@@ -63,10 +63,18 @@ pub(super) fn range<S: Simd>(s: S, x: &[f32]) -> Option<Range> {
         if !quick {
             range = careful_range(s, x);
         }
-        total = total.union(range);
+        total = union(total, range);
     }
     let found = total.min < f32::INFINITY || total.max > f32::NEG_INFINITY;
     found.then(|| Range::new(total.min + 0.0, total.max + 0.0))
+}
+
+/// As [`Range::union`], of ends that are not NaN, where the floating-point environment is the default one.
+#[inline(always)]
+pub(super) fn union(a: Range, b: Range) -> Range {
+    let min = if b.min < a.min { b.min } else { a.min };
+    let max = if b.max > a.max { b.max } else { a.max };
+    Range { min, max }
 }
 
 /// The range of `x`, and whether it is right.

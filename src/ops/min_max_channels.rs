@@ -1,6 +1,6 @@
 //! `min = minᵢ xᵢ`, `max = maxᵢ xᵢ`, of each channel or block
 
-use super::min_max::range;
+use super::min_max::{range, union};
 use crate::drive::{Cached, Floats, Load, Store};
 use crate::error::Error;
 use crate::layout::{Blocks, Layout, Panel};
@@ -114,8 +114,11 @@ fn by_run<S: Simd>(s: S, panel: Panel, x: &[f32], out: &mut [Option<Range>]) {
         for p in 0..panel.params {
             let from = row * panel.width + p * panel.run;
             let len = panel.run.min(panel.width - p * panel.run);
-            let so_far = out[p];
-            out[p] = Range::of_both(so_far, range(s, &x[from..][..len]));
+            let found = range(s, &x[from..][..len]);
+            out[p] = match (out[p], found) {
+                (Some(so_far), Some(found)) => Some(union(so_far, found)),
+                (so_far, found) => so_far.or(found),
+            };
         }
     }
 }

@@ -126,12 +126,12 @@ impl Line {
             u8::from(norm.centred)
         };
         match (parts, norm.bias.is_some()) {
-            (0, false) => map(s, &mut kernel, x, out, traffic),
-            (0, true) => map(s, &mut kernel.with::<0, true>(), x, out, traffic),
-            (1, false) => map(s, &mut kernel.with::<1, false>(), x, out, traffic),
-            (1, true) => map(s, &mut kernel.with::<1, true>(), x, out, traffic),
-            (_, false) => map(s, &mut kernel.with::<2, false>(), x, out, traffic),
-            (_, true) => map(s, &mut kernel.with::<2, true>(), x, out, traffic),
+            (0, false) => map(s, kernel, x, out, traffic),
+            (0, true) => map(s, kernel.with::<0, true>(), x, out, traffic),
+            (1, false) => map(s, kernel.with::<1, false>(), x, out, traffic),
+            (1, true) => map(s, kernel.with::<1, true>(), x, out, traffic),
+            (_, false) => map(s, kernel.with::<2, false>(), x, out, traffic),
+            (_, true) => map(s, kernel.with::<2, true>(), x, out, traffic),
         }
     }
 }

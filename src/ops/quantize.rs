@@ -138,8 +138,8 @@ impl<S: Simd, Q: Byte, P> By<'_, S, Q, P> {
     ) where
         P: Source<S>,
     {
-        let mut kernel = Kernel::new(s, self.source, quotient, encoder);
-        map(s, &mut kernel, self.x, self.out, self.traffic);
+        let kernel = Kernel::new(s, self.source, quotient, encoder);
+        map(s, kernel, self.x, self.out, self.traffic);
     }
 }
 

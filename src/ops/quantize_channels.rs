@@ -211,12 +211,12 @@ impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
         let grid = self.params[0].grid();
         if self.symmetric {
             let encoder = Encoder::<S, Q, false, true, false>::new(s, grid);
-            let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map(s, &mut kernel, x, out, &Traffic::CACHED);
+            let kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
+            map(s, kernel, x, out, &Traffic::CACHED);
         } else {
             let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
-            let mut kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map(s, &mut kernel, x, out, &Traffic::CACHED);
+            let kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
+            map(s, kernel, x, out, &Traffic::CACHED);
         }
     }
 }
@@ -238,7 +238,7 @@ impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q], _: &Traffic<S>) {
         let code = PhantomData::<Q>;
-        map(s, &mut Careful { source, code }, x, out, &Traffic::CACHED);
+        map(s, Careful { source, code }, x, out, &Traffic::CACHED);
     }
 }
 

@@ -127,10 +127,10 @@ impl<S: Simd, Q: Byte, P: Product> Encode<S, Q> for (&mut Requantize<'_, Q>, Pha
     ) {
         let (operation, product) = self;
         let source = Uniform::new(s, words(operation.multiplier, 0));
-        let mut kernel = Kernel::new(s, source, product, encoder, operation.grid);
+        let kernel = Kernel::new(s, source, product, encoder, operation.grid);
         let (x, out) = (operation.accumulators, &mut *operation.out);
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
-        map(s, &mut kernel, x, out, &traffic);
+        map(s, kernel, x, out, &traffic);
     }
 }
 
@@ -260,6 +260,7 @@ impl<F: Product> Product for Biased<F> {
     }
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Kernel<S: Simd, Q, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
     source: P,
     zero_point: S::I16,

@@ -215,7 +215,7 @@ impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
         traffic: &Traffic<S>,
     ) {
         let source = Uniform::new(s, self.factors.words(p));
-        map(s, &mut self.kernel(s, source), accumulators, out, traffic);
+        map(s, self.kernel(s, source), accumulators, out, traffic);
     }
 
     #[inline(always)]
@@ -229,7 +229,7 @@ impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
     ) {
         map(
             s,
-            &mut self.kernel(s, source),
+            self.kernel(s, source),
             accumulators,
             out,
             &Traffic::CACHED,

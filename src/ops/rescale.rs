@@ -173,7 +173,7 @@ fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
     out: &mut [B],
 ) {
     let source = Uniform::new(s, words(to));
-    let mut kernel = Compute {
+    let kernel = Compute {
         offsets: Offsets::<A, true> {
             zero_point: A::saturate(from.zero_point),
         },
@@ -181,7 +181,7 @@ fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
         quantize: quantize::Kernel::new(s, source, PhantomData::<D>, Encoder::new(s, to)),
     };
     let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(out));
-    map(s, &mut kernel, codes, out, &traffic);
+    map(s, kernel, codes, out, &traffic);
 }
 
 struct Compute<S: Simd, A, B, D> {
@@ -243,7 +243,7 @@ impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> NullaryFnOnce for Frame<'_, S, L, 
 
     #[inline(always)]
     fn call(self) {
-        let mut kernel = LookUp {
+        let kernel = LookUp {
             lookup: self.lookup,
             table: *self.table,
             input: Codes::<A>::NEW,
@@ -251,7 +251,7 @@ impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> NullaryFnOnce for Frame<'_, S, L, 
         };
         let bytes = size_of_val(self.codes) + size_of_val(self.out);
         let traffic = Traffic::of(self.s, bytes);
-        map(self.s, &mut kernel, self.codes, self.out, &traffic);
+        map(self.s, kernel, self.codes, self.out, &traffic);
     }
 }
 

@@ -18,11 +18,21 @@
 /// It must not be put around anything that runs code of the host, a `rayon::join` for instance.
 #[inline(always)]
 pub(crate) fn in_default<T>(f: impl FnOnce() -> T) -> T {
-    if register::is_default() {
-        return f();
-    }
+    if is_default() { f() } else { with_default(f) }
+}
+
+/// Whether the environment is the default one.
+#[inline(always)]
+pub(crate) fn is_default() -> bool {
+    register::is_default()
+}
+
+/// Runs `f` in the default environment where the host has another.
+#[cold]
+#[inline(never)]
+pub(crate) fn with_default<T>(f: impl FnOnce() -> T) -> T {
     let (mut f, mut result) = (Some(f), None);
-    with_default(&mut || {
+    set_around(&mut || {
         if let Some(f) = f.take() {
             result = Some(f());
         }
@@ -36,7 +46,7 @@ pub(crate) fn in_default<T>(f: impl FnOnce() -> T) -> T {
 /// instructions that set it. It can't here: the call goes through a pointer that it knows nothing of.
 #[cold]
 #[inline(never)]
-fn with_default(f: &mut dyn FnMut()) {
+fn set_around(f: &mut dyn FnMut()) {
     struct Restore(register::Setting);
 
     impl Drop for Restore {
