@@ -113,9 +113,10 @@
 //! calculates with floats looks whether the setting is the default one, which costs less than a nanosecond,
 //! and otherwise sets it for the length of the call, on each thread by itself. So it is on x86 with SSE2
 //! (MXCSR) and on aarch64 (FPCR). Other targets have no such register (WebAssembly), or the crate does not
-//! look after it: 32-bit Arm, RISC-V, PowerPC and others need the default environment. The flags that
-//! operations leave behind, exceptions that the host has unmasked, and the functions of
-//! [`mod@reference`], which are for tests, are outside this promise.
+//! look after it: 32-bit Arm, RISC-V, PowerPC and others need the default environment, and PowerPC the
+//! vectors of VSX, since those of AltiVec take subnormal numbers as zero. The flags that operations leave
+//! behind, exceptions that the host has unmasked, and the functions of [`mod@reference`], which are for
+//! tests, are outside this promise.
 //!
 //! # What is guaranteed and how it is tested
 //!

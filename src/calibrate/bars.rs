@@ -24,9 +24,8 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn of_numbers(numbers: &[f32], range: Range) -> Self {
-        // A zero is a positive one. (To add 0.0 would do, but AltiVec takes subnormal numbers as zero.)
-        let positive = |&x: &f32| if x.to_bits() == 1 << 31 { 0.0 } else { x };
-        let mut numbers: Vec<f32> = numbers.iter().map(positive).collect();
+        // A zero is a positive one.
+        let mut numbers: Vec<f32> = numbers.iter().map(|x| x + 0.0).collect();
         numbers.sort_unstable_by(f32::total_cmp);
         let equal = numbers.chunk_by(|a, b| a == b);
         let bar = |equal: &[f32]| Bar {
