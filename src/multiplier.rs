@@ -2,6 +2,7 @@
 
 use crate::error::{Error, one_for_each};
 use crate::rounding::{order, rne};
+use core::hint::black_box;
 
 /// The factor by which requantization multiplies: as a real number, or in fixed point.
 ///
@@ -70,11 +71,7 @@ impl Multiplier {
         if order(multiplier) >= 0 && order(multiplier) <= order(f32::MAX) {
             Ok(Self(Factor::Real(multiplier)))
         } else {
-            Err(wrong(
-                "multiplier",
-                multiplier as f64,
-                "a finite number of at least 0",
-            ))
+            Err(wrong("multiplier", multiplier as f64, "a finite number of at least 0"))
         }
     }
 
@@ -149,16 +146,9 @@ impl Multiplier {
         if let Err(error) = checked(multiplier, exponent) {
             return Err(error);
         }
-        let (left, right) = if exponent > 0 {
-            (exponent.unsigned_abs(), 0)
-        } else {
-            (0, exponent.unsigned_abs())
-        };
-        Ok(Self(Factor::DoubleRounding(DoubleRounding {
-            multiplier,
-            left,
-            right,
-        })))
+        let (left, right) =
+            if exponent > 0 { (exponent.unsigned_abs(), 0) } else { (0, exponent.unsigned_abs()) };
+        Ok(Self(Factor::DoubleRounding(DoubleRounding { multiplier, left, right })))
     }
 
     /// How it multiplies and rounds.
@@ -191,11 +181,7 @@ impl Multiplier {
                 let rounded = (product + (1 << (shift - 1))) >> shift;
                 rounded.clamp(-65_536, 65_536) as i32
             }
-            Factor::DoubleRounding(DoubleRounding {
-                multiplier,
-                left,
-                right,
-            }) => {
+            Factor::DoubleRounding(DoubleRounding { multiplier, left, right }) => {
                 let shifted = i64::from(accumulator) << left;
                 let shifted = shifted.clamp(i32::MIN.into(), i32::MAX.into());
                 // SaturatingRoundingDoublingHighMul, which saturates only if both are i32::MIN.
@@ -216,10 +202,10 @@ impl Multiplier {
 /// The nearest fraction of 31 bits and a power of two: see [`Multiplier::fixed`].
 fn in_fixed_point(multiplier: f64) -> Result<(i32, i32), Error> {
     const BITS: u32 = 52;
-    // In integers: whatever the floating-point environment. Of a −0.0 the sign is dropped; all bits of
+    // In integers, as in `order`: whatever the floating-point environment. Of a −0.0 the sign is dropped; all bits of
     // other negative numbers, of infinities and of NaN are beyond those of numbers.
     const NEGATIVE_ZERO: u64 = 1 << 63;
-    let bits = match multiplier.to_bits() {
+    let bits = match black_box(multiplier.to_bits()) {
         NEGATIVE_ZERO => 0,
         bits => bits,
     };
@@ -257,12 +243,7 @@ const fn checked(multiplier: i32, exponent: i32) -> Result<(), Error> {
 }
 
 const fn wrong(argument: &'static str, value: f64, expected: &'static str) -> Error {
-    Error::Number {
-        argument,
-        index: None,
-        value,
-        expected,
-    }
+    Error::Number { argument, index: None, value, expected }
 }
 
 /// `Ok` if the multipliers are of one kind, and there is a bias for each channel, or none.
@@ -330,11 +311,7 @@ mod tests {
             (-1, 0, "`multiplier` is -1, not at least 0"),
             (1, 31, "`exponent` is 31, not in -31..=30"),
             (1, -32, "`exponent` is -32, not in -31..=30"),
-            (
-                i32::MIN,
-                i32::MIN,
-                "`multiplier` is -2147483648, not at least 0",
-            ),
+            (i32::MIN, i32::MIN, "`multiplier` is -2147483648, not at least 0"),
         ] {
             let error = Multiplier::from_fixed(multiplier, exponent).unwrap_err();
             assert_eq!(error.to_string(), text);

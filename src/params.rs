@@ -40,16 +40,8 @@ impl Range {
         let is_lower = self.min.is_nan() || order(other.min) < order(self.min);
         let is_higher = self.max.is_nan() || order(other.max) > order(self.max);
         Self {
-            min: if is_lower && !other.min.is_nan() {
-                other.min
-            } else {
-                self.min
-            },
-            max: if is_higher && !other.max.is_nan() {
-                other.max
-            } else {
-                self.max
-            },
+            min: if is_lower && !other.min.is_nan() { other.min } else { self.min },
+            max: if is_higher && !other.max.is_nan() { other.max } else { self.max },
         }
     }
 
@@ -72,10 +64,11 @@ impl Range {
         }
     }
 
+    /// `Ok` if it is finite, where the floating-point environment is the default one.
     #[inline(always)]
     fn finite(self) -> Result<Self, Error> {
-        let Self { min, max } = self.ordered()?;
-        if min.is_finite() && max.is_finite() {
+        let Self { min, max } = self;
+        if f32::NEG_INFINITY < min && min <= max && max < f32::INFINITY {
             Ok(self)
         } else {
             Err(Error::Range { min, max })
@@ -131,12 +124,7 @@ impl<Q: Code> Scheme<Q> {
     /// scale is the nearest one for which that is not so.
     #[must_use]
     pub const fn affine() -> Self {
-        Self {
-            kind: Kind::Affine,
-            lo: Q::MIN,
-            hi: Q::MAX,
-            of_finite: false,
-        }
+        Self { kind: Kind::Affine, lo: Q::MIN, hi: Q::MAX, of_finite: false }
     }
 
     /// Symmetric: the zero point is 0. The codes are −127..=127 (`i8`) or 0..=255 (`u8`).
@@ -149,12 +137,7 @@ impl<Q: Code> Scheme<Q> {
     /// The range `[0, 0]` gives `s = 1`; the scale is never below [`MIN_SCALE`].
     #[must_use]
     pub const fn symmetric() -> Self {
-        Self {
-            kind: Kind::Symmetric,
-            lo: Q::SYMMETRIC_MIN,
-            hi: Q::MAX,
-            of_finite: false,
-        }
+        Self { kind: Kind::Symmetric, lo: Q::SYMMETRIC_MIN, hi: Q::MAX, of_finite: false }
     }
 
     /// The same scheme with other codes: fewer bits, or a range that an instruction set asks for.
@@ -166,17 +149,8 @@ impl<Q: Code> Scheme<Q> {
         let (lo, hi) = ends(&codes);
         match self.kind {
             Kind::Affine if lo >= hi => Err(Error::TooFewCodes { lo, hi }),
-            Kind::Symmetric if lo > 0 || hi < 0 => Err(Error::Codes {
-                lo,
-                hi,
-                zero_point: 0,
-            }),
-            kind => Ok(Self {
-                kind,
-                lo: *codes.start(),
-                hi: *codes.end(),
-                ..self
-            }),
+            Kind::Symmetric if lo > 0 || hi < 0 => Err(Error::Codes { lo, hi, zero_point: 0 }),
+            kind => Ok(Self { kind, lo: *codes.start(), hi: *codes.end(), ..self }),
         }
     }
 
@@ -202,10 +176,7 @@ impl<Q: Code> Scheme<Q> {
     /// ```
     #[must_use]
     pub const fn of_finite(self) -> Self {
-        Self {
-            of_finite: true,
-            ..self
-        }
+        Self { of_finite: true, ..self }
     }
 
     /// Whether it is [`Scheme::of_finite`].
@@ -225,11 +196,7 @@ impl<Q: Code> Scheme<Q> {
     /// The scheme, without the type of the codes.
     #[inline(always)]
     pub(crate) fn choice(self) -> Choice {
-        Choice {
-            kind: self.kind,
-            lo: self.lo.into(),
-            hi: self.hi.into(),
-        }
+        Choice { kind: self.kind, lo: self.lo.into(), hi: self.hi.into() }
     }
 }
 
@@ -305,11 +272,7 @@ impl Choice {
 /// A code as a number.
 const fn number<Q: Code>(code: Q) -> i32 {
     let bits: u8 = bytemuck::must_cast(code);
-    if Q::SIGNED {
-        bits as i8 as i32
-    } else {
-        bits as i32
-    }
+    if Q::SIGNED { bits as i8 as i32 } else { bits as i32 }
 }
 
 /// `clamp(rne(x), lo, hi)`, of bounds that are codes: that is `rne(clamp(x, lo, hi))`. The addition
@@ -329,11 +292,7 @@ fn ends<Q: Code>(codes: &RangeInclusive<Q>) -> (i32, i32) {
 #[inline(always)]
 const fn farthest(lo: i32, hi: i32, zero_point: i32) -> u32 {
     let (above, below) = (hi - zero_point, zero_point - lo);
-    if above > below {
-        above as u32
-    } else {
-        below as u32
-    }
+    if above > below { above as u32 } else { below as u32 }
 }
 
 /// Whether `scale · distance`, rounded to f32, is infinite: at least halfway from the largest float to
@@ -380,12 +339,7 @@ impl Grid {
     /// Of a scale that is usable and codes of 8 bits.
     #[inline(always)]
     const fn new(scale: f32, reciprocal: Reciprocal, zero_point: i32, lo: i32, hi: i32) -> Self {
-        Self {
-            scale,
-            reciprocal,
-            zero_point,
-            codes: lo as u16 as u32 | (hi as u16 as u32) << 16,
-        }
+        Self { scale, reciprocal, zero_point, codes: lo as u16 as u32 | (hi as u16 as u32) << 16 }
     }
 
     /// The lowest code in use.
@@ -629,10 +583,7 @@ impl<Q: Code> QuantParams<Q> {
     /// The parameters again, in a function that is given the type of the codes as a value.
     #[inline(always)]
     pub(crate) const fn of(grid: Grid) -> Self {
-        Self {
-            grid,
-            code: PhantomData,
-        }
+        Self { grid, code: PhantomData }
     }
 }
 
