@@ -50,10 +50,7 @@ fn in_new_processes(calls: u64) -> Duration {
 
 fn in_new_process() -> Duration {
     let program = env::current_exe().expect("a program that runs");
-    let output = Command::new(program)
-        .arg(FIRST_CALL)
-        .output()
-        .expect("a program that ran before");
+    let output = Command::new(program).arg(FIRST_CALL).output().expect("a program that ran before");
     let nanoseconds = String::from_utf8_lossy(&output.stdout).trim().parse();
     Duration::from_nanos(nanoseconds.expect("a time in nanoseconds"))
 }

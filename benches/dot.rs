@@ -14,17 +14,7 @@ use common::rows::ROW;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// Less than a vector; embeddings; the first two levels of the caches, the third, and memory.
-const SIZES: [usize; 9] = [
-    16,
-    64,
-    256,
-    768,
-    1 << 10,
-    4 << 10,
-    64 << 10,
-    1 << 20,
-    16 << 20,
-];
+const SIZES: [usize; 9] = [16, 64, 256, 768, 1 << 10, 4 << 10, 64 << 10, 1 << 20, 16 << 20];
 
 /// Rows in the first two levels of the caches, in the third, and in memory.
 const ROWS: [usize; 5] = [ROW, ROW << 2, ROW << 9, ROW << 13, ROW << 17];

@@ -377,16 +377,9 @@ pub(crate) fn map<S: Simd, M: Map<S>>(
 ) {
     let out = &mut out[..x.len()];
     match &traffic.0 {
-        Some(streaming) if M::ANYWHERE || out.as_ptr().align_offset(LINE) == 0 => apart(
-            s,
-            Streamed {
-                s,
-                kernel,
-                x,
-                out,
-                streaming,
-            },
-        ),
+        Some(streaming) if M::ANYWHERE || out.as_ptr().align_offset(LINE) == 0 => {
+            apart(s, Streamed { s, kernel, x, out, streaming });
+        }
         _ => cached(s, &mut kernel, x, out),
     }
 }
@@ -412,13 +405,7 @@ impl<S: Simd, M: Map<S>> NullaryFnOnce for Streamed<'_, S, M> {
 
     #[inline(always)]
     fn call(self) {
-        let Self {
-            s,
-            mut kernel,
-            x,
-            out,
-            streaming,
-        } = self;
+        let Self { s, mut kernel, x, out, streaming } = self;
         let [before, end] = lines::<S, M>(out);
         parts(s, &mut kernel, x, out, [0, before]);
         stream(s, &mut kernel, streaming, x, out, [before, end]);
@@ -642,9 +629,7 @@ mod tests {
     use std::vec::Vec;
 
     fn emulated() -> Tier {
-        Tier::available()
-            .find(|tier| tier.name() == "emulated")
-            .unwrap()
+        Tier::available().find(|tier| tier.name() == "emulated").unwrap()
     }
 
     fn numbers(len: usize) -> Vec<f32> {
@@ -663,17 +648,13 @@ mod tests {
                     x[at] = f32::INFINITY;
                 }
                 let (mut codes, mut expected) = (vec![0; x.len() + offset], vec![0; x.len()]);
-                emulated()
-                    .quantize(&x, params, &mut codes[offset..])
-                    .unwrap();
+                emulated().quantize(&x, params, &mut codes[offset..]).unwrap();
                 assert!(all_fenced());
                 reference::quantize(&x, params, &mut expected).unwrap();
                 assert_eq!(codes[offset..], expected);
 
                 let (mut y, mut expected) = (vec![0.0; x.len() + offset], vec![0.0; x.len()]);
-                emulated()
-                    .fake_quantize(&x, params, &mut y[offset..])
-                    .unwrap();
+                emulated().fake_quantize(&x, params, &mut y[offset..]).unwrap();
                 assert!(all_fenced());
                 reference::fake_quantize(&x, params, &mut expected).unwrap();
                 assert_eq!(y[offset..], expected);

@@ -203,44 +203,23 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Length {
-                argument,
-                len,
-                of,
-                there,
-            } => write!(f, "`{argument}` has {} for the {there} {of}", Elements(len)),
-            Self::OneOrEach {
-                argument,
-                len,
-                of,
-                there,
-            } => write!(
+            Self::Length { argument, len, of, there } => {
+                write!(f, "`{argument}` has {} for the {there} {of}", Elements(len))
+            }
+            Self::OneOrEach { argument, len, of, there } => write!(
                 f,
                 "`{argument}` has {} for the {there} {of}: it must have one for all, or one for each",
                 Elements(len)
             ),
-            Self::Rows {
-                argument,
-                elements,
-                rows,
-                row,
-                stride,
-            } => {
+            Self::Rows { argument, elements, rows, row, stride } => {
                 let (elements, s) = (Elements(elements), if rows == 1 { "" } else { "s" });
-                write!(
-                    f,
-                    "`{argument}`, of {elements}, is not {rows} row{s} of {row}"
-                )?;
+                write!(f, "`{argument}`, of {elements}, is not {rows} row{s} of {row}")?;
                 if stride != row {
                     write!(f, ", {stride} from one to the next")?;
                 }
                 Ok(())
             }
-            Self::Shape {
-                argument,
-                elements,
-                shape,
-            } => {
+            Self::Shape { argument, elements, shape } => {
                 let elements = Elements(elements);
                 write!(f, "`{argument}`, of {elements}, is not of the shape [")?;
                 for (i, size) in shape.into_iter().enumerate() {
@@ -252,12 +231,7 @@ impl fmt::Display for Error {
                 }
                 write!(f, "]")
             }
-            Self::Number {
-                argument,
-                index,
-                value,
-                expected,
-            } => {
+            Self::Number { argument, index, value, expected } => {
                 write!(f, "`{argument}`")?;
                 if let Some(index) = index {
                     write!(f, ", element {index},")?;
@@ -283,22 +257,12 @@ impl fmt::Display for Error {
                  point, is beyond f32"
             ),
             Self::Range { min, max } => {
-                write!(
-                    f,
-                    "[{min:e}, {max:e}] is not a finite range with min <= max"
-                )
+                write!(f, "[{min:e}, {max:e}] is not a finite range with min <= max")
             }
             Self::Codes { lo, hi, zero_point } => {
-                write!(
-                    f,
-                    "the codes {lo}..={hi} don't include the zero point {zero_point}"
-                )
+                write!(f, "the codes {lo}..={hi} don't include the zero point {zero_point}")
             }
-            Self::NonFinite {
-                argument,
-                row,
-                found,
-            } => match row {
+            Self::NonFinite { argument, row, found } => match row {
                 Some(row) => write!(f, "row {row} of `{argument}` has the element {found}"),
                 None => write!(f, "`{argument}` has the element {found}"),
             },
@@ -315,41 +279,30 @@ impl fmt::Display for Error {
                     "a symmetric scheme with codes {lo}..={hi} has none on the side of {bound:e}"
                 )
             }
-            Self::Window {
-                kernel,
-                stride,
-                dilation,
-                length,
-            } => write!(
+            Self::Window { kernel, stride, dilation, length } => write!(
                 f,
                 "a kernel of {kernel} with a dilation of {dilation} and a stride of {stride} does \
                  not fit {length} rows or columns"
             ),
-            Self::MixedMultipliers { channel } => write!(
-                f,
-                "element {channel} of `multipliers` is not of the same kind as element 0"
-            ),
-            Self::Depth { depth, product } => write!(
-                f,
-                "a sum of {depth} products, of up to {product} each, may not fit 32 bits"
-            ),
+            Self::MixedMultipliers { channel } => {
+                write!(f, "element {channel} of `multipliers` is not of the same kind as element 0")
+            }
+            Self::Depth { depth, product } => {
+                write!(f, "a sum of {depth} products, of up to {product} each, may not fit 32 bits")
+            }
             Self::Buffer { bytes, needed } => {
                 write!(f, "{needed} bytes are needed, and there are {bytes}")
             }
-            Self::PackedFor { packed, tier } => write!(
-                f,
-                "the matrix is packed for the tier {packed} and can't be used on {tier}"
-            ),
+            Self::PackedFor { packed, tier } => {
+                write!(f, "the matrix is packed for the tier {packed} and can't be used on {tier}")
+            }
             #[cfg(feature = "std")]
             Self::Method { method } => {
                 use crate::calibrate::Method;
                 let name = method.name();
                 match method {
                     Method::MovingAverage { momentum } => {
-                        write!(
-                            f,
-                            "{name}: a momentum of {momentum} is not above 0 and at most 1"
-                        )
+                        write!(f, "{name}: a momentum of {momentum} is not above 0 and at most 1")
                     }
                     Method::Percentile { below, above } if below >= 0.0 && above >= 0.0 => write!(
                         f,
@@ -357,15 +310,9 @@ impl fmt::Display for Error {
                          together"
                     ),
                     Method::Percentile { below, above } => {
-                        let (fraction, side) = if below >= 0.0 {
-                            (above, "above")
-                        } else {
-                            (below, "below")
-                        };
-                        write!(
-                            f,
-                            "{name}: a fraction of {fraction} {side} is not at least 0"
-                        )
+                        let (fraction, side) =
+                            if below >= 0.0 { (above, "above") } else { (below, "below") };
+                        write!(f, "{name}: a fraction of {fraction} {side} is not at least 0")
                     }
                     Method::AbsolutePercentile { beyond } => write!(
                         f,
@@ -404,11 +351,7 @@ impl fmt::Display for Error {
                  laplace"
             ),
             Self::UnknownTier => {
-                write!(
-                    f,
-                    "no such tier; there are {}",
-                    crate::tier::Names(crate::Tier::NAMES)
-                )
+                write!(f, "no such tier; there are {}", crate::tier::Names(crate::Tier::NAMES))
             }
             Self::UnavailableTier { name } => {
                 write!(f, "tier {name} is not available here; these are:")?;
@@ -443,11 +386,7 @@ impl Error {
         } else {
             "-inf"
         };
-        Self::NonFinite {
-            argument,
-            row,
-            found,
-        }
+        Self::NonFinite { argument, row, found }
     }
 
     /// The same of a row that is quantized by itself.
@@ -469,16 +408,7 @@ pub(crate) fn one_for_each(
     (argument, len): (&'static str, usize),
     (of, there): (&'static str, usize),
 ) -> Result<(), Error> {
-    if len == there {
-        Ok(())
-    } else {
-        Err(Error::Length {
-            argument,
-            len,
-            of,
-            there,
-        })
-    }
+    if len == there { Ok(()) } else { Err(Error::Length { argument, len, of, there }) }
 }
 
 /// `Ok` if an argument has one element for all, or one for each of what it belongs to.
@@ -490,12 +420,7 @@ pub(crate) fn one_or_each(
     if len == 1 || len == there {
         Ok(())
     } else {
-        Err(Error::OneOrEach {
-            argument,
-            len,
-            of,
-            there,
-        })
+        Err(Error::OneOrEach { argument, len, of, there })
     }
 }
 
@@ -509,13 +434,7 @@ pub(crate) fn row_shape(
     if rows.checked_mul(row) == Some(elements) {
         Ok(())
     } else {
-        Err(Error::Rows {
-            argument,
-            elements,
-            rows,
-            row,
-            stride: row,
-        })
+        Err(Error::Rows { argument, elements, rows, row, stride: row })
     }
 }
 
@@ -528,21 +447,13 @@ pub(crate) fn strided_shape(
     stride: usize,
 ) -> Result<(), Error> {
     let least = if rows > 0 && row > 0 {
-        (rows - 1)
-            .checked_mul(stride)
-            .and_then(|last| last.checked_add(row))
+        (rows - 1).checked_mul(stride).and_then(|last| last.checked_add(row))
     } else {
         Some(0)
     };
     match least {
         Some(least) if stride >= row && least <= elements => Ok(()),
-        _ => Err(Error::Rows {
-            argument,
-            elements,
-            rows,
-            row,
-            stride,
-        }),
+        _ => Err(Error::Rows { argument, elements, rows, row, stride }),
     }
 }
 
@@ -552,9 +463,7 @@ pub(crate) fn elements_of(shape: &[usize]) -> Option<usize> {
     if shape.contains(&0) {
         return Some(0);
     }
-    shape
-        .iter()
-        .try_fold(1_usize, |product, &size| product.checked_mul(size))
+    shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))
 }
 
 /// `Ok` if no sum of so many products can overflow 32 bits, of numbers that reach so far from 0.

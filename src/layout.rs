@@ -36,11 +36,7 @@ impl Blocks {
     /// Blocks within rows of `row` elements: along the last axis.
     #[must_use]
     pub const fn of_rows(row: usize, block: usize) -> Self {
-        Self {
-            axis: row,
-            block,
-            inner: 1,
-        }
+        Self { axis: row, block, inner: 1 }
     }
 }
 
@@ -87,19 +83,11 @@ impl Layout {
         match rows {
             Some(rows) if rows * width == elements || elements == 0 => Ok(Self::of(
                 Sharing::Channels { channels, inner },
-                Panel {
-                    first: 0,
-                    rows,
-                    width,
-                    run: inner,
-                    params: channels,
-                },
+                Panel { first: 0, rows, width, run: inner, params: channels },
             )),
-            _ => Err(Error::Shape {
-                argument,
-                elements,
-                shape: [None, Some(channels), Some(inner)],
-            }),
+            _ => {
+                Err(Error::Shape { argument, elements, shape: [None, Some(channels), Some(inner)] })
+            }
         }
     }
 
@@ -136,13 +124,8 @@ impl Layout {
         let (_, params) = params;
         let sharing = Sharing::Blocks(blocks);
         if inner > 1 {
-            let panel = Panel {
-                first: 0,
-                rows: block.min(axis),
-                width: inner,
-                run: 1,
-                params: inner,
-            };
+            let panel =
+                Panel { first: 0, rows: block.min(axis), width: inner, run: 1, params: inner };
             return Ok(Self {
                 panels: outer * along,
                 cycle: along,
@@ -159,20 +142,11 @@ impl Layout {
             run: block,
             params: if whole { params } else { along },
         };
-        Ok(Self {
-            panels: if whole { 1 } else { outer },
-            ..Self::of(sharing, panel)
-        })
+        Ok(Self { panels: if whole { 1 } else { outer }, ..Self::of(sharing, panel) })
     }
 
     const fn of(sharing: Sharing, panel: Panel) -> Self {
-        Self {
-            sharing,
-            panels: 1,
-            panel,
-            cycle: 1,
-            last_rows: panel.rows,
-        }
+        Self { sharing, panels: 1, panel, cycle: 1, last_rows: panel.rows }
     }
 
     /// THE SPECIFICATION of layouts: which parameters the element `i` has.

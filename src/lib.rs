@@ -114,7 +114,7 @@
 //! and otherwise sets it for the length of the call, on each thread by itself. So it is on x86 with SSE2
 //! (MXCSR) and on aarch64 (FPCR). Other targets have no such register (WebAssembly), or the crate does not
 //! look after it: 32-bit Arm, RISC-V, PowerPC and others need the default environment, and PowerPC the
-//! vectors of VSX, since those of AltiVec take subnormal numbers as zero. The flags that operations leave
+//! vectors of VSX, since those of `AltiVec` take subnormal numbers as zero. The flags that operations leave
 //! behind, exceptions that the host has unmasked, and the functions of [`mod@reference`], which are for
 //! tests, are outside this promise.
 //!
@@ -154,19 +154,10 @@
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(
-    not(any(
-        target_arch = "x86_64",
-        all(target_arch = "aarch64", target_endian = "little")
-    )),
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))),
     allow(dead_code, reason = "kernels are for CPUs that have vectors")
 )]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::duplicate_mod,
-        reason = "the property tests share their helpers"
-    )
-)]
+#![cfg_attr(test, allow(clippy::duplicate_mod, reason = "the property tests share their helpers"))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

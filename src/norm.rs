@@ -79,12 +79,7 @@ impl<'a> Norm<'a> {
                 expected: "a finite number of at least 0",
             });
         }
-        Ok(Self {
-            centred,
-            weight,
-            bias,
-            epsilon,
-        })
+        Ok(Self { centred, weight, bias, epsilon })
     }
 
     /// Elements of a row.
@@ -105,10 +100,6 @@ impl<'a> Norm<'a> {
     #[inline(always)]
     pub(crate) fn factor(&self, squares: f64) -> f32 {
         let square = (squares / self.row() as f64) as f32 + self.epsilon;
-        if square > 0.0 && square < f32::INFINITY {
-            1.0 / libm::sqrtf(square)
-        } else {
-            f32::NAN
-        }
+        if square > 0.0 && square < f32::INFINITY { 1.0 / libm::sqrtf(square) } else { f32::NAN }
     }
 }

@@ -60,35 +60,20 @@ impl<'a, B: Code> Weights<'a, B> {
     /// `k` rows of `n` codes, row by row.
     #[must_use]
     pub fn new(codes: &'a [B], k: usize, n: usize) -> Self {
-        Self {
-            codes,
-            k,
-            n,
-            stride: None,
-            transposed: false,
-        }
+        Self { codes, k, n, stride: None, transposed: false }
     }
 
     /// `k` rows of `n` codes, column by column: `codes` is `[N, K]`.
     #[must_use]
     pub fn transposed(codes: &'a [B], k: usize, n: usize) -> Self {
-        Self {
-            codes,
-            k,
-            n,
-            stride: None,
-            transposed: true,
-        }
+        Self { codes, k, n, stride: None, transposed: true }
     }
 
     /// The same as a part of a larger matrix: with `stride` elements from the start of a row (of a column,
     /// if it is transposed) to the start of the next. More elements may follow the last one.
     #[must_use]
     pub fn with_stride(self, stride: usize) -> Self {
-        Self {
-            stride: Some(stride),
-            ..self
-        }
+        Self { stride: Some(stride), ..self }
     }
 
     /// Bytes that a buffer for [`Weights::pack_into`] must have. It does not depend on the codes.
@@ -106,9 +91,7 @@ impl<'a, B: Code> Weights<'a, B> {
         self.check()?;
         let needed = self.packed_len(tier);
         let mut buffer = alloc::vec::Vec::new();
-        buffer
-            .try_reserve_exact(needed)
-            .map_err(|_| Error::Buffer { bytes: 0, needed })?;
+        buffer.try_reserve_exact(needed).map_err(|_| Error::Buffer { bytes: 0, needed })?;
         buffer.resize(needed, 0);
         self.packed(tier, Buffer::Owned(buffer))
     }
@@ -134,11 +117,7 @@ impl<'a, B: Code> Weights<'a, B> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let (rows, row) = if self.transposed {
-            (self.n, self.k)
-        } else {
-            (self.k, self.n)
-        };
+        let (rows, row) = if self.transposed { (self.n, self.k) } else { (self.k, self.n) };
         let codes = ("codes", self.codes.len());
         match self.stride {
             None => row_shape(codes, rows, row),
@@ -224,11 +203,7 @@ impl<B> Clone for PackedMatrix<'_, B> {
         let mut bytes = alloc::vec![0; len];
         let start = first_line(&bytes);
         bytes[start..][..panels].copy_from_slice(&self.bytes()[..panels]);
-        Self {
-            buffer: Buffer::Owned(bytes),
-            start,
-            ..*self
-        }
+        Self { buffer: Buffer::Owned(bytes), start, ..*self }
     }
 }
 
@@ -310,12 +285,7 @@ struct Layout {
 
 impl Layout {
     fn new(tier: Tier, k: usize, n: usize) -> Self {
-        let Shape {
-            columns,
-            depth,
-            quad,
-            ..
-        } = tier.run_dot(ShapeOf);
+        let Shape { columns, depth, quad, .. } = tier.run_dot(ShapeOf);
         if columns == 0 {
             return Self {
                 columns,
@@ -325,17 +295,12 @@ impl Layout {
             };
         }
         let rows = k.div_ceil(quad).saturating_mul(quad);
-        let panel = rows
-            .saturating_add(size_of::<i32>())
-            .saturating_mul(columns);
+        let panel = rows.saturating_add(size_of::<i32>()).saturating_mul(columns);
         Self {
             columns,
             depth,
             panel,
-            buffer: n
-                .div_ceil(columns)
-                .saturating_mul(panel)
-                .saturating_add(LINE - 1),
+            buffer: n.div_ceil(columns).saturating_mul(panel).saturating_add(LINE - 1),
         }
     }
 }
@@ -373,15 +338,7 @@ impl DotOperation for ShapeOf {
     type Output = Shape;
 
     fn scalar(&mut self) -> Shape {
-        Shape {
-            columns: 0,
-            depth: 1,
-            quad: 1,
-            rows: 1,
-            tallest: 1,
-            chunk: CHUNK,
-            unit: CHUNK,
-        }
+        Shape { columns: 0, depth: 1, quad: 1, rows: 1, tallest: 1, chunk: CHUNK, unit: CHUNK }
     }
 
     #[inline(always)]
@@ -414,12 +371,7 @@ impl Source<'_> {
     }
 
     fn pack(&self, layout: &Layout, to: &mut [u8]) {
-        let &Layout {
-            columns,
-            depth,
-            panel,
-            ..
-        } = layout;
+        let &Layout { columns, depth, panel, .. } = layout;
         if self.n == 0 {
             return;
         }

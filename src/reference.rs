@@ -91,11 +91,7 @@ pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> R
 /// # Errors
 /// As there.
 pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
-    min_max_each(
-        x,
-        Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?,
-        out,
-    );
+    min_max_each(x, Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?, out);
     Ok(())
 }
 
@@ -279,12 +275,7 @@ fn chosen<Q: Code>(choice: Choice, range: Range) -> Result<QuantParams<Q>, Error
     // The scale that a side of the range needs, with its code.
     let side = |bound: f32, code: i32| match (bound == 0.0, code) {
         (true, _) => Ok(0.0),
-        (false, 0) => Err(Error::OneSided {
-            bound,
-            lo,
-            hi,
-            row: None,
-        }),
+        (false, 0) => Err(Error::OneSided { bound, lo, hi, row: None }),
         (false, _) => Ok(bound / code as f32),
     };
     let steps = (hi - lo) as f32;
@@ -379,10 +370,7 @@ pub fn requantize<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    one_for_each(
-        ("out", out.len()),
-        ("elements of `accumulators`", accumulators.len()),
-    )?;
+    one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
     for (&accumulator, out) in accumulators.iter().zip(out) {
         *out = params.shifted(multiplier.product(accumulator));
     }
@@ -401,20 +389,9 @@ pub fn requantize_channels<Q: Code>(
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    one_for_each(
-        ("out", out.len()),
-        ("elements of `accumulators`", accumulators.len()),
-    )?;
-    let layout = Layout::channels(
-        ("accumulators", accumulators.len()),
-        multipliers.len(),
-        inner,
-    )?;
-    alike(
-        multipliers,
-        bias,
-        ("elements of `multipliers`", multipliers.len()),
-    )?;
+    one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
+    let layout = Layout::channels(("accumulators", accumulators.len()), multipliers.len(), inner)?;
+    alike(multipliers, bias, ("elements of `multipliers`", multipliers.len()))?;
     requantize_each(accumulators, multipliers, bias, layout, params, out);
     Ok(())
 }
@@ -467,10 +444,7 @@ pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
     for (n, &bias) in bias.iter().enumerate() {
         let scale_b = params_b[n.min(params_b.len() - 1)].scale();
         // Exact, and so is the sign of the distance from the middle between two integers.
-        let (bias, scale) = (
-            f64::from(bias),
-            f64::from(params_a.scale()) * f64::from(scale_b),
-        );
+        let (bias, scale) = (f64::from(bias), f64::from(params_a.scale()) * f64::from(scale_b));
         let below = libm::floor(bias / scale);
         let distance = libm::fma(-(below + 0.5), scale, bias);
         let code = if distance > 0.0 || distance == 0.0 && below % 2.0 != 0.0 {
@@ -608,15 +582,7 @@ pub fn matmul<'a, 'b, A: Code, B: Code>(
     shape: [usize; 3],
     out: &mut [i32],
 ) -> Result<(), Error> {
-    sums(
-        a,
-        za.into().into(),
-        b,
-        zb.into().into(),
-        shape,
-        out,
-        |_, _, sum| sum,
-    )
+    sums(a, za.into().into(), b, zb.into().into(), shape, out, |_, _, sum| sum)
 }
 
 /// The specification of [`matmul_requantize`](crate::matmul_requantize()), of a `b` that is not
@@ -624,10 +590,7 @@ pub fn matmul<'a, 'b, A: Code, B: Code>(
 ///
 /// # Errors
 /// As there, and [`Error::Rows`] if `b` is not of that size.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two matrices, and what their sums become"
-)]
+#[expect(clippy::too_many_arguments, reason = "two matrices, and what their sums become")]
 pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
     a: &[A],
     za: impl Into<ZeroPoints<'a, A>>,
@@ -642,18 +605,10 @@ pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
     let columns = ("columns of `b`", shape[2]);
     one_or_each(("multipliers", multipliers.len()), columns)?;
     alike(multipliers, bias, columns)?;
-    sums(
-        a,
-        za.into().into(),
-        b,
-        zb.into().into(),
-        shape,
-        out,
-        |_, n, sum| {
-            let multiplier = multipliers[n.min(multipliers.len() - 1)];
-            requantized(sum, multiplier, bias.map_or(0, |bias| bias[n]), params)
-        },
-    )
+    sums(a, za.into().into(), b, zb.into().into(), shape, out, |_, n, sum| {
+        let multiplier = multipliers[n.min(multipliers.len() - 1)];
+        requantized(sum, multiplier, bias.map_or(0, |bias| bias[n]), params)
+    })
 }
 
 /// The specification of [`matmul_dequantize`](crate::matmul_dequantize()), of a `b` that is not
@@ -872,11 +827,7 @@ fn sums_of<const N: usize>(
         };
         let all_do = (0..N).all(does);
         for k in 0..N {
-            totals[k] += if all_do {
-                f64::from(lanes[0][k])
-            } else {
-                wide_lanes[0][k]
-            };
+            totals[k] += if all_do { f64::from(lanes[0][k]) } else { wide_lanes[0][k] };
         }
     }
     totals
@@ -1047,11 +998,7 @@ pub(crate) fn fidelity_of(x: &[f32], y: impl Fn(usize) -> f32) -> Fidelity {
             ],
         )
     };
-    Fidelity {
-        count: n as u64,
-        sums: sums_of(n, [true, true, true, false], terms),
-        farthest,
-    }
+    Fidelity { count: n as u64, sums: sums_of(n, [true, true, true, false], terms), farthest }
 }
 
 /// Half to even, of a number between ±2²³; NaN to 0.

@@ -48,10 +48,7 @@ impl<'a, T> Rows<'a, T> {
     /// ```
     #[must_use]
     pub const fn strided(elements: &'a [T], rows: usize, stride: usize) -> Self {
-        Self {
-            elements,
-            apart: Some([rows, stride]),
-        }
+        Self { elements, apart: Some([rows, stride]) }
     }
 
     /// How many rows of this length there are, if that can be told: rows of nothing can't be counted.
@@ -75,18 +72,12 @@ impl<'a, T> RowsMut<'a, T> {
     /// As [`Rows::strided`]; what lies between rows and what follows the last row is not written.
     #[must_use]
     pub const fn strided(elements: &'a mut [T], rows: usize, stride: usize) -> Self {
-        Self {
-            elements,
-            apart: Some([rows, stride]),
-        }
+        Self { elements, apart: Some([rows, stride]) }
     }
 
     /// The same once more.
     pub(crate) fn reborrow(&mut self) -> RowsMut<'_, T> {
-        RowsMut {
-            elements: self.elements,
-            apart: self.apart,
-        }
+        RowsMut { elements: self.elements, apart: self.apart }
     }
 
     /// `Ok` if it is `rows` rows of `row` elements.
@@ -153,22 +144,13 @@ fn stride(
         Some([said, stride]) if said == rows => {
             strided_shape((argument, elements), rows, row, stride).map(|()| stride)
         }
-        Some([_, stride]) => Err(Error::Rows {
-            argument,
-            elements,
-            rows,
-            row,
-            stride,
-        }),
+        Some([_, stride]) => Err(Error::Rows { argument, elements, rows, row, stride }),
     }
 }
 
 impl<'a, T> From<&'a [T]> for Rows<'a, T> {
     fn from(elements: &'a [T]) -> Self {
-        Self {
-            elements,
-            apart: None,
-        }
+        Self { elements, apart: None }
     }
 }
 
@@ -187,10 +169,7 @@ impl<'a, T> From<&'a alloc::vec::Vec<T>> for Rows<'a, T> {
 
 impl<'a, T> From<&'a mut [T]> for RowsMut<'a, T> {
     fn from(elements: &'a mut [T]) -> Self {
-        Self {
-            elements,
-            apart: None,
-        }
+        Self { elements, apart: None }
     }
 }
 
@@ -292,15 +271,8 @@ impl<'a, T> Part<'a, T> {
                 [upper, lower].map(Elements::Each)
             }
         };
-        [
-            (self.rows.start..middle, upper),
-            (middle..self.rows.end, lower),
-        ]
-        .map(|(rows, elements)| Self {
-            rows,
-            columns: self.columns.clone(),
-            elements,
-        })
+        [(self.rows.start..middle, upper), (middle..self.rows.end, lower)]
+            .map(|(rows, elements)| Self { rows, columns: self.columns.clone(), elements })
     }
 
     /// The first `columns` columns, and the others, of at most [`FEW`] rows.
@@ -318,14 +290,12 @@ impl<'a, T> Part<'a, T> {
             let (left, rest) = core::mem::take(&mut rows[r]).split_at_mut(columns);
             (rows[r], right[r]) = (left, rest);
         }
-        [
-            (self.columns.start..middle, rows),
-            (middle..self.columns.end, right),
-        ]
-        .map(|(columns, rows)| Self {
-            rows: self.rows.clone(),
-            columns,
-            elements: Elements::Each(rows),
-        })
+        [(self.columns.start..middle, rows), (middle..self.columns.end, right)].map(
+            |(columns, rows)| Self {
+                rows: self.rows.clone(),
+                columns,
+                elements: Elements::Each(rows),
+            },
+        )
     }
 }

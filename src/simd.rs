@@ -361,10 +361,7 @@ fn put<T, const N: usize>(a: [T; N], to: &mut [T]) {
 
 /// `from`, which has at most `8 · N` elements, then zeros, by way of registers: no load from memory
 /// waits for shorter stores to it.
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "aarch64", target_endian = "little")
-))]
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 #[inline(always)]
 fn words<const N: usize>(from: &[u8]) -> [u64; N] {
     let len = from.len();
@@ -399,10 +396,7 @@ fn words<const N: usize>(from: &[u8]) -> [u64; N] {
 }
 
 /// The first elements of `words` to `to`, which has at most `8 · N`.
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "aarch64", target_endian = "little")
-))]
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 #[inline(always)]
 fn put_words<const N: usize>(words: [u64; N], to: &mut [u8]) {
     let len = to.len();

@@ -169,11 +169,7 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
         return;
     }
     // Less than a step is stored in part, and past the caches that waits for memory.
-    let least = if traffic.is_streamed() {
-        S::STEP
-    } else {
-        S::STEP / 2
-    };
+    let least = if traffic.is_streamed() { S::STEP } else { S::STEP / 2 };
     for p in 0..layout.panels {
         let panel = layout.panel(p);
         let (x_now, x_later) = x.split_at(panel.rows * panel.width);
@@ -204,13 +200,7 @@ fn by_run<S: Simd, K: Spread<S>>(
         for p in 0..panel.params {
             let from = row * panel.width + p * panel.run;
             let len = panel.run.min(panel.width - p * panel.run);
-            kernel.uniform(
-                s,
-                panel.first + p,
-                &x[from..][..len],
-                &mut out[from..][..len],
-                traffic,
-            );
+            kernel.uniform(s, panel.first + p, &x[from..][..len], &mut out[from..][..len], traffic);
         }
     }
 }
@@ -254,9 +244,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     // Short rows follow each other without a gap, so several of them are as good as a long one.
     let stride = panel.width * (TILE / panel.width).clamp(1, panel.rows);
     // Tiles of about the same width: a narrow last one would cost as much as a wide one.
-    let tile = stride
-        .div_ceil(stride.div_ceil(TILE))
-        .next_multiple_of(S::STEP);
+    let tile = stride.div_ceil(stride.div_ceil(TILE)).next_multiple_of(S::STEP);
     // Any words do: those that are asked for are overwritten. (Zeros would be a call of `memset`.)
     let mut columns = Columns([[words.words(panel.first)[0] as i32; TILE + SLACK]; N]);
     let mut start = 0;
@@ -284,9 +272,7 @@ fn fill<S: Simd, W: Words<N>, const N: usize>(
     start: usize,
     len: usize,
 ) {
-    let Panel {
-        first, width, run, ..
-    } = panel;
+    let Panel { first, width, run, .. } = panel;
     // `len` goes beyond the row only where `start` is 0 and whole rows follow.
     let in_row = len.min(width - start);
     if run == 1 {

@@ -86,16 +86,8 @@ pub(crate) trait DotOperation {
 
 impl Tier {
     /// The names of all tiers of all architectures, slowest first.
-    pub const NAMES: &[&str] = &[
-        "scalar",
-        "avx2",
-        "avxvnni",
-        "avx512",
-        "avx512vnni",
-        "neon",
-        "dotprod",
-        "i8mm",
-    ];
+    pub const NAMES: &[&str] =
+        &["scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod", "i8mm"];
 
     /// The tier that needs nothing: the specification, as plain loops.
     pub const SCALAR: Self = Self(Kind::Scalar);
@@ -321,13 +313,8 @@ impl FromStr for Tier {
     /// # Errors
     /// [`Error::UnknownTier`], or [`Error::UnavailableTier`] if this CPU does not have it.
     fn from_str(name: &str) -> Result<Self, Error> {
-        let name = *Self::NAMES
-            .iter()
-            .find(|&&known| known == name)
-            .ok_or(Error::UnknownTier)?;
-        Self::available()
-            .find(|tier| tier.name() == name)
-            .ok_or(Error::UnavailableTier { name })
+        let name = *Self::NAMES.iter().find(|&&known| known == name).ok_or(Error::UnknownTier)?;
+        Self::available().find(|tier| tier.name() == name).ok_or(Error::UnavailableTier { name })
     }
 }
 

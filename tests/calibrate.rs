@@ -37,11 +37,8 @@ fn bin_of(x: f32) -> [f64; 2] {
 fn counted(bins: impl Iterator<Item = [f64; 2]>) -> Vec<Bin> {
     let mut bins: Vec<_> = bins.collect();
     bins.sort_by(|a, b| a[0].total_cmp(&b[0]));
-    let bin = |equal: &[[f64; 2]]| Bin {
-        from: equal[0][0],
-        to: equal[0][1],
-        count: equal.len() as u64,
-    };
+    let bin =
+        |equal: &[[f64; 2]]| Bin { from: equal[0][0], to: equal[0][1], count: equal.len() as u64 };
     bins.chunk_by(|a, b| a == b).map(bin).collect()
 }
 
@@ -87,9 +84,8 @@ fn observer(method: Method, x: &[f32]) -> Observer {
 fn uniform(n: usize) -> impl Iterator<Item = f64> {
     let mut state = 1_u64;
     (0..n).map(move |_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     })
 }
@@ -99,8 +95,7 @@ fn activations(n: usize) -> Vec<f32> {
     let of = |u: &[f64]| (u.iter().sum::<f64>() - 6.0) as f32;
     let uniform: Vec<_> = uniform(12 * n).collect();
     let x = uniform.chunks(12).map(of).enumerate();
-    x.map(|(i, x)| if i % 1000 == 7 { 6.0 * x } else { x })
-        .collect()
+    x.map(|(i, x)| if i % 1000 == 7 { 6.0 * x } else { x }).collect()
 }
 
 /// Data of many kinds, each with a name.
@@ -118,10 +113,7 @@ fn datasets() -> Vec<(&'static str, Vec<f32>)> {
         ("two", vec![1.0, 1.0 + f32::EPSILON]),
         ("all of f32", vec![f32::MAX, -f32::MAX, 0.0, 1.0]),
         ("subnormal", vec![1e-40, -1e-42, 0.0, f32::from_bits(1)]),
-        (
-            "tiny and huge",
-            vec![-f32::from_bits(1), 1e30, -1e-38, 1e-30],
-        ),
+        ("tiny and huge", vec![-f32::from_bits(1), 1e30, -1e-38, 1e-30]),
         ("far from 0", few(5000).iter().map(|x| 1e4 + x).collect()),
         ("above 0", few(5000).iter().map(|x| x + 40.0).collect()),
         ("below 0", few(5000).iter().map(|x| x - 40.0).collect()),
@@ -288,11 +280,7 @@ fn percentiles() {
 /// The range without the `⌊beyond · n⌋` numbers that are farthest from 0, by sorting.
 fn sorted_by_magnitude(x: &[f32], beyond: f64) -> Option<Range> {
     let Range { min, max } = Plain::of(x).range?;
-    let mut x: Vec<f32> = x
-        .iter()
-        .filter(|x| x.is_finite())
-        .map(|x| x.abs())
-        .collect();
+    let mut x: Vec<f32> = x.iter().filter(|x| x.is_finite()).map(|x| x.abs()).collect();
     x.sort_by(f32::total_cmp);
     let bound = x[x.len() - 1 - (beyond * x.len() as f64).floor() as usize];
     Some(Range::new((-bound).clamp(min, max), bound.clamp(min, max)))
@@ -306,11 +294,7 @@ fn absolute_percentiles() {
     for (name, x) in datasets() {
         for beyond in [0.0, 0.001, 0.1, 0.5, 0.999] {
             let method = Method::AbsolutePercentile { beyond };
-            assert_eq!(
-                chosen(method, &x),
-                sorted_by_magnitude(&x, beyond),
-                "{name}"
-            );
+            assert_eq!(chosen(method, &x), sorted_by_magnitude(&x, beyond), "{name}");
         }
     }
     // More than are kept: the ends of bins, outward.
@@ -352,10 +336,7 @@ fn percentiles_of_many() {
             }
         }
     }
-    let method = Method::Percentile {
-        below: 0.1,
-        above: 0.1,
-    };
+    let method = Method::Percentile { below: 0.1, above: 0.1 };
     // Numbers that are not finite don't count.
     let few = &x[..65_536];
     let exact = sorted(few, 0.1, 0.1);
@@ -384,10 +365,7 @@ fn percentiles_at_the_cut() {
             let below = end("percentile=99.9", -5.0).min;
             let beyond = end("absolute-percentile=99.9", 5.0).max;
             for end in [above, -below, beyond] {
-                assert!(
-                    (expected..expected * 1.002).contains(&end),
-                    "{n}, {outside}: {end}"
-                );
+                assert!((expected..expected * 1.002).contains(&end), "{n}, {outside}: {end}");
             }
         }
     }
@@ -414,11 +392,7 @@ fn moving_averages() {
 #[test]
 fn deviations() {
     for (name, x) in datasets() {
-        let finite: Vec<f64> = x
-            .iter()
-            .filter(|x| x.is_finite())
-            .map(|&x| x.into())
-            .collect();
+        let finite: Vec<f64> = x.iter().filter(|x| x.is_finite()).map(|&x| x.into()).collect();
         let n = finite.len() as f64;
         let mean = finite.iter().sum::<f64>() / n;
         let deviation = (finite.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
@@ -435,13 +409,8 @@ fn deviations() {
         let near = |found: Range| {
             let min = (mean - 2.0 * deviation).max(whole.min.into());
             let max = (mean + 2.0 * deviation).min(whole.max.into());
-            let off = (f64::from(found.min) - min)
-                .abs()
-                .max((f64::from(found.max) - max).abs());
-            assert!(
-                off <= bound,
-                "{name}: {found:?}, off by {off:e} of {bound:e}"
-            );
+            let off = (f64::from(found.min) - min).abs().max((f64::from(found.max) - max).abs());
+            assert!(off <= bound, "{name}: {found:?}, off by {off:e} of {bound:e}");
         };
         near(found);
         for size in [3, 1000] {
@@ -464,10 +433,7 @@ fn bars(x: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
         let mut values: Vec<f64> = plain.bins.iter().map(value).collect();
         values[0] = range.min.into();
         values[plain.bins.len() - 1] = range.max.into();
-        (
-            values,
-            plain.bins.iter().map(|bin| bin.count as f64).collect(),
-        )
+        (values, plain.bins.iter().map(|bin| bin.count as f64).collect())
     } else {
         let finite = x.iter().filter(|x| x.is_finite());
         finite.map(|&x| (f64::from(x), 1.0)).unzip()
@@ -481,12 +447,7 @@ fn squares<Q: Code>(numbers: &(Vec<f64>, Vec<f64>), params: QuantParams<Q>) -> f
     let range = params.representable();
     let [lo, hi] = [range.min, range.max].map(|x| (f64::from(x) / scale).round());
     let error = |x: &f64| (x - (x / scale).round().clamp(lo, hi) * scale).powi(2);
-    values
-        .iter()
-        .map(error)
-        .zip(counts)
-        .map(|(e, n)| e * n)
-        .sum()
+    values.iter().map(error).zip(counts).map(|(e, n)| e * n).sum()
 }
 
 /// The range with its ends at these fractions of the way from 0, or from the end that is nearest to it; `None`
@@ -564,11 +525,7 @@ fn check_squares<Q: Code>(name: &str, x: &[f32], scheme: Scheme<Q>, symmetric: b
         assert!(found <= most, "{context} has {found}, not {least}");
         return;
     }
-    let steps = if !symmetric && whole.min < 0.0 && whole.max > 0.0 {
-        32
-    } else {
-        256
-    };
+    let steps = if !symmetric && whole.min < 0.0 && whole.max > 0.0 { 32 } else { 256 };
     for i in (0..=steps).step_by(3) {
         for j in (0..=steps).step_by(if symmetric { steps } else { 5 }) {
             let at = [j, i].map(|i| i as f64 / steps as f64);
@@ -703,22 +660,13 @@ fn bins_of_entropy(x: &[f32]) -> Option<(Bins, f64)> {
         }
     };
     let bins = counted(finite.iter().map(|&x| joined(x)));
-    let mut bins: Vec<_> = bins
-        .iter()
-        .map(|bin| ([bin.from, bin.to], bin.count as f64))
-        .collect();
+    let mut bins: Vec<_> = bins.iter().map(|bin| ([bin.from, bin.to], bin.count as f64)).collect();
     // Zeros count at most as much as a neighbour.
     if let Some(zeros) = bins.iter().position(|bin| bin.0[0] == 0.0)
         && bins.len() > 1
     {
-        let of = |ends: [f64; 2]| {
-            bins.iter()
-                .find(|bin| bin.0 == ends)
-                .map_or(0.0, |bin| bin.1)
-        };
-        bins[zeros].1 = bins[zeros]
-            .1
-            .min(of([-width, 0.0]).max(of([width, 2.0 * width])));
+        let of = |ends: [f64; 2]| bins.iter().find(|bin| bin.0 == ends).map_or(0.0, |bin| bin.1);
+        bins[zeros].1 = bins[zeros].1.min(of([-width, 0.0]).max(of([width, 2.0 * width])));
         bins.retain(|bin| bin.1 > 0.0);
     }
     Some((bins, to))
@@ -745,10 +693,7 @@ fn check_entropy<Q: Code>(name: &str, x: &[f32], scheme: Scheme<Q>) {
     };
     let all: Vec<_> = tried.iter().filter_map(of).collect();
     let Some(best) = all.iter().find(|(range, _)| *range == found) else {
-        assert!(
-            found == whole && all.is_empty(),
-            "{name}: {found:?}, not tried"
-        );
+        assert!(found == whole && all.is_empty(), "{name}: {found:?}, not tried");
         return;
     };
     for other in &all {
@@ -780,10 +725,7 @@ fn analytic() {
     let x: Vec<_> = activations(100_000);
     let x: Vec<_> = x.into_iter().filter(|x| x.abs() < 6.0).collect();
     let range = observer(Method::Gauss, &x).range(scheme).unwrap();
-    assert!(
-        (range.max - 2.55).abs() < 0.05 && (range.min + 2.55).abs() < 0.05,
-        "{range:?}"
-    );
+    assert!((range.max - 2.55).abs() < 0.05 && (range.min + 2.55).abs() < 0.05, "{range:?}");
     let x: Vec<_> = uniform(100_000)
         .map(|u| (2.0 - 4.0 * (u - 0.5).abs()).ln() as f32 * if u < 0.5 { 1.0 } else { -1.0 })
         .filter(|x| x.is_finite())
@@ -798,24 +740,15 @@ fn analytic() {
     let far: Vec<f32> = (0..70_000).map(|i| 1e6 + i as f32 / 1e6).collect();
     assert_eq!(chosen(Method::Laplace, &far), Plain::of(&far).range);
     let range = observer(Method::Laplace, &x).range(scheme).unwrap();
-    let off = [
-        f64::from(range.min) - expected[0],
-        f64::from(range.max) - expected[1],
-    ];
-    assert!(
-        off.iter().all(|off| off.abs() < 0.05),
-        "{range:?}, {expected:?}"
-    );
+    let off = [f64::from(range.min) - expected[0], f64::from(range.max) - expected[1]];
+    assert!(off.iter().all(|off| off.abs() < 0.05), "{range:?}, {expected:?}");
 }
 
 /// Exactly, but where the documentation gives a bound.
 #[test]
 fn order_does_not_matter() {
     let exact = |method: &Method| {
-        !matches!(
-            method,
-            Method::MovingAverage { .. } | Method::Deviations { .. } | Method::Gauss
-        )
+        !matches!(method, Method::MovingAverage { .. } | Method::Deviations { .. } | Method::Gauss)
     };
     for (name, x) in datasets() {
         for method in Method::ALL.into_iter().filter(exact) {
@@ -830,16 +763,8 @@ fn order_does_not_matter() {
                     merged = part;
                 }
                 let scheme = Scheme::<i8>::symmetric();
-                assert_eq!(
-                    forward.range(scheme),
-                    whole.range(scheme),
-                    "{name}, {method}"
-                );
-                assert_eq!(
-                    merged.range(scheme),
-                    whole.range(scheme),
-                    "{name}, {method}"
-                );
+                assert_eq!(forward.range(scheme), whole.range(scheme), "{name}, {method}");
+                assert_eq!(merged.range(scheme), whole.range(scheme), "{name}, {method}");
                 assert_eq!(merged.tally(), whole.tally(), "{name}, {method}");
             }
         }
@@ -871,18 +796,12 @@ fn families(n: usize) -> Vec<(String, Vec<f32>)> {
         (5.5e-6, 4.5e-6),
         (3e37, 1e37),
     ] {
-        add(format!("N({mean}, {spread})"), &|i| {
-            mean + spread * normal(i)
-        });
-        add(format!("U({mean} ± {spread})"), &|i| {
-            mean + spread * (2.0 * u[i] - 1.0)
-        });
+        add(format!("N({mean}, {spread})"), &|i| mean + spread * normal(i));
+        add(format!("U({mean} ± {spread})"), &|i| mean + spread * (2.0 * u[i] - 1.0));
     }
     for sigma in [0.1, 1.0, 3.0] {
         add(format!("lognormal {sigma}"), &|i| (sigma * normal(i)).exp());
-        add(format!("minus lognormal {sigma}"), &|i| {
-            -(sigma * normal(i)).exp()
-        });
+        add(format!("minus lognormal {sigma}"), &|i| -(sigma * normal(i)).exp());
     }
     add("ReLU".into(), &|i| normal(i).max(0.0));
     add("sparse".into(), &|i| (normal(i) - 2.0).max(0.0));
@@ -897,18 +816,10 @@ fn families(n: usize) -> Vec<(String, Vec<f32>)> {
             if u[i] < 0.5 { outlier } else { normal(i) }
         });
     }
-    for (a, b) in [
-        (0.0, 1.0),
-        (1.0, 1.0001),
-        (-3.0, 1000.0),
-        (-1e-30, 1e30),
-        (5.0, 5.0),
-    ] {
+    for (a, b) in [(0.0, 1.0), (1.0, 1.0001), (-3.0, 1000.0), (-1e-30, 1e30), (5.0, 5.0)] {
         add(format!("{a} or {b}"), &|i| if u[i] < 0.3 { a } else { b });
     }
-    add("-2, 7 or 9".into(), &|i| {
-        [-2.0, 7.0, 9.0][(3.0 * u[i]) as usize]
-    });
+    add("-2, 7 or 9".into(), &|i| [-2.0, 7.0, 9.0][(3.0 * u[i]) as usize]);
     add("whole".into(), &|i| (20.0 * normal(i)).round());
     all
 }
@@ -978,11 +889,7 @@ fn ranges_are_within_the_data() {
             check_within(&observer, Scheme::<i8>::affine(), whole);
             check_within(&observer, Scheme::<i8>::symmetric(), whole);
             check_within(&observer, Scheme::<u8>::symmetric(), whole);
-            check_within(
-                &observer,
-                Scheme::<u8>::affine().with_codes(7..=8).unwrap(),
-                whole,
-            );
+            check_within(&observer, Scheme::<u8>::affine().with_codes(7..=8).unwrap(), whole);
         }
     }
 }
@@ -1010,9 +917,7 @@ fn channels() {
         let size = channels * inner;
         let batches = [size, 5 * size, 0, 30 * size].map(|n| {
             let x = values(n + 11)[11..].to_vec();
-            x.into_iter()
-                .map(|x| if x.abs() > 1e9 { f32::NAN } else { x })
-                .collect::<Vec<_>>()
+            x.into_iter().map(|x| if x.abs() > 1e9 { f32::NAN } else { x }).collect::<Vec<_>>()
         });
         for method in Method::ALL {
             let mut observers = ChannelObservers::new(method, channels).unwrap();
@@ -1036,11 +941,7 @@ fn channels() {
                 for ((params, single), many) in params.iter().zip(single).zip(observers.channels())
                 {
                     assert_eq!(single.tally(), many.tally());
-                    assert_eq!(
-                        single.params(scheme),
-                        Ok(*params),
-                        "{method}, {channels}, {inner}"
-                    );
+                    assert_eq!(single.params(scheme), Ok(*params), "{method}, {channels}, {inner}");
                 }
             };
             expect(&observers, &single);
@@ -1067,10 +968,7 @@ fn wrong_arguments() {
     let error = observers.merge(&fewer).unwrap_err().to_string();
     assert_eq!(error, "3 channels were observed, not 2");
     let error = observers.params(Scheme::<u8>::affine(), &mut []);
-    assert_eq!(
-        error.unwrap_err().to_string(),
-        "3 channels were observed, not 0"
-    );
+    assert_eq!(error.unwrap_err().to_string(), "3 channels were observed, not 0");
     assert!(matches!(
         ChannelObservers::new(Method::Gauss, usize::MAX).unwrap_err(),
         Error::Buffer { .. }
@@ -1078,10 +976,7 @@ fn wrong_arguments() {
 
     let mut a = observer(Method::Deviations { n: 2.0 }, &[1.0]);
     let error = a.merge(&observer(Method::Gauss, &[])).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "an observer by deviations=2 can't take in one by gauss"
-    );
+    assert_eq!(error.to_string(), "an observer by deviations=2 can't take in one by gauss");
     let negative = observer(Method::MeanSquaredError, &[-1.0, 2.0]);
     let error = negative.params(Scheme::<u8>::symmetric()).unwrap_err();
     assert!(matches!(error, Error::OneSided { bound: -1.0, .. }));
@@ -1090,10 +985,7 @@ fn wrong_arguments() {
     for number in wrong {
         let method = Method::MovingAverage { momentum: number };
         assert!(Observer::new(method).is_err(), "{number}");
-        let method = Method::Percentile {
-            below: number,
-            above: 1.0,
-        };
+        let method = Method::Percentile { below: number, above: 1.0 };
         assert!(Observer::new(method).is_err(), "{number}");
     }
     for beyond in [-1.0, 1.0, f64::NAN, f64::INFINITY] {
@@ -1110,16 +1002,10 @@ fn methods_as_text() {
         assert_eq!(method.to_string().parse(), Ok(method));
         assert_eq!(method.name().parse(), Ok(method));
     }
-    let two_sided = Method::Percentile {
-        below: 0.005,
-        above: 0.0001,
-    };
+    let two_sided = Method::Percentile { below: 0.005, above: 0.0001 };
     assert_eq!(two_sided.to_string(), "percentile=0.5..99.99");
     assert_eq!("percentile=0.5..99.99".parse(), Ok(two_sided));
-    assert_eq!(
-        "percentile=99.99".parse::<Method>().unwrap().to_string(),
-        "percentile=99.99"
-    );
+    assert_eq!("percentile=99.99".parse::<Method>().unwrap().to_string(), "percentile=99.99");
     let absolute = Method::AbsolutePercentile { beyond: 0.0001 };
     assert_eq!("absolute-percentile=99.99".parse(), Ok(absolute));
     assert_eq!(absolute.to_string(), "absolute-percentile=99.99");
@@ -1140,26 +1026,14 @@ fn methods_as_text() {
             "percentile=20",
             "percentile: fractions of 0.8 below and 0.8 above are not less than 1 together",
         ),
-        (
-            "percentile=101",
-            "percentile: a fraction of -0.01 below is not at least 0",
-        ),
-        (
-            "percentile=1..100.5",
-            "percentile: a fraction of -0.005 above is not at least 0",
-        ),
+        ("percentile=101", "percentile: a fraction of -0.01 below is not at least 0"),
+        ("percentile=1..100.5", "percentile: a fraction of -0.005 above is not at least 0"),
         (
             "absolute-percentile=0",
             "absolute-percentile: a fraction of 1 beyond is not at least 0 and less than 1",
         ),
-        (
-            "moving-average=0",
-            "moving-average: a momentum of 0 is not above 0 and at most 1",
-        ),
-        (
-            "deviations=nan",
-            "deviations: NaN deviations are not a finite number above 0",
-        ),
+        ("moving-average=0", "moving-average: a momentum of 0 is not above 0 and at most 1"),
+        ("deviations=nan", "deviations: NaN deviations are not a finite number above 0"),
     ] {
         let error = text.parse::<Method>().unwrap_err();
         assert!(matches!(error, Error::Method { .. }), "{text}");

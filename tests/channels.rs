@@ -76,25 +76,19 @@ fn check_params<Q: Code>(tier: Tier, x: &[f32], params: &[QuantParams<Q>], shape
     match shape.sharing {
         Sharing::Channels { inner } => {
             reference::quantize_channels(x.slice(), params, inner, &mut codes).unwrap();
-            tier.quantize_channels(x.slice(), params, inner, out.slice_mut())
-                .unwrap();
+            tier.quantize_channels(x.slice(), params, inner, out.slice_mut()).unwrap();
             reference::dequantize_channels(&codes, params, inner, &mut y).unwrap();
-            tier.dequantize_channels(&codes, params, inner, out_y.slice_mut())
-                .unwrap();
+            tier.dequantize_channels(&codes, params, inner, out_y.slice_mut()).unwrap();
             reference::fake_quantize_channels(x.slice(), params, inner, &mut fake).unwrap();
-            tier.fake_quantize_channels(x.slice(), params, inner, out_fake.slice_mut())
-                .unwrap();
+            tier.fake_quantize_channels(x.slice(), params, inner, out_fake.slice_mut()).unwrap();
         }
         Sharing::Blocks(blocks) => {
             reference::quantize_blocks(x.slice(), params, blocks, &mut codes).unwrap();
-            tier.quantize_blocks(x.slice(), params, blocks, out.slice_mut())
-                .unwrap();
+            tier.quantize_blocks(x.slice(), params, blocks, out.slice_mut()).unwrap();
             reference::dequantize_blocks(&codes, params, blocks, &mut y).unwrap();
-            tier.dequantize_blocks(&codes, params, blocks, out_y.slice_mut())
-                .unwrap();
+            tier.dequantize_blocks(&codes, params, blocks, out_y.slice_mut()).unwrap();
             reference::fake_quantize_blocks(x.slice(), params, blocks, &mut fake).unwrap();
-            tier.fake_quantize_blocks(x.slice(), params, blocks, out_fake.slice_mut())
-                .unwrap();
+            tier.fake_quantize_blocks(x.slice(), params, blocks, out_fake.slice_mut()).unwrap();
         }
     }
     assert_eq!(out.checked(), codes, "{tier}, {shape:?}, {params:?}");
@@ -155,9 +149,7 @@ fn every_tier() {
 
 #[test]
 fn channels_of_every_kind() {
-    let inner = [
-        1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 49, 64, 96, 128, 255, 256, 300,
-    ];
+    let inner = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 49, 64, 96, 128, 255, 256, 300];
     let channels = [1, 2, 3, 5, 15, 16, 17, 31, 33, 63, 64, 65, 67];
     for tier in tiers() {
         for inner in inner {
@@ -178,9 +170,8 @@ fn channels_of_every_kind() {
 #[test]
 fn scales_without_an_exact_reciprocal() {
     fn check<Q: Code>(tier: Tier) {
-        let scales: Vec<_> = (0..48)
-            .map(|i| f32::from_bits(1e36_f32.to_bits() + i * 56_453))
-            .collect();
+        let scales: Vec<_> =
+            (0..48).map(|i| f32::from_bits(1e36_f32.to_bits() + i * 56_453)).collect();
         let mut x = Vec::new();
         for n in -257..257 {
             for ulps in -2..=2 {
@@ -329,18 +320,14 @@ fn check_big(tier: Tier, shape: Shape, period: usize, small: Shape) {
         (Sharing::Channels { inner }, Sharing::Channels { inner: small }) => {
             reference::quantize_channels(&x, &params, small, &mut codes).unwrap();
             reference::dequantize_channels(&codes, &params, small, &mut y).unwrap();
-            tier.quantize_channels(&all_x, &all_params, inner, out.slice_mut())
-                .unwrap();
-            tier.dequantize_channels(out.slice(), &all_params, inner, out_y.slice_mut())
-                .unwrap();
+            tier.quantize_channels(&all_x, &all_params, inner, out.slice_mut()).unwrap();
+            tier.dequantize_channels(out.slice(), &all_params, inner, out_y.slice_mut()).unwrap();
         }
         (Sharing::Blocks(blocks), Sharing::Blocks(small)) => {
             reference::quantize_blocks(&x, &params, small, &mut codes).unwrap();
             reference::dequantize_blocks(&codes, &params, small, &mut y).unwrap();
-            tier.quantize_blocks(&all_x, &all_params, blocks, out.slice_mut())
-                .unwrap();
-            tier.dequantize_blocks(out.slice(), &all_params, blocks, out_y.slice_mut())
-                .unwrap();
+            tier.quantize_blocks(&all_x, &all_params, blocks, out.slice_mut()).unwrap();
+            tier.dequantize_blocks(out.slice(), &all_params, blocks, out_y.slice_mut()).unwrap();
         }
         _ => unreachable!("both of one kind"),
     }
@@ -370,9 +357,7 @@ fn check_requantize<Q: Code>(
     params: QuantParams<Q>,
 ) {
     let ends = [i32::MAX, i32::MIN, -1, 1_000_000, 0, -70_000, 5];
-    let bias: Vec<_> = (0..multipliers.len())
-        .map(|c| ends[c % ends.len()])
-        .collect();
+    let bias: Vec<_> = (0..multipliers.len()).map(|c| ends[c % ends.len()]).collect();
     for bias in [None, Some(&bias[..])] {
         let mut expected = vec![Q::MIN; accumulators.len()];
         reference::requantize_channels(
@@ -387,8 +372,7 @@ fn check_requantize<Q: Code>(
         let accumulators = Guarded::of(accumulators, 1, i32::MIN);
         let mut out = Guarded::new(expected.len(), 3, Q::MAX);
         let input = accumulators.slice();
-        tier.requantize_channels(input, multipliers, bias, inner, params, out.slice_mut())
-            .unwrap();
+        tier.requantize_channels(input, multipliers, bias, inner, params, out.slice_mut()).unwrap();
         let context = || format!("{tier}, inner {inner}, {bias:?}, {multipliers:?}, {params:?}");
         assert_eq!(out.checked(), expected, "{}, {input:?}", context());
     }
@@ -405,28 +389,16 @@ fn kinds_of_multipliers(n: usize) -> [Vec<Multiplier>; 5] {
     [
         (0..n).map(|c| real(0.9 / (1.0 + c as f32))).collect(),
         (0..n).map(|c| real(all[c % all.len()])).collect(),
-        (0..n)
-            .map(|c| Multiplier::fixed(0.9 / (1.0 + c as f64)).unwrap())
-            .collect(),
+        (0..n).map(|c| Multiplier::fixed(0.9 / (1.0 + c as f64)).unwrap()).collect(),
         (0..n).map(parts).collect(),
-        (0..n)
-            .map(|c| Multiplier::from_fixed(i32::MAX, (c % 62) as i32 - 31).unwrap())
-            .collect(),
+        (0..n).map(|c| Multiplier::from_fixed(i32::MAX, (c % 62) as i32 - 31).unwrap()).collect(),
     ]
 }
 
 fn accumulators(n: usize) -> Vec<i32> {
     const ENDS: [i32; 7] = [i32::MIN, i32::MAX, i32::MIN + 1, 0, -1, 16_777_217, 70_000];
     let spread = |i: usize| (i as i32).wrapping_mul(-1_640_531_527) >> (i % 29);
-    (0..n)
-        .map(|i| {
-            if i % 11 == 5 {
-                ENDS[i / 11 % ENDS.len()]
-            } else {
-                spread(i)
-            }
-        })
-        .collect()
+    (0..n).map(|i| if i % 11 == 5 { ENDS[i / 11 % ENDS.len()] } else { spread(i) }).collect()
 }
 
 #[test]
@@ -497,27 +469,14 @@ fn shapes_that_do_not_fit() {
             let x = vec![0.0; elements];
             let error = tier.quantize_channels(&x, &params, inner, &mut out[..elements]);
             let expected = |argument| {
-                Err(Error::Shape {
-                    argument,
-                    elements,
-                    shape: [None, Some(3), Some(inner)],
-                })
+                Err(Error::Shape { argument, elements, shape: [None, Some(3), Some(inner)] })
             };
             assert_eq!(error, expected("x"));
             let mut y = vec![0.0; elements];
             let codes = &out[..elements];
-            assert_eq!(
-                tier.dequantize_channels(codes, &params, inner, &mut y),
-                expected("codes")
-            );
-            assert_eq!(
-                tier.fake_quantize_channels(&x, &params, inner, &mut y),
-                expected("x")
-            );
-            assert_eq!(
-                tier.min_max_channels(&x, inner, &mut [None; 3]),
-                expected("x")
-            );
+            assert_eq!(tier.dequantize_channels(codes, &params, inner, &mut y), expected("codes"));
+            assert_eq!(tier.fake_quantize_channels(&x, &params, inner, &mut y), expected("x"));
+            assert_eq!(tier.min_max_channels(&x, inner, &mut [None; 3]), expected("x"));
             let multipliers = [Multiplier::real(1.0).unwrap(); 3];
             let accumulators = vec![0; elements];
             let out = &mut out[..elements];
@@ -532,11 +491,7 @@ fn shapes_that_do_not_fit() {
         let error = tier.quantize_channels(&[0.0; 20], &params, inner, &mut [0; 20]);
         let text = format!("`x`, of {elements} elements, is not of the shape [any, 3, {inner}]");
         assert_eq!(error.unwrap_err().to_string(), text);
-        let blocks = Blocks {
-            axis: inner,
-            block: usize::MAX,
-            inner: 3,
-        };
+        let blocks = Blocks { axis: inner, block: usize::MAX, inner: 3 };
         let error = tier.quantize_blocks(&[0.0; 20], &params, blocks, &mut [0; 20]);
         let text = format!("`x`, of {elements} elements, is not of the shape [any, {inner}, 3]");
         assert_eq!(error.unwrap_err().to_string(), text);
@@ -552,44 +507,21 @@ fn shapes_that_do_not_fit() {
         for (blocks, text) in [
             (blocks(10, 3, 1), "`params` has 3 elements for the 8 blocks"),
             (blocks(10, 0, 1), "`block` is 0, not at least 1"),
-            (
-                blocks(6, 4, 1),
-                "`x`, of 20 elements, is not of the shape [any, 6, 1]",
-            ),
-            (
-                blocks(0, 4, 1),
-                "`x`, of 20 elements, is not of the shape [any, 0, 1]",
-            ),
-            (
-                blocks(3, 4, 2),
-                "`x`, of 20 elements, is not of the shape [any, 3, 2]",
-            ),
+            (blocks(6, 4, 1), "`x`, of 20 elements, is not of the shape [any, 6, 1]"),
+            (blocks(0, 4, 1), "`x`, of 20 elements, is not of the shape [any, 0, 1]"),
+            (blocks(3, 4, 2), "`x`, of 20 elements, is not of the shape [any, 3, 2]"),
             // As many blocks as there are parameters, and an element more.
-            (
-                blocks(19, 7, 1),
-                "`x`, of 20 elements, is not of the shape [any, 19, 1]",
-            ),
+            (blocks(19, 7, 1), "`x`, of 20 elements, is not of the shape [any, 19, 1]"),
         ] {
             let error = tier.quantize_blocks(&[0.0; 20], &params, blocks, &mut [0; 20]);
             assert_eq!(error.unwrap_err().to_string(), text);
         }
         let huge = blocks(usize::MAX, 4, usize::MAX);
-        assert!(
-            tier.quantize_blocks(&[0.0; 20], &params, huge, &mut [0; 20])
-                .is_err()
-        );
+        assert!(tier.quantize_blocks(&[0.0; 20], &params, huge, &mut [0; 20]).is_err());
         // No elements are whole axes of every length.
         assert_eq!(tier.quantize_blocks(&[], &none, huge, &mut []), Ok(()));
-        assert_eq!(
-            tier.quantize_blocks(&[], &none, blocks(10, 3, 1), &mut []),
-            Ok(())
-        );
-        let length = Error::Length {
-            argument: "out",
-            len: 4,
-            of: "elements of `x`",
-            there: 3,
-        };
+        assert_eq!(tier.quantize_blocks(&[], &none, blocks(10, 3, 1), &mut []), Ok(()));
+        let length = Error::Length { argument: "out", len: 4, of: "elements of `x`", there: 3 };
         let error = tier.quantize_channels(&[0.0; 3], &params, 1, &mut [0; 4]);
         assert_eq!(error, Err(length));
     }

@@ -43,10 +43,7 @@ fn check_pair<A: Code, B: Code>(
     (b, zb): (&[B], B),
     offsets: [usize; 2],
 ) {
-    let (a, b) = (
-        Guarded::of(a, offsets[0], A::MAX),
-        Guarded::of(b, offsets[1], B::MIN),
-    );
+    let (a, b) = (Guarded::of(a, offsets[0], A::MAX), Guarded::of(b, offsets[1], B::MIN));
     let (a, b) = (a.slice(), b.slice());
     let n = a.len();
     let types = std::any::type_name::<(A, B)>();
@@ -77,10 +74,8 @@ fn check_rows<A: Code, B: Code>(
     count: usize,
     offsets: [usize; 2],
 ) {
-    let (query, rows) = (
-        Guarded::of(query, offsets[0], A::MAX),
-        Guarded::of(rows, offsets[1], B::MIN),
-    );
+    let (query, rows) =
+        (Guarded::of(query, offsets[0], A::MAX), Guarded::of(rows, offsets[1], B::MIN));
     let (query, rows) = (query.slice(), rows.slice());
     let n = query.len();
     let types = std::any::type_name::<(A, B)>();
@@ -131,12 +126,7 @@ fn every_alignment() {
         for n in [1, 15, 31, 63, 64, 65, 100, 200, 300] {
             let (a, b) = (codes::<A>(n, 2), codes::<B>(n, 3));
             for offset in 0..64 {
-                check_pair(
-                    tier,
-                    (&a, code(3)),
-                    (&b, code(0)),
-                    [offset, (offset * 5) % 64],
-                );
+                check_pair(tier, (&a, code(3)), (&b, code(0)), [offset, (offset * 5) % 64]);
             }
         }
     }
@@ -258,26 +248,10 @@ fn a_hundred_million() {
     // The emulated tier would take minutes.
     for tier in tiers().into_iter().filter(|tier| tier.name() != "emulated") {
         assert_eq!(tier.dot(&top, 0, &top, 0), Ok(count * 255 * 255), "{tier}");
-        assert_eq!(
-            tier.dot(&top, 0, &bottom, 0),
-            Ok(count * 255 * -128),
-            "{tier}"
-        );
-        assert_eq!(
-            tier.dot(&bottom, 0, &bottom, 0),
-            Ok(count * 128 * 128),
-            "{tier}"
-        );
-        assert_eq!(
-            tier.dot(&bottom, 127, &top, 1),
-            Ok(count * -255 * 254),
-            "{tier}"
-        );
-        assert_eq!(
-            tier.l2_squared(&top, 0, &bottom, 0),
-            Ok(count * 383 * 383),
-            "{tier}"
-        );
+        assert_eq!(tier.dot(&top, 0, &bottom, 0), Ok(count * 255 * -128), "{tier}");
+        assert_eq!(tier.dot(&bottom, 0, &bottom, 0), Ok(count * 128 * 128), "{tier}");
+        assert_eq!(tier.dot(&bottom, 127, &top, 1), Ok(count * -255 * 254), "{tier}");
+        assert_eq!(tier.l2_squared(&top, 0, &bottom, 0), Ok(count * 383 * 383), "{tier}");
         assert_eq!(tier.sum(&bottom), count * -128, "{tier}");
         // The length times a zero point does not fit 32 bits either.
         let products = count * (255 - 200) * (255 - 100);
@@ -433,11 +407,7 @@ fn wrong_shapes_are_errors_that_name_the_numbers() {
             }
             assert_eq!(out, [7; 2]);
         };
-        check(
-            0.into(),
-            &[0; 7],
-            "`rows`, of 7 elements, is not 2 rows of 3",
-        );
+        check(0.into(), &[0; 7], "`rows`, of 7 elements, is not 2 rows of 3");
         let each = "`zr` has 3 elements for the 2 rows";
         check((&[0; 3]).into(), &[0; 6], each);
         check((&vec![0; 3]).into(), &[0; 6], each);

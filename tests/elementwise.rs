@@ -11,9 +11,7 @@ use zeropoint::{Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, refer
 
 /// Longer than four of the longest quads and a group: 0..=257, and around multiples of 256.
 fn lengths() -> impl Iterator<Item = usize> {
-    (0..=257).chain([
-        319, 320, 321, 511, 512, 513, 575, 767, 768, 1023, 1024, 1025, 1087,
-    ])
+    (0..=257).chain([319, 320, 321, 511, 512, 513, 575, 767, 768, 1023, 1024, 1025, 1087])
 }
 
 fn check_quantize<Q: Code>(
@@ -42,8 +40,7 @@ fn check_dequantize<Q: Code>(
     reference::dequantize(codes, params, &mut expected).unwrap();
     let codes = Guarded::of(codes, offsets[0], Q::MAX);
     let mut out = Guarded::new(expected.len(), offsets[1], 1.0);
-    tier.dequantize(codes.slice(), params, out.slice_mut())
-        .unwrap();
+    tier.dequantize(codes.slice(), params, out.slice_mut()).unwrap();
     let context = || format!("{tier}, {params:?}, offsets {offsets:?}");
     assert_eq!(bits(out.checked()), bits(&expected), "{}", context());
     expected
@@ -58,8 +55,7 @@ fn check_fake_quantize<Q: Code>(
 ) {
     let x = Guarded::of(x, offsets[0], f32::NAN);
     let mut out = Guarded::new(expected.len(), offsets[1], 1.0);
-    tier.fake_quantize(x.slice(), params, out.slice_mut())
-        .unwrap();
+    tier.fake_quantize(x.slice(), params, out.slice_mut()).unwrap();
     let context = || format!("{tier}, {params:?}, offsets {offsets:?}, {:?}", x.slice());
     assert_eq!(bits(out.checked()), bits(expected), "{}", context());
 }
@@ -77,11 +73,7 @@ fn check_relu<Q: Code>(tier: Tier, codes: &[Q], zero_point: Q, offset: usize) {
     reference::relu(&mut expected, zero_point);
     let mut codes = Guarded::of(codes, offset, Q::MIN);
     tier.relu(codes.slice_mut(), zero_point);
-    assert_eq!(
-        codes.checked(),
-        expected,
-        "{tier}, {zero_point}, offset {offset}"
-    );
+    assert_eq!(codes.checked(), expected, "{tier}, {zero_point}, offset {offset}");
     // Another clamp of the same codes, with bounds on both sides.
     let bounds = Q::MIN.max(code(200))..=zero_point.max(code(200));
     reference::clamp(&mut expected, bounds.clone()).unwrap();
@@ -109,8 +101,7 @@ fn check_requantize<Q: Code>(
     let accumulators = Guarded::of(accumulators, offsets[0], i32::MIN);
     let mut out = Guarded::new(expected.len(), offsets[1], Q::MAX);
     let input = accumulators.slice();
-    tier.requantize(input, multiplier, params, out.slice_mut())
-        .unwrap();
+    tier.requantize(input, multiplier, params, out.slice_mut()).unwrap();
     let context = || format!("{tier}, {multiplier:?}, {params:?}, offsets {offsets:?}");
     assert_eq!(out.checked(), expected, "{}, {input:?}", context());
 }
@@ -126,8 +117,7 @@ fn check_rescale<A: Code, B: Code>(
     reference::rescale(codes, from, to, &mut expected).unwrap();
     let codes = Guarded::of(codes, offsets[0], A::MAX);
     let mut out = Guarded::new(expected.len(), offsets[1], B::MAX);
-    tier.rescale(codes.slice(), from, to, out.slice_mut())
-        .unwrap();
+    tier.rescale(codes.slice(), from, to, out.slice_mut()).unwrap();
     let context = || format!("{tier}, {from:?} to {to:?}, offsets {offsets:?}");
     assert_eq!(out.checked(), expected, "{}", context());
 }
@@ -135,22 +125,8 @@ fn check_rescale<A: Code, B: Code>(
 /// Multipliers that take each way through the requantize kernel, and the ends of their range.
 fn multipliers() -> Vec<Multiplier> {
     let over = 1_f32.next_up();
-    let real = [
-        0.0,
-        1e-40,
-        1e-9,
-        0.0123,
-        0.99,
-        0.5,
-        1.0,
-        over,
-        1.5,
-        1e6,
-        f32::MAX,
-    ];
-    let fixed = [
-        0.0, 2e-10, 1e-9, 0.0123, 0.25, 0.5, 0.75, 0.99999, 1.0, 1.5, 3.7, 1e6, 1.07e9,
-    ];
+    let real = [0.0, 1e-40, 1e-9, 0.0123, 0.99, 0.5, 1.0, over, 1.5, 1e6, f32::MAX];
+    let fixed = [0.0, 2e-10, 1e-9, 0.0123, 0.25, 0.5, 0.75, 0.99999, 1.0, 1.5, 3.7, 1e6, 1.07e9];
     let parts = [
         (0, 0),
         (1, -31),
@@ -274,18 +250,8 @@ fn every_alignment() {
                 check_min_max(tier, &x, offset);
                 // Of 4-byte elements these are all alignments, of codes a quarter for each n.
                 let byte_offset = offset + 16 * (n % 4);
-                check_all(
-                    tier,
-                    &x,
-                    params_of_each_kind::<u8>()[1],
-                    [offset, byte_offset],
-                );
-                check_all(
-                    tier,
-                    &x,
-                    params_of_each_kind::<i8>()[0],
-                    [byte_offset, offset],
-                );
+                check_all(tier, &x, params_of_each_kind::<u8>()[1], [offset, byte_offset]);
+                check_all(tier, &x, params_of_each_kind::<i8>()[0], [byte_offset, offset]);
             }
         }
     }
@@ -430,15 +396,7 @@ fn min_max_of_one_sign_and_of_long_slices() {
                 check_min_max(tier, &x, 0);
             }
         }
-        for x in [
-            f32::NAN,
-            -f32::NAN,
-            f32::INFINITY,
-            f32::NEG_INFINITY,
-            0.0,
-            -0.0,
-            -1.0,
-        ] {
+        for x in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, -1.0] {
             for n in [0, 1, 3, 64, 300] {
                 check_min_max(tier, &vec![x; n], 0);
             }
@@ -504,10 +462,8 @@ fn any_value(scale: f32) -> impl Strategy<Value = f32> {
 
 /// Any parameters; most scales are ordinary.
 fn any_params<Q: Code>() -> impl Strategy<Value = QuantParams<Q>> {
-    let scale = prop_oneof![
-        1e-3_f32..10.0,
-        (0x0080_0000_u32..0x7f80_0000).prop_map(f32::from_bits),
-    ];
+    let scale =
+        prop_oneof![1e-3_f32..10.0, (0x0080_0000_u32..0x7f80_0000).prop_map(f32::from_bits),];
     (scale, any::<[u8; 3]>(), any::<bool>()).prop_filter_map(
         "a code overflows",
         |(scale, codes, all_codes)| {
@@ -516,11 +472,7 @@ fn any_params<Q: Code>() -> impl Strategy<Value = QuantParams<Q>> {
             let [lo, zero_point, hi] = codes;
             // By way of codes that are fewer, so that they can't overflow first.
             let params = QuantParams::new(scale.min(1e36), zero_point).ok()?;
-            if all_codes {
-                Some(params)
-            } else {
-                params.with_codes(lo..=hi).ok()
-            }
+            if all_codes { Some(params) } else { params.with_codes(lo..=hi).ok() }
         },
     )
 }
@@ -638,22 +590,12 @@ fn dynamic_rows() {
         let (mut expected_params, mut expected) = (params.clone(), out.clone());
         reference::quantize_dynamic_rows(&x, row, scheme, &mut expected_params, &mut expected)
             .unwrap();
-        tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut out)
-            .unwrap();
+        tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut out).unwrap();
         assert_eq!(params, expected_params, "{tier}, {rows} rows of {row}");
         assert_eq!(out, expected, "{tier}, {rows} rows of {row}");
     }
     for tier in tiers() {
-        for (rows, row) in [
-            (0, 0),
-            (0, 5),
-            (5, 0),
-            (1, 1),
-            (6, 1),
-            (9, 63),
-            (5, 65),
-            (4, 3000),
-        ] {
+        for (rows, row) in [(0, 0), (0, 5), (5, 0), (1, 1), (6, 1), (9, 63), (5, 65), (4, 3000)] {
             check(tier, rows, row, Scheme::<u8>::affine());
             check(tier, rows, row, Scheme::<i8>::affine());
             check(tier, rows, row, Scheme::<i8>::symmetric());
@@ -663,14 +605,8 @@ fn dynamic_rows() {
         x[7] = f32::INFINITY;
         let (mut params, mut out) = ([QuantParams::default(); 4], [7; 12]);
         let scheme = Scheme::<u8>::affine();
-        let error = tier
-            .quantize_dynamic_rows(&x, 3, scheme, &mut params, &mut out)
-            .unwrap_err();
-        let expected = Error::NonFinite {
-            argument: "x",
-            row: Some(2),
-            found: "inf",
-        };
+        let error = tier.quantize_dynamic_rows(&x, 3, scheme, &mut params, &mut out).unwrap_err();
+        let expected = Error::NonFinite { argument: "x", row: Some(2), found: "inf" };
         assert_eq!(error, expected);
         assert_eq!(out, [255, 255, 255, 255, 255, 255, 7, 7, 7, 7, 7, 7]);
         // So long that the elements of four such rows are 0, if their number wraps around.
@@ -689,13 +625,7 @@ fn dynamic_of_long_slices() {
         for n in [65_535, 65_536, 65_537, 200_001] {
             let x: Vec<_> = values(n)
                 .into_iter()
-                .map(|x| {
-                    if x.is_finite() {
-                        x.clamp(-1e3, 1e3)
-                    } else {
-                        f32::NAN
-                    }
-                })
+                .map(|x| if x.is_finite() { x.clamp(-1e3, 1e3) } else { f32::NAN })
                 .collect();
             check_dynamic(tier, &x, Scheme::<u8>::affine());
         }

@@ -36,9 +36,7 @@ mod register {
 
     /// All rounding modes, with and without flush-to-zero, with and without denormals-are-zero.
     pub(super) fn hosts() -> Vec<u32> {
-        (0..16)
-            .map(|i| 0x1f80 | (i & 3) << 13 | (i >> 2 & 1) << 15 | (i >> 3) << 6)
-            .collect()
+        (0..16).map(|i| 0x1f80 | (i & 3) << 13 | (i >> 2 & 1) << 15 | (i >> 3) << 6).collect()
     }
 }
 
@@ -103,11 +101,7 @@ impl Bits for Range {
 impl<Q: Code> Bits for QuantParams<Q> {
     fn add_to(&self, bits: &mut Vec<u64>) {
         self.scale().add_to(bits);
-        for code in [
-            self.zero_point(),
-            *self.codes().start(),
-            *self.codes().end(),
-        ] {
+        for code in [self.zero_point(), *self.codes().start(), *self.codes().end()] {
             let code: i32 = code.into();
             code.add_to(bits);
         }
@@ -214,9 +208,7 @@ fn finite() -> Vec<f32> {
 }
 
 fn subnormal() -> Vec<f32> {
-    (0..200)
-        .map(|i| f32::from_bits((i * 0x0001_2345 % 0x80_0000) | ((i & 1) << 31)))
-        .collect()
+    (0..200).map(|i| f32::from_bits((i * 0x0001_2345 % 0x80_0000) | ((i & 1) << 31))).collect()
 }
 
 const SCALES: [f32; 5] = [MIN_SCALE, 0.0731, 0.1, 3.3, 1e36];
@@ -263,10 +255,7 @@ fn elementwise() {
             }
             same_on_every_host(&of("quantize_dynamic"), || {
                 let mut out = vec![0; x.len()];
-                (
-                    tier.quantize_dynamic(x, Scheme::<u8>::affine(), &mut out),
-                    out,
-                )
+                (tier.quantize_dynamic(x, Scheme::<u8>::affine(), &mut out), out)
             });
         }
     }
@@ -288,37 +277,31 @@ fn channels_blocks_and_rows() {
             });
             same_on_every_host(&of("quantize_channels"), || {
                 let mut out = vec![0; x.len()];
-                tier.quantize_channels(x, &params, inner, &mut out)
-                    .map(|()| out)
+                tier.quantize_channels(x, &params, inner, &mut out).map(|()| out)
             });
             same_on_every_host(&of("dequantize_channels"), || {
                 let mut out = vec![0.0; x.len()];
-                tier.dequantize_channels(&codes, &params, inner, &mut out)
-                    .map(|()| out)
+                tier.dequantize_channels(&codes, &params, inner, &mut out).map(|()| out)
             });
             same_on_every_host(&of("fake_quantize_channels"), || {
                 let mut out = vec![0.0; x.len()];
-                tier.fake_quantize_channels(x, &params, inner, &mut out)
-                    .map(|()| out)
+                tier.fake_quantize_channels(x, &params, inner, &mut out).map(|()| out)
             });
         }
         same_on_every_host(&of("quantize_blocks"), || {
             let mut out = vec![0; x.len()];
-            tier.quantize_blocks(x, &of_blocks, blocks, &mut out)
-                .map(|()| out)
+            tier.quantize_blocks(x, &of_blocks, blocks, &mut out).map(|()| out)
         });
         same_on_every_host(&of("dequantize_blocks"), || {
             let mut out = vec![0.0; x.len()];
-            tier.dequantize_blocks(&codes, &of_blocks, blocks, &mut out)
-                .map(|()| out)
+            tier.dequantize_blocks(&codes, &of_blocks, blocks, &mut out).map(|()| out)
         });
         for row in [30, 120] {
             same_on_every_host(&of("quantize_dynamic_rows"), || {
                 let mut params = vec![QuantParams::<u8>::default(); 600 / row];
                 let mut out = vec![0; x.len()];
                 let scheme = Scheme::affine();
-                tier.quantize_dynamic_rows(x, row, scheme, &mut params, &mut out)
-                    .unwrap();
+                tier.quantize_dynamic_rows(x, row, scheme, &mut params, &mut out).unwrap();
                 (params, out)
             });
         }
@@ -327,9 +310,8 @@ fn channels_blocks_and_rows() {
 
 #[test]
 fn requantize() {
-    let accumulators: Vec<_> = (0..300)
-        .map(|i: i32| i.wrapping_mul(0x0135_7931) >> (i % 24))
-        .collect();
+    let accumulators: Vec<_> =
+        (0..300).map(|i: i32| i.wrapping_mul(0x0135_7931) >> (i % 24)).collect();
     let params = QuantParams::<i8>::new(1.0, 5).unwrap();
     let multipliers = [
         Multiplier::real(0.0373).unwrap(),
@@ -341,8 +323,7 @@ fn requantize() {
         for multiplier in multipliers {
             same_on_every_host(&format!("requantize on {tier}"), || {
                 let mut out = vec![0; 300];
-                tier.requantize(&accumulators, multiplier, params, &mut out)
-                    .map(|()| out)
+                tier.requantize(&accumulators, multiplier, params, &mut out).map(|()| out)
             });
         }
         same_on_every_host(&format!("requantize_channels on {tier}"), || {
@@ -359,9 +340,8 @@ fn products() {
     let (m, k, n) = (7, 50, 33);
     let codes: Vec<_> = (0..k * n).map(|i| (i * 89 % 251) as u8 as i8).collect();
     let x = &finite()[..m * k];
-    let params_b: Vec<_> = (0..n)
-        .map(|i| QuantParams::<i8>::new(0.013 * (i + 1) as f32, 0).unwrap())
-        .collect();
+    let params_b: Vec<_> =
+        (0..n).map(|i| QuantParams::<i8>::new(0.013 * (i + 1) as f32, 0).unwrap()).collect();
     let bias: Vec<_> = (0..n).map(|i| i as f32 * 0.37 - 3.0).collect();
     for tier in Tier::available() {
         let b = Weights::new(&codes, k, n).pack(tier).unwrap();
@@ -369,17 +349,8 @@ fn products() {
             let (mut params, mut codes) = (vec![QuantParams::default(); m], vec![0; m * k]);
             let mut y = vec![0.0; m * n];
             let scheme = Scheme::<u8>::affine();
-            tier.linear(
-                x,
-                scheme,
-                &mut params,
-                &mut codes,
-                &b,
-                &params_b,
-                Some(&bias),
-                &mut y,
-            )
-            .map(|()| y)
+            tier.linear(x, scheme, &mut params, &mut codes, &b, &params_b, Some(&bias), &mut y)
+                .map(|()| y)
         });
         let multipliers = [Multiplier::real(0.000_713).unwrap()];
         let a: Vec<_> = (0..m * k).map(|i| (i * 57 % 256) as u8).collect();
@@ -396,11 +367,7 @@ fn products() {
 }
 
 fn measures(fidelity: &zeropoint::Fidelity) -> ([f64; 3], f32) {
-    let ratios = [
-        fidelity.mean_squared_error(),
-        fidelity.sqnr_db(),
-        fidelity.cosine_similarity(),
-    ];
+    let ratios = [fidelity.mean_squared_error(), fidelity.sqnr_db(), fidelity.cosine_similarity()];
     (ratios, fidelity.max_abs_error())
 }
 
@@ -416,9 +383,7 @@ fn sums_and_norms() {
                 tier.moments(x).map(|found| [found.mean, found.variance])
             });
         }
-        same_on_every_host(&of("fidelity"), || {
-            measures(&tier.fidelity(&x, &y).unwrap())
-        });
+        same_on_every_host(&of("fidelity"), || measures(&tier.fidelity(&x, &y).unwrap()));
         let norms = [
             Norm::layer(&weight, Some(&weight), 1e-5).unwrap(),
             Norm::rms(&weight, None, 1e-40).unwrap(),
@@ -482,14 +447,8 @@ fn parameters() {
                 (range.union(Range::new(b, a)), range == Range::new(b, a))
             });
             same_on_every_host("Scheme::params", || {
-                let affine = (
-                    QuantParams::<u8>::affine(range),
-                    QuantParams::<i8>::affine(range),
-                );
-                let few = Scheme::<i8>::affine()
-                    .with_codes(-7..=8)
-                    .unwrap()
-                    .params(range);
+                let affine = (QuantParams::<u8>::affine(range), QuantParams::<i8>::affine(range));
+                let few = Scheme::<i8>::affine().with_codes(-7..=8).unwrap().params(range);
                 ((affine, QuantParams::<i8>::symmetric(range)), few)
             });
             if let Ok(params) = QuantParams::<u8>::affine(range) {
@@ -506,19 +465,11 @@ fn parameters() {
 fn calibration() {
     let mut batches = [finite(), subnormal(), mixed(), finite()];
     batches[3].extend((0..40_000).map(|i| (i * 7919 % 20_011) as f32 * 0.000_37 - 3.0));
-    let names = [
-        "percentile=99.37",
-        "moving-average=0.013",
-        "deviations=2.7",
-        "percentile=0.013..98.7",
-    ];
+    let names =
+        ["percentile=99.37", "moving-average=0.013", "deviations=2.7", "percentile=0.013..98.7"];
     for name in names {
         same_on_every_host("Method::from_str", || {
-            format!(
-                "{} {:?}",
-                name.parse::<Method>().unwrap(),
-                name.parse::<Method>()
-            )
+            format!("{} {:?}", name.parse::<Method>().unwrap(), name.parse::<Method>())
         });
     }
     for tier in base_tiers().into_iter().chain([Tier::SCALAR]) {
@@ -528,10 +479,7 @@ fn calibration() {
             b.add_on(tier, &batches[1]);
             b.add_on(tier, &batches[3]);
             a.merge(&b);
-            let bins = a
-                .bins()
-                .into_iter()
-                .map(|bin| ([bin.from, bin.to], bin.count));
+            let bins = a.bins().into_iter().map(|bin| ([bin.from, bin.to], bin.count));
             (a.range(), bins.collect::<Vec<_>>())
         });
         for method in Method::ALL {
@@ -563,11 +511,7 @@ fn the_test_sees_a_difference() {
     let third = || black_box(1.0_f32) / black_box(3.0);
     let found: Vec<_> = register::hosts()
         .into_iter()
-        .map(|host| {
-            on_host(host, register::set, register::get, &third)
-                .0
-                .to_bits()
-        })
+        .map(|host| on_host(host, register::set, register::get, &third).0.to_bits())
         .collect();
     assert!(found.iter().any(|&bits| bits != third().to_bits()));
 }

@@ -10,12 +10,7 @@ fn convolved(
     windows: Windows,
     [out_height, out_width, depth]: [usize; 3],
 ) -> Vec<i32> {
-    let Windows {
-        border,
-        kernel: [kernel_height, kernel_width],
-        stride,
-        dilation,
-    } = windows;
+    let Windows { border, kernel: [kernel_height, kernel_width], stride, dilation } = windows;
     let mut out = Vec::new();
     for y in 0..out_height {
         for x in 0..out_width {
@@ -48,21 +43,14 @@ fn convolved(
 }
 
 fn check(windows: Windows, zero_points: (i8, u8), filters: usize) {
-    let Border {
-        height,
-        width,
-        channels,
-        ..
-    } = windows.border;
+    let Border { height, width, channels, .. } = windows.border;
     let Ok(shape) = windows.shape() else {
         return;
     };
     let [out_height, out_width, depth] = shape;
     let (z, zf) = zero_points;
     let codes = |n| (0..n).map(|i: usize| (i * 7919 + i * i % 509) as u8);
-    let image: Vec<_> = codes(channels * height * width)
-        .map(|code| code as i8)
-        .collect();
+    let image: Vec<_> = codes(channels * height * width).map(|code| code as i8).collect();
     let filters: Vec<_> = codes(filters * depth).collect();
 
     let mut rows = vec![z.wrapping_add(1); out_height * out_width * depth];
@@ -120,65 +108,21 @@ fn every_stride_dilation_and_border() {
 
 #[test]
 fn windows_that_do_not_fit() {
-    let border = Border {
-        height: 4,
-        width: 6,
-        channels: 2,
-        left: 1,
-        ..Border::default()
-    };
+    let border = Border { height: 4, width: 6, channels: 2, left: 1, ..Border::default() };
     let fits = Windows::new(border, [4, 7]);
     assert_eq!(fits.shape(), Ok([1, 1, 56]));
     for (windows, expected) in [
         (Windows::new(border, [5, 1]), [5, 1, 1, 4]),
         (Windows::new(border, [1, 8]), [8, 1, 1, 7]),
         (Windows::new(border, [0, 1]), [0, 1, 1, 4]),
-        (
-            Windows {
-                stride: [1, 0],
-                ..fits
-            },
-            [7, 0, 1, 7],
-        ),
-        (
-            Windows {
-                dilation: [0, 1],
-                ..fits
-            },
-            [4, 1, 0, 4],
-        ),
-        (
-            Windows {
-                dilation: [1, 2],
-                ..fits
-            },
-            [7, 1, 2, 7],
-        ),
-        (
-            Windows {
-                dilation: [usize::MAX, 1],
-                ..fits
-            },
-            [4, 1, usize::MAX, 4],
-        ),
-        (
-            Windows::new(
-                Border {
-                    height: 0,
-                    ..border
-                },
-                [1, 1],
-            ),
-            [1, 1, 1, 0],
-        ),
+        (Windows { stride: [1, 0], ..fits }, [7, 0, 1, 7]),
+        (Windows { dilation: [0, 1], ..fits }, [4, 1, 0, 4]),
+        (Windows { dilation: [1, 2], ..fits }, [7, 1, 2, 7]),
+        (Windows { dilation: [usize::MAX, 1], ..fits }, [4, 1, usize::MAX, 4]),
+        (Windows::new(Border { height: 0, ..border }, [1, 1]), [1, 1, 1, 0]),
     ] {
         let [kernel, stride, dilation, length] = expected;
-        let expected = Error::Window {
-            kernel,
-            stride,
-            dilation,
-            length,
-        };
+        let expected = Error::Window { kernel, stride, dilation, length };
         assert_eq!(windows.shape(), Err(expected));
         assert_eq!(im2col(&[0_u8; 48], windows, 0, &mut [0; 56]), Err(expected));
     }
@@ -186,21 +130,11 @@ fn windows_that_do_not_fit() {
 
 #[test]
 fn shapes_that_do_not_fit() {
-    let border = Border {
-        height: 4,
-        width: 6,
-        channels: 2,
-        ..Border::default()
-    };
+    let border = Border { height: 4, width: 6, channels: 2, ..Border::default() };
     let windows = Windows::new(border, [4, 5]);
     let wrong = |windows: Windows, input, output| {
         let error = im2col(&vec![0_u8; input], windows, 0, &mut vec![0; output]);
-        let Border {
-            height,
-            width,
-            channels,
-            ..
-        } = windows.border;
+        let Border { height, width, channels, .. } = windows.border;
         let image = [channels, height, width];
         let expected = match windows.shape() {
             Ok(_) if image != [2, 4, 6] || input != 48 => ("image", input, image),
@@ -209,67 +143,24 @@ fn shapes_that_do_not_fit() {
         };
         let (argument, elements, shape) = expected;
         let shape = shape.map(Some);
-        let expected = Error::Shape {
-            argument,
-            elements,
-            shape,
-        };
+        let expected = Error::Shape { argument, elements, shape };
         assert_eq!(error, Err(expected));
     };
     for (input, output) in [(47, 80), (48, 79), (96, 160), (0, 80), (48, 0)] {
         wrong(windows, input, output);
     }
     let huge = usize::MAX;
-    wrong(
-        Windows::new(
-            Border {
-                channels: huge,
-                ..border
-            },
-            [4, 5],
-        ),
-        48,
-        80,
-    );
-    wrong(
-        Windows::new(
-            Border {
-                right: huge,
-                ..border
-            },
-            [4, 5],
-        ),
-        48,
-        80,
-    );
-    wrong(
-        Windows::new(
-            Border {
-                height: huge,
-                ..border
-            },
-            [1, 1],
-        ),
-        48,
-        80,
-    );
+    wrong(Windows::new(Border { channels: huge, ..border }, [4, 5]), 48, 80);
+    wrong(Windows::new(Border { right: huge, ..border }, [4, 5]), 48, 80);
+    wrong(Windows::new(Border { height: huge, ..border }, [1, 1]), 48, 80);
 }
 
 /// Images of nothing: without channels, or all border.
 #[test]
 fn nothing() {
-    let border = Border {
-        height: 4,
-        width: 6,
-        ..Border::default()
-    };
+    let border = Border { height: 4, width: 6, ..Border::default() };
     im2col::<u8>(&[], Windows::new(border, [2, 2]), 3, &mut []).unwrap();
-    let border = Border {
-        channels: 1,
-        top: 2,
-        left: 2,
-        ..Border::default()
-    };
+    let border = Border { channels: 1, top: 2, left: 2, ..Border::default() };
     let mut out = [i8::MAX; 4];
     im2col(&[], Windows::new(border, [2, 2]), i8::MIN, &mut out).unwrap();
     assert_eq!(out, [i8::MIN; 4]);

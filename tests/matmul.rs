@@ -25,9 +25,7 @@ fn codes<Q: Code>(n: usize, seed: usize) -> Vec<Q> {
 
 /// Zero points of so many rows or columns: 0, that which a flip makes 0, the ends, some others.
 fn zero_points<Q: Code>(n: usize) -> Vec<Q> {
-    (0..n)
-        .map(|i| code([37, 0, 0x80, 0xff, 0x7f, 200][i % 6]))
-        .collect()
+    (0..n).map(|i| code([37, 0, 0x80, 0xff, 0x7f, 200][i % 6])).collect()
 }
 
 /// Rows that are so far apart, with `filler` between them.
@@ -74,8 +72,7 @@ fn check<A: Code, B: Code>(
     let mut out = Guarded::of(&spread(&vec![0; m * n], n, out_stride, -1), 1, -1);
     let strided_a = Rows::strided(&strided_a, m, a_stride);
     let strided_out = RowsMut::strided(out.slice_mut(), m, out_stride);
-    tier.matmul(strided_a, za, &packed, zb, strided_out)
-        .unwrap();
+    tier.matmul(strided_a, za, &packed, zb, strided_out).unwrap();
     let found = out.checked();
     assert_eq!(found, spread(&expected, n, out_stride, -1), "{}", context());
     buffer.checked();
@@ -241,9 +238,7 @@ fn check_requantized<A: Code, B: Code, Q: Code>(tier: Tier, [m, k, n]: [usize; 3
     let (za, zb) = (zero_points::<A>(m), zero_points::<B>(n));
     let packed = Weights::new(&b, k, n).pack(tier).unwrap();
     let multipliers = multipliers(kind, n);
-    let biases: Vec<i32> = (0..n)
-        .map(|i| [0, 77, -5000, i32::MAX, i32::MIN][i % 5])
-        .collect();
+    let biases: Vec<i32> = (0..n).map(|i| [0, 77, -5000, i32::MAX, i32::MIN][i % 5]).collect();
     let bias = (!kind.is_multiple_of(3)).then_some(&biases[..]);
     let params = params::<Q>(kind + n + 1).pop().unwrap();
 
@@ -254,20 +249,11 @@ fn check_requantized<A: Code, B: Code, Q: Code>(tier: Tier, [m, k, n]: [usize; 3
     reference::requantize_channels(&sums, &each, bias, 1, params, &mut expected).unwrap();
 
     let stride = n + kind % 4;
-    let mut out = Guarded::of(
-        &spread(&vec![code(1); m * n], n, stride, code(99)),
-        k % 3,
-        code(99),
-    );
+    let mut out = Guarded::of(&spread(&vec![code(1); m * n], n, stride, code(99)), k % 3, code(99));
     let strided = RowsMut::strided(out.slice_mut(), m, stride);
     matmul_requantize(&a, &za, &packed, &zb, &multipliers, bias, params, strided).unwrap();
     let context = || format!("{tier}, {m} x {k} x {n}, kind {kind}");
-    assert_eq!(
-        out.checked(),
-        spread(&expected, n, stride, code(99)),
-        "{}",
-        context()
-    );
+    assert_eq!(out.checked(), spread(&expected, n, stride, code(99)), "{}", context());
 
     let mut found = vec![code::<Q>(1); m * n];
     let shape = [m, k, n];
@@ -345,9 +331,7 @@ fn dequantized() {
 fn linear_layers() {
     for tier in tiers() {
         for [m, k, n] in [[1, 1, 1], [3, 70, 65], [14, 300, 33], [30, 64, 600]] {
-            let x: Vec<f32> = (0..m * k)
-                .map(|i| (i * 7919 % 2003) as f32 * 0.01 - 9.0)
-                .collect();
+            let x: Vec<f32> = (0..m * k).map(|i| (i * 7919 % 2003) as f32 * 0.01 - 9.0).collect();
             let b = codes::<i8>(k * n, 1);
             let packed = Weights::new(&b, k, n).pack(tier).unwrap();
             let of_b = params::<i8>(n);
@@ -356,17 +340,7 @@ fn linear_layers() {
             let (mut codes, mut params) = (vec![7; m * k], vec![QuantParams::default(); m]);
             let mut out = vec![0.0; m * n];
             let bias = Some(&bias[..]);
-            linear(
-                &x,
-                scheme,
-                &mut params,
-                &mut codes,
-                &packed,
-                &of_b,
-                bias,
-                &mut out,
-            )
-            .unwrap();
+            linear(&x, scheme, &mut params, &mut codes, &packed, &of_b, bias, &mut out).unwrap();
 
             let (mut codes_1, mut params_1) = (vec![8; m * k], vec![QuantParams::default(); m]);
             let mut out_1 = vec![1.0; m * n];
@@ -401,9 +375,7 @@ fn threads() {
         [257, 400, 60],
         [500, 5000, 3],
     ];
-    for (tier, [m, k, n]) in tiers()
-        .into_iter()
-        .flat_map(|tier| shapes.map(|shape| (tier, shape)))
+    for (tier, [m, k, n]) in tiers().into_iter().flat_map(|tier| shapes.map(|shape| (tier, shape)))
     {
         let (a, b) = (codes::<u8>(m * k, m), codes::<i8>(k * n, n));
         let (za, zb) = (zero_points::<u8>(m), zero_points::<i8>(n));
@@ -413,14 +385,7 @@ fn threads() {
         let stride = n + 3;
         let run = || {
             let mut sums = vec![-1; m * stride];
-            matmul(
-                &a,
-                &za,
-                &packed,
-                &zb,
-                RowsMut::strided(&mut sums, m, stride),
-            )
-            .unwrap();
+            matmul(&a, &za, &packed, &zb, RowsMut::strided(&mut sums, m, stride)).unwrap();
             let mut codes = vec![77_i8; m * stride];
             let out = RowsMut::strided(&mut codes, m, stride);
             let params = of_b[0];
@@ -430,12 +395,7 @@ fn threads() {
             matmul_dequantize(&a, &of_a, &packed, &of_b, None, out).unwrap();
             (sums, codes, bits(&values))
         };
-        let pool = |threads| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap()
-        };
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let expected = pool(1).install(run);
         for threads in [2, 3, 4, 7, 16] {
             assert_eq!(
@@ -519,13 +479,7 @@ fn wrong_arguments_are_errors_that_name_the_numbers() {
 
         let overlapping = Rows::strided(&[0_u8; 4], 3, 1);
         let error = tier.matmul(overlapping, 0, &packed, 0, &mut out);
-        let expected = Error::Rows {
-            argument: "a",
-            elements: 4,
-            rows: 3,
-            row: 2,
-            stride: 1,
-        };
+        let expected = Error::Rows { argument: "a", elements: 4, rows: 3, row: 2, stride: 1 };
         assert_eq!(error, Err(expected));
         let text = "`a`, of 4 elements, is not 3 rows of 2, 1 from one to the next";
         assert_eq!(expected.to_string(), text);
@@ -544,10 +498,7 @@ fn wrong_arguments_are_errors_that_name_the_numbers() {
         let error = weights.pack_into(tier, &mut buffer);
         let text = error.unwrap_err().to_string();
         let bytes = needed - 1;
-        assert_eq!(
-            text,
-            format!("{needed} bytes are needed, and there are {bytes}")
-        );
+        assert_eq!(text, format!("{needed} bytes are needed, and there are {bytes}"));
         let error = Weights::new(&[0_u8; 5], 2, 3).pack(tier).unwrap_err();
         let text = "`codes`, of 5 elements, is not 2 rows of 3";
         assert_eq!(error.to_string(), text);
@@ -608,14 +559,7 @@ fn the_deepest_product() {
 /// Shapes of no elements, however large.
 #[test]
 fn other_numbers_of_parameters_are_errors() {
-    let one_or_each = |argument, len, of, there| {
-        Err(Error::OneOrEach {
-            argument,
-            len,
-            of,
-            there,
-        })
-    };
+    let one_or_each = |argument, len, of, there| Err(Error::OneOrEach { argument, len, of, there });
     for tier in tiers() {
         let b = Weights::new(&[1_i8; 12], 4, 3).pack(tier).unwrap();
         let a = [1_u8; 8];

@@ -1,10 +1,7 @@
 //! No kernel reads or writes outside its slices: each begins right after a page that can't be
 //! touched, or ends right before one.
 #![cfg(unix)]
-#![allow(
-    unsafe_code,
-    reason = "pages are asked for and slices are made of them"
-)]
+#![allow(unsafe_code, reason = "pages are asked for and slices are made of them")]
 
 mod common;
 
@@ -61,13 +58,7 @@ impl<T: Copy> Fenced<T> {
         let len = elements.len();
         // SAFETY: there is room for so many between the fences.
         unsafe { ptr::copy_nonoverlapping(elements.as_ptr(), first, len) };
-        Self {
-            map,
-            map_len,
-            first,
-            len,
-            owns: PhantomData,
-        }
+        Self { map, map_len, first, len, owns: PhantomData }
     }
 
     fn slice(&self) -> &[T] {
@@ -182,8 +173,7 @@ fn elementwise<Q: Code>(tier: Tier, n: usize, end: End) {
                 &context,
                 |out| reference::requantize(accumulators, multiplier, params, out).unwrap(),
                 |out| {
-                    tier.requantize(accumulators, multiplier, params, out)
-                        .unwrap();
+                    tier.requantize(accumulators, multiplier, params, out).unwrap();
                 },
             );
         }
@@ -238,8 +228,7 @@ fn of_dynamic_quantization() {
             &context,
             |out| reference::quantize_dynamic_rows(x, n, scheme, &mut expected, out).unwrap(),
             |out| {
-                tier.quantize_dynamic_rows(x, n, scheme, params.slice_mut(), out)
-                    .unwrap();
+                tier.quantize_dynamic_rows(x, n, scheme, params.slice_mut(), out).unwrap();
             },
         );
         assert_eq!(params.slice(), expected);
@@ -367,11 +356,7 @@ fn of_blocks() {
     everywhere(|tier, n, end| {
         blocks::<u8>(tier, Blocks::of_rows(n, 32), end);
         blocks::<i8>(tier, Blocks::of_rows(n, 20), end);
-        let along = Blocks {
-            axis: 3,
-            block: 2,
-            inner: n,
-        };
+        let along = Blocks { axis: 3, block: 2, inner: n };
         blocks::<u8>(tier, along, end);
     });
 }
@@ -384,10 +369,7 @@ fn of_sums() {
         let (x, weight) = (Fenced::of(&x, end), Fenced::of(&x[..n], end));
         let (x, weight) = (x.slice(), weight.slice());
         assert_eq!(tier.moments(x), reference::moments(x));
-        let (a, b) = (
-            tier.fidelity(weight, &x[n..]),
-            reference::fidelity(weight, &x[n..]),
-        );
+        let (a, b) = (tier.fidelity(weight, &x[n..]), reference::fidelity(weight, &x[n..]));
         assert_eq!(a.unwrap().sqnr_db(), b.unwrap().sqnr_db());
         let norm = Norm::layer(weight, Some(weight), 1.0).unwrap();
         same(
@@ -408,8 +390,7 @@ fn of_sums() {
                 reference::normalize_quantize_rows(x, norm, scheme, &mut expected, out).unwrap();
             },
             |out| {
-                tier.normalize_quantize_rows(x, norm, scheme, params.slice_mut(), out)
-                    .unwrap();
+                tier.normalize_quantize_rows(x, norm, scheme, params.slice_mut(), out).unwrap();
             },
         );
         assert_eq!(params.slice(), expected);
@@ -432,10 +413,7 @@ fn pairs<A: Code, B: Code>(tier: Tier, n: usize, end: End) {
         assert_eq!(tier.cosine(a, za, b, zb), reference::cosine(a, za, b, zb));
         let (sum_a, sum_b) = (tier.sum(a), tier.sum(b));
         assert_eq!((sum_a, sum_b), (reference::sum(a), reference::sum(b)));
-        assert_eq!(
-            tier.dot_with_sums(a, za, sum_a, b, zb, sum_b),
-            reference::dot(a, za, b, zb)
-        );
+        assert_eq!(tier.dot_with_sums(a, za, sum_a, b, zb, sum_b), reference::dot(a, za, b, zb));
         let each = Fenced::of(&[zb; ROWS], end);
         let each = each.slice();
         same(
@@ -475,11 +453,9 @@ fn of_streaming_stores() {
             let mut y = Fenced::of(&vec![0.0; n], end);
             tier.quantize(x.slice(), params, codes.slice_mut()).unwrap();
             assert!(codes.slice().iter().all(|&code| code == 39), "{tier}");
-            tier.dequantize(codes.slice(), params, y.slice_mut())
-                .unwrap();
+            tier.dequantize(codes.slice(), params, y.slice_mut()).unwrap();
             assert!(y.slice().iter().all(|&y| y == 1.5), "{tier}");
-            tier.fake_quantize(x.slice(), params, y.slice_mut())
-                .unwrap();
+            tier.fake_quantize(x.slice(), params, y.slice_mut()).unwrap();
             assert!(y.slice().iter().all(|&y| y == 1.5), "{tier}");
         }
     }
@@ -521,14 +497,10 @@ fn products<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
                 .unwrap();
         },
         |out| {
-            tier.matmul_requantize(a, za, &packed, zb, multipliers, bias, output, out)
-                .unwrap();
+            tier.matmul_requantize(a, za, &packed, zb, multipliers, bias, output, out).unwrap();
         },
     );
-    let (of_a, of_b) = (
-        Fenced::of(&params::<A>(m), end),
-        Fenced::of(&params::<B>(n), end),
-    );
+    let (of_a, of_b) = (Fenced::of(&params::<A>(m), end), Fenced::of(&params::<B>(n), end));
     let (of_a, of_b) = (of_a.slice(), of_b.slice());
     let bias = Fenced::of(&vec![0.5; n], end);
     let bias = Some(bias.slice());
@@ -538,8 +510,7 @@ fn products<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
         &context,
         |out| reference::matmul_dequantize(a, of_a, b, of_b, shape, bias, out).unwrap(),
         |out| {
-            tier.matmul_dequantize(a, of_a, &packed, of_b, bias, out)
-                .unwrap();
+            tier.matmul_dequantize(a, of_a, &packed, of_b, bias, out).unwrap();
         },
     );
 }
@@ -580,8 +551,7 @@ fn linear<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
         |out| reference::linear(x, scheme, p, c, &b, of_b, shape, bias, out).unwrap(),
         |out| {
             let (params, codes) = (params.slice_mut(), codes.slice_mut());
-            tier.linear(x, scheme, params, codes, &packed, of_b, bias, out)
-                .unwrap();
+            tier.linear(x, scheme, params, codes, &packed, of_b, bias, out).unwrap();
         },
     );
     assert_eq!(params.slice(), expected_params);

@@ -33,9 +33,7 @@ fn floats(tensor: &Value) -> Vec<f32> {
 
 fn integers(tensor: &Value) -> Vec<i32> {
     let data = tensor["data"].as_array().unwrap();
-    data.iter()
-        .map(|x| x.as_i64().unwrap().try_into().unwrap())
-        .collect()
+    data.iter().map(|x| x.as_i64().unwrap().try_into().unwrap()).collect()
 }
 
 fn codes<Q: Code>(tensor: &Value) -> Vec<Q> {
@@ -55,12 +53,7 @@ fn size(number: &Value) -> usize {
 }
 
 fn shape(tensor: &Value) -> Vec<usize> {
-    tensor["shape"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(size)
-        .collect()
+    tensor["shape"].as_array().unwrap().iter().map(size).collect()
 }
 
 /// How the parameters of a node are spread over its input.
@@ -86,11 +79,7 @@ impl Spread {
         let mut blocks = x.to_vec();
         blocks[axis] = x[axis].div_ceil(block);
         assert_eq!(scale, blocks);
-        Self::Blocked(Blocks {
-            axis: x[axis],
-            block,
-            inner,
-        })
+        Self::Blocked(Blocks { axis: x[axis], block, inner })
     }
 }
 
@@ -172,11 +161,7 @@ fn test_quantizelinear_axis() {
 #[test]
 fn test_quantizelinear_blocked_asymmetric() {
     let blocks = Blocks::of_rows(4, 2);
-    quantizes(
-        "test_quantizelinear_blocked_asymmetric",
-        12,
-        Spread::Blocked(blocks),
-    );
+    quantizes("test_quantizelinear_blocked_asymmetric", 12, Spread::Blocked(blocks));
 }
 
 #[test]
@@ -191,11 +176,7 @@ fn test_dequantizelinear_axis() {
 
 #[test]
 fn test_dequantizelinear_blocked() {
-    let blocks = Blocks {
-        axis: 4,
-        block: 2,
-        inner: 6,
-    };
+    let blocks = Blocks { axis: 4, block: 2, inner: 6 };
     dequantizes("test_dequantizelinear_blocked", 24, Spread::Blocked(blocks));
 }
 
@@ -208,15 +189,10 @@ fn test_dynamicquantizelinear() {
     assert_eq!(expected.len(), 6);
     for tier in Tier::available() {
         let mut y = vec![0; x.len()];
-        let params = tier
-            .quantize_dynamic(&x, Scheme::<u8>::affine(), &mut y)
-            .unwrap();
+        let params = tier.quantize_dynamic(&x, Scheme::<u8>::affine(), &mut y).unwrap();
         assert_eq!(y, expected, "{tier}");
         assert_eq!(params.scale(), floats(&outputs["1:y_scale"])[0]);
-        assert_eq!(
-            params.zero_point(),
-            codes::<u8>(&outputs["2:y_zero_point"])[0]
-        );
+        assert_eq!(params.zero_point(), codes::<u8>(&outputs["2:y_zero_point"])[0]);
     }
 }
 
@@ -237,13 +213,7 @@ impl<Q: Code> Pairs<Q> {
             panic!("{a_shape:?} and {b_shape:?} are not matrices");
         };
         assert_eq!((a_stack, a_k), (b_stack, k));
-        Self {
-            a: codes(a),
-            za: codes(za)[0],
-            b: codes(b),
-            zb: codes(zb)[0],
-            shape: [*m, *k, *n],
-        }
+        Self { a: codes(a), za: codes(za)[0], b: codes(b), zb: codes(zb)[0], shape: [*m, *k, *n] }
     }
 
     /// The products, one after the other.
@@ -355,15 +325,8 @@ fn convinteger(name: &str, expected_shape: [usize; 4]) {
     };
     let pads = test["attributes"]["pads"].as_array();
     let [top, left, bottom, right] = [0, 1, 2, 3].map(|i| pads.map_or(0, |pads| size(&pads[i])));
-    let border = Border {
-        height: *height,
-        width: *width,
-        channels: *channels,
-        top,
-        bottom,
-        left,
-        right,
-    };
+    let border =
+        Border { height: *height, width: *width, channels: *channels, top, bottom, left, right };
     let windows = Windows::new(border, [kernel[0], kernel[1]]);
     let [out_height, out_width, depth] = windows.shape().unwrap();
     let y = &test["outputs"]["0:y"];

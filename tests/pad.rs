@@ -45,13 +45,7 @@ proptest! {
 
 #[test]
 fn shapes_that_do_not_fit() {
-    let border = Border {
-        height: 2,
-        width: 3,
-        channels: 2,
-        top: 1,
-        ..Border::default()
-    };
+    let border = Border { height: 2, width: 3, channels: 2, top: 1, ..Border::default() };
     for (input, output) in [(12, 17), (11, 18), (12, 36), (0, 18), (24, 18), (12, 0)] {
         let error = pad(&vec![0; input], border, 0_u8, &mut vec![0; output]).unwrap_err();
         let (argument, elements) = match input {
@@ -62,23 +56,12 @@ fn shapes_that_do_not_fit() {
             ("codes", _) => [None, Some(2), Some(6)],
             _ => [Some(input / 12), Some(3), Some(6)],
         };
-        let expected = Error::Shape {
-            argument,
-            elements,
-            shape,
-        };
+        let expected = Error::Shape { argument, elements, shape };
         assert_eq!(error, expected);
     }
     assert!(pad(&[], border, 0_u8, &mut []).is_ok());
-    let huge = Border {
-        height: usize::MAX,
-        width: usize::MAX,
-        ..border
-    };
+    let huge = Border { height: usize::MAX, width: usize::MAX, ..border };
     assert!(pad(&[0; 12], huge, 0_u8, &mut [0; 18]).is_err());
-    let huge = Border {
-        left: usize::MAX,
-        ..border
-    };
+    let huge = Border { left: usize::MAX, ..border };
     assert!(pad(&[0; 12], huge, 0_u8, &mut [0; 18]).is_err());
 }

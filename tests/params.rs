@@ -11,10 +11,7 @@ fn affine_extends_the_range_to_zero() {
     assert_eq!(affine::<u8>(40.0, 1000.0), affine::<u8>(0.0, 1000.0));
     assert_eq!(affine::<u8>(-1000.0, -40.0), affine::<u8>(-1000.0, 0.0));
     let negative = affine::<u8>(-1000.0, -40.0);
-    assert_eq!(
-        (negative.zero_point(), negative.scale()),
-        (255, 1000.0 / 255.0)
-    );
+    assert_eq!((negative.zero_point(), negative.scale()), (255, 1000.0 / 255.0));
 }
 
 #[test]
@@ -61,26 +58,14 @@ fn affine_of_any_span() {
             let codes: Vec<_> = (0..=255).collect();
             let mut values = [0.0; 256];
             dequantize(&codes, params, &mut values).unwrap();
-            assert!(
-                values.iter().all(|x| x.is_finite()),
-                "[{min}, {max}]: {params:?}"
-            );
+            assert!(values.iter().all(|x| x.is_finite()), "[{min}, {max}]: {params:?}");
             let mut ends = [0; 2];
             quantize(&[min, max], params, &mut ends).unwrap();
-            let Range {
-                min: low,
-                max: high,
-            } = params.representable();
+            let Range { min: low, max: high } = params.representable();
             // No worse than the rounding of the zero point and of the scale.
             let slack = 1.01 * f64::from(params.scale());
-            assert!(
-                f64::from(low) - f64::from(min) <= slack,
-                "[{min}, {max}]: {params:?}"
-            );
-            assert!(
-                f64::from(max) - f64::from(high) <= slack,
-                "[{min}, {max}]: {params:?}"
-            );
+            assert!(f64::from(low) - f64::from(min) <= slack, "[{min}, {max}]: {params:?}");
+            assert!(f64::from(max) - f64::from(high) <= slack, "[{min}, {max}]: {params:?}");
         }
     }
 }
@@ -166,10 +151,7 @@ fn symmetric_with_the_codes_of_one_side() {
     let lower = scheme.with_codes(-100..=0).unwrap();
     assert_eq!(lower.params(Range::new(-50.0, 0.0)).unwrap().scale(), 0.5);
     let error = scheme.with_codes(-9..=-1).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the codes -9..=-1 don't include the zero point 0"
-    );
+    assert_eq!(error.to_string(), "the codes -9..=-1 don't include the zero point 0");
 }
 
 #[test]
@@ -188,39 +170,22 @@ fn codes_that_do_not_serve() {
         "7..=7 are too few codes: an affine scheme needs two or more, a clamp one"
     );
     let error = Scheme::<i8>::symmetric().with_codes(1..=9).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the codes 1..=9 don't include the zero point 0"
-    );
+    assert_eq!(error.to_string(), "the codes 1..=9 don't include the zero point 0");
     let params = QuantParams::<u8>::new(1.0, 5).unwrap();
     #[expect(clippy::reversed_empty_ranges)]
     for codes in [6..=10, 0..=4, 9..=3] {
         let (lo, hi) = (i32::from(*codes.start()), i32::from(*codes.end()));
         let error = params.with_codes(codes).unwrap_err();
-        assert_eq!(
-            error,
-            Error::Codes {
-                lo,
-                hi,
-                zero_point: 5
-            }
-        );
+        assert_eq!(error, Error::Codes { lo, hi, zero_point: 5 });
     }
     assert_eq!(params.with_codes(5..=5).unwrap().codes(), 5..=5);
 }
 
 #[test]
 fn scales_that_are_none() {
-    for scale in [
-        0.0,
-        -1.0,
-        -0.0,
-        1e-40,
-        MIN_SCALE.next_down(),
-        f32::NAN,
-        f32::INFINITY,
-        f32::NEG_INFINITY,
-    ] {
+    for scale in
+        [0.0, -1.0, -0.0, 1e-40, MIN_SCALE.next_down(), f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
+    {
         let error = QuantParams::<u8>::new(scale, 0).unwrap_err();
         assert!(matches!(error, Error::Scale { .. }), "{error:?}");
     }
@@ -229,13 +194,7 @@ fn scales_that_are_none() {
     let params = QuantParams::<u8>::affine(Range::new(0.0, 255.0 * 0.75 * MIN_SCALE)).unwrap();
     assert_eq!(params.scale(), MIN_SCALE);
     let error = QuantParams::<u8>::new(2e36, 0).unwrap_err();
-    assert_eq!(
-        error,
-        Error::Overflow {
-            scale: 2e36,
-            distance: 255
-        }
-    );
+    assert_eq!(error, Error::Overflow { scale: 2e36, distance: 255 });
     assert!(error.to_string().contains("scale 2e36 times 255"));
     assert!(QuantParams::<u8>::new(2e36, 128).is_ok());
     for (zero_point, distance) in [(i8::MAX, 255), (i8::MIN, 255), (100, 228)] {
@@ -250,16 +209,8 @@ fn lengths_that_differ() {
     let params = QuantParams::<u8>::new(1.0, 0).unwrap();
     let text = |of| format!("`out` has 8 elements for the 7 elements of `{of}`");
     let (x, mut y, mut codes) = ([0.0; 7], [0.0; 8], [1; 8]);
-    assert_eq!(
-        quantize(&x, params, &mut codes).unwrap_err().to_string(),
-        text("x")
-    );
-    assert_eq!(
-        dequantize(&codes[..7], params, &mut y)
-            .unwrap_err()
-            .to_string(),
-        text("codes")
-    );
+    assert_eq!(quantize(&x, params, &mut codes).unwrap_err().to_string(), text("x"));
+    assert_eq!(dequantize(&codes[..7], params, &mut y).unwrap_err().to_string(), text("codes"));
     let error = zeropoint::fake_quantize(&x, params, &mut y).unwrap_err();
     assert_eq!(error.to_string(), text("x"));
     let error = zeropoint::rescale(&codes[..7], params, params, &mut [0; 8]).unwrap_err();

@@ -57,17 +57,7 @@ fn fbgemm_zero_point_addition_wraps() {
     for tier in tiers() {
         for zero_point in [128, 200, 255] {
             let params = QuantParams::new(0.5, zero_point).unwrap();
-            for x in [
-                1e4,
-                16_383.5,
-                16_384.0,
-                1e6,
-                1.07e9,
-                1.08e9,
-                2e9,
-                1e30,
-                f32::MAX,
-            ] {
+            for x in [1e4, 16_383.5, 16_384.0, 1e6, 1.07e9, 1.08e9, 2e9, 1e30, f32::MAX] {
                 everywhere(tier, x, params, 255);
                 everywhere(tier, -x, params, 0);
             }
@@ -81,9 +71,7 @@ fn reciprocal_fails_dynamic_quantize_linear() {
     let x = [0.0, 2.0, -3.0, -2.5, 1.34, 0.5];
     for tier in tiers() {
         let mut codes = [0_u8; 6];
-        let params = tier
-            .quantize_dynamic(&x, Scheme::affine(), &mut codes)
-            .unwrap();
+        let params = tier.quantize_dynamic(&x, Scheme::affine(), &mut codes).unwrap();
         assert_eq!((params.scale(), params.zero_point()), (0.019_607_844, 153));
         assert_eq!(codes, [153, 255, 0, 26, 221, 179], "{tier}");
     }
@@ -120,9 +108,7 @@ fn dynamic_quantization_of_zeros() {
     for tier in tiers() {
         for x in [vec![], vec![0.0; 70], vec![-0.0; 3], vec![f32::NAN; 65]] {
             let mut codes = vec![9; x.len()];
-            let params = tier
-                .quantize_dynamic(&x, Scheme::<u8>::affine(), &mut codes)
-                .unwrap();
+            let params = tier.quantize_dynamic(&x, Scheme::<u8>::affine(), &mut codes).unwrap();
             assert_eq!((params.scale(), params.zero_point()), (1.0, 0), "{tier}");
             assert!(codes.iter().all(|&code| code == 0), "{tier}");
         }
@@ -156,14 +142,8 @@ fn wrong_lengths_are_errors_in_every_build() {
         for (input, output) in [(0, 1), (1, 0), (64, 65), (1000, 32)] {
             let x = vec![0.0; input];
             assert!(tier.quantize(&x, params, &mut vec![0; output]).is_err());
-            assert!(
-                tier.fake_quantize(&x, params, &mut vec![0.0; output])
-                    .is_err()
-            );
-            assert!(
-                tier.dequantize(&vec![0; input], params, &mut vec![0.0; output])
-                    .is_err()
-            );
+            assert!(tier.fake_quantize(&x, params, &mut vec![0.0; output]).is_err());
+            assert!(tier.dequantize(&vec![0; input], params, &mut vec![0.0; output]).is_err());
         }
     }
 }

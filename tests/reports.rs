@@ -14,11 +14,7 @@ mod start {
     /// Runs `the_best_tier_of_this_process` with this value of the variable, and the warning where it goes.
     fn start(tier: Option<&str>, warnings: Option<File>) -> Output {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([
-            "--exact",
-            "start::the_best_tier_of_this_process",
-            "--nocapture",
-        ]);
+        command.args(["--exact", "start::the_best_tier_of_this_process", "--nocapture"]);
         command.env_remove("ZEROPOINT_TIER");
         if let Some(tier) = tier {
             command.env("ZEROPOINT_TIER", tier);
@@ -41,10 +37,7 @@ mod start {
         assert!(start(Some("bogus"), Some(full)).status.success());
         let warning = start(Some("bogus"), None).stderr;
         let warning = String::from_utf8_lossy(&warning);
-        assert!(
-            warning.contains("ZEROPOINT_TIER=\"bogus\" is ignored"),
-            "{warning}"
-        );
+        assert!(warning.contains("ZEROPOINT_TIER=\"bogus\" is ignored"), "{warning}");
     }
 
     /// Issue: `ZEROPOINT_TIER=""` warned, and `AVX2` was not taken for `avx2`.
@@ -127,16 +120,7 @@ mod usage {
             let (mut codes, mut params) = (vec![0; m * k], of(m));
             let (x, scheme) = (vec![255.0; m * k], Scheme::affine());
             values.fill(7.0);
-            linear(
-                &x,
-                scheme,
-                &mut params,
-                &mut codes,
-                b,
-                &params_b,
-                None,
-                &mut values,
-            )?;
+            linear(&x, scheme, &mut params, &mut codes, b, &params_b, None, &mut values)?;
             assert_eq!(values, vec![255.0 * k as f32; m * n]);
         }
         Ok(())
@@ -148,9 +132,7 @@ mod usage {
         let interesting = [0, 1, 2, 3, usize::MAX / 2, usize::MAX - 3, usize::MAX];
         let mut state = 1_u64;
         let mut any = |of: &[usize]| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             of[(state >> 33) as usize % of.len()]
         };
         let (mut laid_out, mut with_overflow) = (0, 0);
@@ -213,10 +195,7 @@ mod usage {
                 }
             }
         }
-        assert!(
-            laid_out > 200 && with_overflow > 50,
-            "{laid_out}, {with_overflow}"
-        );
+        assert!(laid_out > 200 && with_overflow > 50, "{laid_out}, {with_overflow}");
     }
 
     /// Issue: a view of an attention head, 32 of 768 columns, was refused if the slice went on past
@@ -280,22 +259,15 @@ mod usage {
         assert_eq!(out, [7; 20]);
         // Without strides the counts must agree.
         let error = matmul(&a, 0, &b, 0, &mut [0; 15]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`out`, of 15 elements, is not 6 rows of 3"
-        );
-        let error = Weights::new(&[1_u8; 10], 2, 3)
-            .with_stride(8)
-            .pack(Tier::SCALAR);
+        assert_eq!(error.to_string(), "`out`, of 15 elements, is not 6 rows of 3");
+        let error = Weights::new(&[1_u8; 10], 2, 3).with_stride(8).pack(Tier::SCALAR);
         let text = "`codes`, of 10 elements, is not 2 rows of 3, 8 from one to the next";
         assert_eq!(error.unwrap_err().to_string(), text);
     }
 
     /// Numbers of one sign and of both, with zeros, and a step that is no power of two.
     fn ordinary(n: usize, seed: usize) -> Vec<f32> {
-        (0..n)
-            .map(|i| ((i + seed) % 2003 * 7919 % 2003) as f32 * 0.01 - 9.0)
-            .collect()
+        (0..n).map(|i| ((i + seed) % 2003 * 7919 % 2003) as f32 * 0.01 - 9.0).collect()
     }
 
     const NOT_FINITE: [(f32, &str); 5] = [
@@ -320,20 +292,9 @@ mod usage {
                     let mut y = vec![7.0; m * stride];
                     let (mut params, mut codes) = (vec![QuantParams::default(); m], vec![0; m * k]);
                     let (p, c, to) = (&mut params, &mut codes, RowsMut::strided(&mut y, m, stride));
-                    linear(
-                        x,
-                        Scheme::<u8>::affine(),
-                        p,
-                        c,
-                        &b,
-                        &params_b,
-                        Some(&bias),
-                        to,
-                    )
-                    .unwrap();
-                    y.chunks(stride)
-                        .map(crate::common::bits)
-                        .collect::<Vec<_>>()
+                    linear(x, Scheme::<u8>::affine(), p, c, &b, &params_b, Some(&bias), to)
+                        .unwrap();
+                    y.chunks(stride).map(crate::common::bits).collect::<Vec<_>>()
                 };
                 let x = ordinary(m * k, 1);
                 let expected = run(&x);
@@ -377,16 +338,8 @@ mod usage {
                     let text = format!("row 13 of `x` has the element {found}");
                     assert_eq!(error.unwrap_err().to_string(), text, "{tier}");
                     // The rows before it are done, the others as they were.
-                    assert!(
-                        params[..13]
-                            .iter()
-                            .all(|&params| params != QuantParams::default())
-                    );
-                    assert!(
-                        params[13..]
-                            .iter()
-                            .all(|&params| params == QuantParams::default())
-                    );
+                    assert!(params[..13].iter().all(|&params| params != QuantParams::default()));
+                    assert!(params[13..].iter().all(|&params| params == QuantParams::default()));
                     assert!(codes[13 * row..].iter().all(|&code| code == 99), "{tier}");
 
                     let norm = Norm::rms(&[1.0; 40], None, 1e-5).unwrap();
@@ -465,19 +418,14 @@ mod usage {
             let (mut params, mut codes) =
                 (vec![QuantParams::default(); rows], vec![Q::MIN; x.len()]);
             let of_finite = scheme.of_finite();
-            tier.quantize_dynamic_rows(&x, row, of_finite, &mut params, &mut codes)
-                .unwrap();
+            tier.quantize_dynamic_rows(&x, row, of_finite, &mut params, &mut codes).unwrap();
             for (r, x) in x.chunks(row).enumerate() {
                 let finite: Vec<_> = x.iter().copied().filter(|x| x.is_finite()).collect();
                 let of_row = scheme.params(min_max(&finite).unwrap_or(Range::new(0.0, 0.0)));
                 assert_eq!(params[r], of_row.unwrap(), "{tier}, row {r} of {row}");
                 let mut expected = vec![Q::MAX; row];
                 reference::quantize(x, params[r], &mut expected).unwrap();
-                assert_eq!(
-                    codes[r * row..][..row],
-                    expected,
-                    "{tier}, row {r} of {row}"
-                );
+                assert_eq!(codes[r * row..][..row], expected, "{tier}, row {r} of {row}");
                 // A tensor: as one row.
                 let mut alone = vec![Q::MIN; row];
                 let found = tier.quantize_dynamic(x, of_finite, &mut alone);
@@ -528,8 +476,7 @@ mod usage {
                 let (mut params, mut codes) =
                     (vec![QuantParams::default(); rows], vec![0; x.len()]);
                 let scheme = Scheme::<u8>::affine();
-                tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes)
-                    .unwrap();
+                tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes).unwrap();
                 for (r, x) in x.chunks(row).enumerate() {
                     let mut alone = vec![0; row];
                     let expected = reference::quantize_dynamic(x, scheme, &mut alone).unwrap();
@@ -569,10 +516,7 @@ mod usage {
         #[test]
         fn as_published() {
             // The corner for which it saturates: no `Multiplier` is negative.
-            assert_eq!(
-                saturating_rounding_doubling_high_mul(i32::MIN, i32::MIN),
-                i32::MAX
-            );
+            assert_eq!(saturating_rounding_doubling_high_mul(i32::MIN, i32::MIN), i32::MAX);
             let halves = [-3, -1, 1, 3].map(|x| rounding_divide_by_pot(x, 1));
             assert_eq!(halves, [-2, -1, 1, 2]);
             let halves = [-3, -1, 1, 3].map(|x| saturating_rounding_doubling_high_mul(x, 1 << 30));
@@ -633,10 +577,8 @@ mod usage {
                     assert_eq!(found, expected, "reference, {context}");
 
                     // With a bias, along the last axis and as one channel.
-                    let channels = [
-                        of,
-                        Multiplier::from_fixed_double_rounding(3 << 29, 1).unwrap(),
-                    ];
+                    let channels =
+                        [of, Multiplier::from_fixed_double_rounding(3 << 29, 1).unwrap()];
                     let x = &x[..x.len() / 2 * 2];
                     let bias = [7, -5];
                     let expected: Vec<_> = x
@@ -651,8 +593,7 @@ mod usage {
                         })
                         .collect();
                     let found = &mut found[..x.len()];
-                    tier.requantize_channels(x, &channels, Some(&bias), 1, output, found)
-                        .unwrap();
+                    tier.requantize_channels(x, &channels, Some(&bias), 1, output, found).unwrap();
                     assert_eq!(found, expected, "channels, {context}");
                     let expected: Vec<_> = x.iter().map(|&x| code(x)).collect();
                     tier.requantize_channels(x, &channels[..1], None, x.len(), output, found)
@@ -689,25 +630,11 @@ mod usage {
     #[test]
     fn products_beyond_an_integer_saturate() {
         let output = QuantParams::<i8>::new(1.0, 0).unwrap();
-        let ends = [
-            i32::MAX,
-            i32::MAX - 1,
-            i32::MAX - 64,
-            i32::MIN,
-            i32::MIN + 1,
-            i32::MIN + 64,
-        ];
+        let ends = [i32::MAX, i32::MAX - 1, i32::MAX - 64, i32::MIN, i32::MIN + 1, i32::MIN + 64];
         let x: Vec<_> = ends.into_iter().cycle().take(6 * 40).collect();
         let expected: Vec<i8> = x.iter().map(|&x| if x > 0 { 127 } else { -128 }).collect();
         for tier in Tier::available() {
-            let just_over = [
-                1.0 + 2_f64.powi(-23),
-                1.0 + 2_f64.powi(-30),
-                1.0,
-                1.5,
-                2.0,
-                3.0,
-            ];
+            let just_over = [1.0 + 2_f64.powi(-23), 1.0 + 2_f64.powi(-30), 1.0, 1.5, 2.0, 3.0];
             for factor in just_over {
                 for of in [
                     Multiplier::real(factor as f32),
@@ -722,8 +649,7 @@ mod usage {
                     let each = [of; 6];
                     let bias = [100, 100, 100, -100, -100, -100];
                     for bias in [None, Some(&bias[..])] {
-                        tier.requantize_channels(&x, &each, bias, 1, output, &mut found)
-                            .unwrap();
+                        tier.requantize_channels(&x, &each, bias, 1, output, &mut found).unwrap();
                         assert_eq!(found, expected, "{tier}: {of:?}");
                     }
                 }
@@ -736,9 +662,7 @@ mod usage {
     fn layer_multipliers_are_those_of_the_parameters() {
         let mut state = 7_u64;
         let mut any = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 33) as u32
         };
         let mut fit = 0;
@@ -749,9 +673,7 @@ mod usage {
             };
             let a = QuantParams::<u8>::new(scale(), 3).unwrap();
             let output = QuantParams::<i8>::new(scale(), 0).unwrap();
-            let b: Vec<_> = (0..5)
-                .map(|_| QuantParams::<i8>::new(scale(), 0).unwrap())
-                .collect();
+            let b: Vec<_> = (0..5).map(|_| QuantParams::<i8>::new(scale(), 0).unwrap()).collect();
             let count = [1, 5][round % 2];
             let mut bias: Vec<f32> = (0..5)
                 .map(|_| {
@@ -762,11 +684,9 @@ mod usage {
             let unit = f64::from(a.scale()) * f64::from(b[0].scale());
             bias[0] = (unit * (f64::from(any() % 100) + 0.5)) as f32;
             bias[1] = [1e38, -1e38, 0.0, -0.0, 1e-45][round % 5];
-            for kind in [
-                MultiplierKind::Real,
-                MultiplierKind::Fixed,
-                MultiplierKind::FixedDoubleRounding,
-            ] {
+            for kind in
+                [MultiplierKind::Real, MultiplierKind::Fixed, MultiplierKind::FixedDoubleRounding]
+            {
                 let mut multipliers = vec![Multiplier::default(); count];
                 let mut biases = [7; 5];
                 let (m, c) = (&mut multipliers, &mut biases);
@@ -780,11 +700,7 @@ mod usage {
                     assert!(by.is_err(), "{bias:?}");
                     continue;
                 }
-                assert_eq!(
-                    (found, multipliers, biases),
-                    (by, of_reference, expected),
-                    "{bias:?}"
-                );
+                assert_eq!((found, multipliers, biases), (by, of_reference, expected), "{bias:?}");
                 fit += 1;
             }
         }
@@ -797,19 +713,8 @@ mod usage {
         let b = [QuantParams::<i8>::new(0.25, 0).unwrap()];
         let output = QuantParams::<i8>::new(3.0, 0).unwrap();
         let unit = 0.125;
-        let bias = [
-            0.5,
-            1.5,
-            2.5,
-            -0.5,
-            -1.5,
-            -2.5,
-            2_147_483_648.0,
-            -2_147_483_648.0,
-            3e9,
-            -3e9,
-            1e38,
-        ];
+        let bias =
+            [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 2_147_483_648.0, -2_147_483_648.0, 3e9, -3e9, 1e38];
         let bias = bias.map(|bias: f32| bias * unit);
         let (mut multipliers, mut biases) = ([Multiplier::default()], [1; 11]);
         let (m, c) = (&mut multipliers, &mut biases);
@@ -857,10 +762,7 @@ mod usage {
                     or one for each";
         assert_eq!(found, text);
         let found = run(1.0, &b, &[0.0; 2], 1.0, real, [1, 2]);
-        assert_eq!(
-            found,
-            "`multipliers` has 1 element for the 2 elements of `params_b`"
-        );
+        assert_eq!(found, "`multipliers` has 1 element for the 2 elements of `params_b`");
         let found = run(1.0, &b, &[0.0; 2], 1.0, real, [2, 1]);
         assert_eq!(found, "`biases` has 1 element for the 2 elements of `bias`");
     }
@@ -876,9 +778,7 @@ mod usage {
         let (mut params_b, mut codes) = (vec![QuantParams::default(); n], vec![0; n * k]);
         let scheme = Scheme::<i8>::symmetric();
         zeropoint::quantize_dynamic_rows(&w, k, scheme, &mut params_b, &mut codes).unwrap();
-        let b = Weights::transposed(&codes, k, n)
-            .pack(Tier::best())
-            .unwrap();
+        let b = Weights::transposed(&codes, k, n).pack(Tier::best()).unwrap();
         let a: Vec<u8> = (0..m * k).map(|i| (i * 83) as u8).collect();
         let params_a = [QuantParams::<u8>::new(0.05, 120).unwrap()];
         for b in [b.clone(), b] {
@@ -887,9 +787,8 @@ mod usage {
             for (i, &y) in y.iter().enumerate() {
                 let (row, column) = (&a[i / n * k..][..k], &w[i % n * k..][..k]);
                 let products = row.iter().zip(column);
-                let exact: f64 = products
-                    .map(|(&a, &w)| (f64::from(a) - 120.0) * 0.05 * f64::from(w))
-                    .sum();
+                let exact: f64 =
+                    products.map(|(&a, &w)| (f64::from(a) - 120.0) * 0.05 * f64::from(w)).sum();
                 // Half a step of the column's codes for each of K activations of up to 6.75.
                 let bound = f64::from(params_b[i % n].scale()) * 0.5 * 6.75 * k as f64;
                 assert!((f64::from(y) - exact).abs() <= bound, "{y}, not {exact}");
@@ -920,11 +819,9 @@ mod usage {
                     // The last decides, then the first, then all.
                     let (za, zb) = (of(a, end_a), of(b, end_b));
                     let mut out = [7; 4];
-                    for [za, zb] in [
-                        [[127, za], [127, zb]],
-                        [[za, 127], [zb, 127]],
-                        [[za, za], [zb, zb]],
-                    ] {
+                    for [za, zb] in
+                        [[[127, za], [127, zb]], [[za, 127], [zb, 127]], [[za, za], [zb, zb]]]
+                    {
                         let found = matmul(&codes, &za, &packed, &zb, &mut out);
                         if fits {
                             assert_eq!(found, Ok(()), "{tier}: {k}, {za:?}, {zb:?}");
@@ -946,18 +843,8 @@ mod usage {
         let (none, params) = ([0_u8; 0], [QuantParams::<u8>::default(); 4]);
         for tier in Tier::available() {
             let wrong = |argument, rows, row, stride| {
-                let elements = if argument == "codes" && row == half {
-                    0
-                } else {
-                    8
-                };
-                Some(Error::Rows {
-                    argument,
-                    elements,
-                    rows,
-                    row,
-                    stride,
-                })
+                let elements = if argument == "codes" && row == half { 0 } else { 8 };
+                Some(Error::Rows { argument, elements, rows, row, stride })
             };
             // half · half is 0 in a word.
             let weights = Weights::new(&none, half, half);
@@ -976,37 +863,17 @@ mod usage {
 
             // (half · half / 4 + 1) · 4 is 4.
             let inner = half * (half / 4) + 1;
-            assert!(
-                tier.quantize_channels(&[0.0; 4], &params, inner, &mut [0; 4])
-                    .is_err()
-            );
-            let blocks = Blocks {
-                axis: 4,
-                block: 4,
-                inner,
-            };
+            assert!(tier.quantize_channels(&[0.0; 4], &params, inner, &mut [0; 4]).is_err());
+            let blocks = Blocks { axis: 4, block: 4, inner };
             let one = [QuantParams::<u8>::default()];
-            assert!(
-                tier.quantize_blocks(&[0.0; 4], &one, blocks, &mut [0; 4])
-                    .is_err()
-            );
+            assert!(tier.quantize_blocks(&[0.0; 4], &one, blocks, &mut [0; 4]).is_err());
         }
-        let border = Border {
-            height: half * (half / 4) + 1,
-            width: 4,
-            channels: 1,
-            ..Border::default()
-        };
+        let border =
+            Border { height: half * (half / 4) + 1, width: 4, channels: 1, ..Border::default() };
         assert!(pad(&[0_u8; 4], border, 0, &mut [0; 4]).is_err());
         let windows = Windows::new(border, [1, 1]);
         assert!(im2col(&[0_u8; 4], windows, 0, &mut [0; 4]).is_err());
-        let windows = Windows::new(
-            Border {
-                channels: half,
-                ..border
-            },
-            [half, 1],
-        );
+        let windows = Windows::new(Border { channels: half, ..border }, [half, 1]);
         assert!(windows.shape().is_err());
     }
 }
@@ -1051,10 +918,7 @@ mod calibrate {
                 let all: Vec<f32> = normal(20 * n).map(|x| mean + deviation * x).collect();
                 for x in all.chunks(n) {
                     let [found, of_all] = ["entropy", "min-max"].map(|method| sqnr(method, x));
-                    assert!(
-                        found > of_all - 20.0,
-                        "{n}, {mean}: {found} dB, not {of_all}"
-                    );
+                    assert!(found > of_all - 20.0, "{n}, {mean}: {found} dB, not {of_all}");
                 }
             }
         }
@@ -1112,10 +976,7 @@ mod calibrate {
             assert_eq!(range, Some(Range::new(-1e3, 1e30)), "{tier}");
             let tally = observer.tally();
             assert_eq!((tally.finite, tally.below, tally.above), (4, 3, 0));
-            assert_eq!(
-                (tally.nan, tally.negative_infinity, tally.left_out()),
-                (1, 1, 5)
-            );
+            assert_eq!((tally.nan, tally.negative_infinity, tally.left_out()), (1, 1, 5));
         }
         assert_eq!(observer.bounds(), Some(bounds));
         // The bounds themselves are within.
@@ -1157,9 +1018,7 @@ mod calibrate {
                 let mut observers = observers.within(bounds).unwrap();
                 let both: Vec<f32> = masked.iter().flat_map(|&x| [x, -0.5 * x]).collect();
                 observers.observe(&both, 1).unwrap();
-                let [first, second] = observers.channels() else {
-                    panic!("two channels")
-                };
+                let [first, second] = observers.channels() else { panic!("two channels") };
                 assert_eq!(first.range(scheme), bounded.range(scheme), "{method}, {n}");
                 assert_eq!((second.tally().below, second.tally().above), (0, n as u64));
                 // Sums depend on where chunks begin.
@@ -1177,10 +1036,8 @@ mod calibrate {
         let mut names = Vec::new();
         for (name, tensor) in file.tensors() {
             let bytes = tensor.data().chunks_exact(4);
-            let x: Vec<f32> = bytes
-                .map(|x| f32::from_le_bytes(x.try_into().unwrap()))
-                .take(65_536)
-                .collect();
+            let x: Vec<f32> =
+                bytes.map(|x| f32::from_le_bytes(x.try_into().unwrap())).take(65_536).collect();
             let mut observer = Observer::new(Method::MeanSquaredError).unwrap();
             observer.observe(&x);
             let mut whole = Observer::new(Method::MinMax).unwrap();
@@ -1220,13 +1077,8 @@ mod calibrate {
         assert_eq!(empty.range(scheme), observer.range(scheme));
         for momentum in ["1", "0.999999999", "0.5", "0.1", "1e-9"] {
             let mut observer = observed(&format!("moving-average={momentum}"), &[]);
-            for [min, max] in [
-                [-1e30, 1e30],
-                [3.0, 3.0],
-                [0.1, 0.1],
-                [-1e-30, 1e38],
-                [-5.0, -5.0],
-            ] {
+            for [min, max] in [[-1e30, 1e30], [3.0, 3.0], [0.1, 0.1], [-1e-30, 1e38], [-5.0, -5.0]]
+            {
                 observer.observe(&[max, min]);
                 let Range { min, max } = observer.range(scheme).unwrap();
                 assert!(min <= max, "{momentum}");
@@ -1272,9 +1124,7 @@ mod calibrate {
     fn with_little_memory() {
         let is_buffer = |error: Error| matches!(error, Error::Buffer { .. });
         for method in Method::ALL {
-            assert!(is_buffer(
-                ChannelObservers::new(method, 4_000_000).unwrap_err()
-            ));
+            assert!(is_buffer(ChannelObservers::new(method, 4_000_000).unwrap_err()));
         }
         // There is room for these, but not for all that they are shown.
         let mut observers = ChannelObservers::new(Method::Entropy, 100_000).unwrap();
@@ -1339,9 +1189,7 @@ mod numerics {
     }
 
     fn wave(n: usize) -> Vec<f32> {
-        (0..n)
-            .map(|i| (i as f32 * 0.37).sin() * (1.0 + (i % 13) as f32))
-            .collect()
+        (0..n).map(|i| (i as f32 * 0.37).sin() * (1.0 + (i % 13) as f32)).collect()
     }
 
     /// Parts in 2²⁴.
@@ -1522,9 +1370,7 @@ mod numerics {
     fn far_rows() -> Vec<Vec<f32>> {
         let mut rows = vec![(0..16).map(|i| 1e4 + i as f32 * 1e-3).collect::<Vec<_>>()];
         for n in [2, 5, 16, 100, 768, 4096, 5000] {
-            for distance in [
-                0.0, 0.3, 1.0, 3.0, 10.0, -1e2, 1e3, 1e4, -1e5, 1e6, 3e7, 1e9,
-            ] {
+            for distance in [0.0, 0.3, 1.0, 3.0, 10.0, -1e2, 1e3, 1e4, -1e5, 1e6, 3e7, 1e9] {
                 let shifted = |spread: f32| wave(n).iter().map(|x| x * spread + distance).collect();
                 rows.push(shifted(1.0));
                 rows.push(shifted(0.01));
@@ -1601,10 +1447,7 @@ mod numerics {
     #[test]
     fn deviations_far_from_zero() {
         let far = |spread: f32| {
-            let mut x: Vec<f32> = wave(40_960)
-                .iter()
-                .map(|x| 1_000_001.0 + x * spread)
-                .collect();
+            let mut x: Vec<f32> = wave(40_960).iter().map(|x| 1_000_001.0 + x * spread).collect();
             x[7000] += 100.0;
             x[30_000] -= 90.0;
             x
@@ -1632,16 +1475,12 @@ mod numerics {
             }
             widths.push((ends(Method::Deviations { n: 1.0 }), 1.0));
             for (found, n) in widths {
-                for (found, expected) in [
-                    (found.min, mean - n * deviation),
-                    (found.max, mean + n * deviation),
-                ] {
+                for (found, expected) in
+                    [(found.min, mean - n * deviation), (found.max, mean + n * deviation)]
+                {
                     let off = (f64::from(found) - expected).abs();
                     let bound = (1.0 + n) * deviation / 65_536.0 + expected.abs() * ULP;
-                    assert!(
-                        off <= bound,
-                        "{found} of {expected}, off by {off:e} of {bound:e}"
-                    );
+                    assert!(off <= bound, "{found} of {expected}, off by {off:e} of {bound:e}");
                 }
             }
         }
@@ -1659,11 +1498,9 @@ mod numerics {
         let b: Vec<i8> = (0..100).map(|i| i % 3 - 1).collect();
         let tiny = [QuantParams::<i8>::new(1e-30, 0).unwrap()];
         for tier in Tier::available() {
-            for (bias, expected) in [
-                (None, &products),
-                (Some([-0.0; 100]), &products),
-                (Some([0.0; 100]), &biases),
-            ] {
+            for (bias, expected) in
+                [(None, &products), (Some([-0.0; 100]), &products), (Some([0.0; 100]), &biases)]
+            {
                 let bias = bias.as_ref().map(|bias| &bias[..]);
                 let layer = Norm::layer(&weight, bias, 1e-5).unwrap();
                 let rms = Norm::rms(&weight, bias, 1e-5).unwrap();
@@ -1698,9 +1535,8 @@ mod numerics {
         for tier in Tier::available() {
             for seed in 0..200 {
                 // Multiples of 1/64: squares and sums are exact.
-                let x: Vec<f32> = (0..3)
-                    .map(|i| 1.0 + ((seed * 7 + i * 5) % 29) as f32 / 64.0)
-                    .collect();
+                let x: Vec<f32> =
+                    (0..3).map(|i| 1.0 + ((seed * 7 + i * 5) % 29) as f32 / 64.0).collect();
                 let sum = x.iter().map(|x| x * x).sum::<f32>();
                 let square = f64::from(sum) / 3.0;
                 for epsilon in [1e-7, 1.2e-7, 0.06, 0.3] {

@@ -24,9 +24,7 @@ fn on_a_small_stack(call: impl FnOnce() + Send) {
 }
 
 fn params(n: usize) -> Vec<QuantParams<i8>> {
-    (0..n)
-        .map(|i| QuantParams::new(0.5 + i as f32, 3).unwrap())
-        .collect()
+    (0..n).map(|i| QuantParams::new(0.5 + i as f32, 3).unwrap()).collect()
 }
 
 fn codes(n: usize) -> Vec<i8> {
@@ -45,15 +43,13 @@ fn elementwise() {
             tier.quantize(x, one, &mut q).unwrap();
             tier.dequantize(&q, one, &mut y).unwrap();
             tier.fake_quantize(x, one, &mut y).unwrap();
-            tier.rescale(codes, one, QuantParams::<i8>::new(3.0, 1).unwrap(), &mut q)
-                .unwrap();
+            tier.rescale(codes, one, QuantParams::<i8>::new(3.0, 1).unwrap(), &mut q).unwrap();
             tier.relu(&mut q, 3);
             let _ = tier.quantize_dynamic(x, Scheme::affine(), &mut q);
             let accumulators: Vec<_> = codes.iter().map(|&q| i32::from(q) << 16).collect();
             for multiplier in [Multiplier::real(0.01), Multiplier::fixed(0.01)] {
                 let multiplier = multiplier.unwrap();
-                tier.requantize(&accumulators, multiplier, one, &mut q)
-                    .unwrap();
+                tier.requantize(&accumulators, multiplier, one, &mut q).unwrap();
                 let multipliers = [multiplier; 100];
                 tier.requantize_channels(&accumulators, &multipliers, None, 1, one, &mut q)
                     .unwrap();
@@ -100,8 +96,7 @@ fn sums() {
             tier.normalize_rows(x, norm, &mut y).unwrap();
             let (mut params, mut q) = (params(4), vec![0; n]);
             let scheme = Scheme::affine();
-            tier.normalize_quantize_rows(&x[..n], norm, scheme, &mut params, &mut q)
-                .unwrap();
+            tier.normalize_quantize_rows(&x[..n], norm, scheme, &mut params, &mut q).unwrap();
         });
     }
 }
@@ -109,13 +104,9 @@ fn sums() {
 /// Deep ones, wide ones, and some of few rows.
 #[test]
 fn products() {
-    for [m, k, n] in [
-        [4, 64, 64],
-        [64, 768, 768],
-        [40, 4096, 600],
-        [3, 4096, 600],
-        [13, 20_000, 300],
-    ] {
+    for [m, k, n] in
+        [[4, 64, 64], [64, 768, 768], [40, 4096, 600], [3, 4096, 600], [13, 20_000, 300]]
+    {
         let x: Vec<_> = (0..m * k).map(|i| (i % 100) as f32).collect();
         let weights = codes(k * n);
         for tier in Tier::available().filter(|&tier| tier != Tier::SCALAR || m * k * n < 1 << 22) {
@@ -140,8 +131,7 @@ fn products() {
                 for multiplier in [Multiplier::real(0.01), Multiplier::fixed(0.01)] {
                     let (each, bias) = (vec![multiplier.unwrap(); n], vec![7; n]);
                     let mut q = vec![0; m * n];
-                    tier.matmul_requantize(&a, 3, &b, 4, &each, Some(&bias), one, &mut q)
-                        .unwrap();
+                    tier.matmul_requantize(&a, 3, &b, 4, &each, Some(&bias), one, &mut q).unwrap();
                 }
             });
         }

@@ -11,9 +11,7 @@ use zeropoint::{Code, Error, Fidelity, Moments, Norm, QuantParams, Scheme, Tier,
 
 /// Around multiples of vectors, of the 64 lanes, and of the blocks of 4096.
 fn lengths() -> impl Iterator<Item = usize> {
-    (0..=200).chain([
-        255, 256, 257, 768, 1023, 1024, 1025, 2049, 4095, 4096, 4097, 8200, 9001,
-    ])
+    (0..=200).chain([255, 256, 257, 768, 1023, 1024, 1025, 2049, 4095, 4096, 4097, 8200, 9001])
 }
 
 /// Without NaN and infinities; sums depend on their order.
@@ -69,25 +67,12 @@ fn check_fidelity<Q: Code>(tier: Tier, x: &[f32], params: QuantParams<Q>, offset
     let expected = reference::quantization_fidelity(x, params);
     let between = reference::fidelity(x, &y).unwrap();
     assert_eq!(fidelity_bits(expected), fidelity_bits(between));
-    let (x, y) = (
-        Guarded::of(x, offset, 1e9),
-        Guarded::of(&y, offset / 2, 1e9),
-    );
+    let (x, y) = (Guarded::of(x, offset, 1e9), Guarded::of(&y, offset / 2, 1e9));
     let found = tier.quantization_fidelity(x.slice(), params);
     let between = tier.fidelity(x.slice(), y.slice()).unwrap();
     let context = || format!("{tier}, {params:?}, {:?}", x.slice());
-    assert_eq!(
-        fidelity_bits(found),
-        fidelity_bits(expected),
-        "{}",
-        context()
-    );
-    assert_eq!(
-        fidelity_bits(between),
-        fidelity_bits(expected),
-        "{}",
-        context()
-    );
+    assert_eq!(fidelity_bits(found), fidelity_bits(expected), "{}", context());
+    assert_eq!(fidelity_bits(between), fidelity_bits(expected), "{}", context());
 }
 
 fn check_norm(tier: Tier, x: &[f32], norm: Norm<'_>, offsets: [usize; 2]) -> Vec<f32> {
@@ -95,8 +80,7 @@ fn check_norm(tier: Tier, x: &[f32], norm: Norm<'_>, offsets: [usize; 2]) -> Vec
     reference::normalize_rows(x, norm, &mut expected).unwrap();
     let x = Guarded::of(x, offsets[0], 1e9);
     let mut out = Guarded::new(x.slice().len(), offsets[1], 7.0);
-    tier.normalize_rows(x.slice(), norm, out.slice_mut())
-        .unwrap();
+    tier.normalize_rows(x.slice(), norm, out.slice_mut()).unwrap();
     let context = || format!("{tier}, {norm:?}, offsets {offsets:?}, {:?}", x.slice());
     assert_eq!(bits(out.checked()), bits(&expected), "{}", context());
     expected
@@ -119,11 +103,7 @@ fn check_norm_quantize<Q: Code>(
     let expected =
         reference::normalize_quantize_rows(x, norm, scheme, &mut by_reference, &mut of_reference);
     let result = tier.normalize_quantize_rows(x, norm, scheme, &mut found, &mut out);
-    assert_eq!(
-        (result, found, out),
-        (expected, by_reference, of_reference),
-        "{tier}"
-    );
+    assert_eq!((result, found, out), (expected, by_reference, of_reference), "{tier}");
 
     let scheme = scheme.of_finite();
     let mut codes = vec![Q::MIN; x.len()];
@@ -132,10 +112,7 @@ fn check_norm_quantize<Q: Code>(
     by_reference.fill(QuantParams::default());
     let fused =
         reference::normalize_quantize_rows(x, norm, scheme, &mut by_reference, &mut of_reference);
-    assert_eq!(
-        (&fused, &by_reference, &of_reference),
-        (&done, &params, &codes)
-    );
+    assert_eq!((&fused, &by_reference, &of_reference), (&done, &params, &codes));
     let mut found = vec![QuantParams::default(); rows];
     let mut out = Guarded::new(x.len(), offset, Q::MIN);
     let fused = tier.normalize_quantize_rows(x, norm, scheme, &mut found, out.slice_mut());
@@ -151,41 +128,15 @@ fn check_rows(tier: Tier, x: &[f32], row: usize, offsets: [usize; 2]) {
     let biased = Norm::layer(&weight, Some(&bias), 1e-5).unwrap();
     let y = check_norm(tier, x, biased, offsets);
     if row > 0 {
-        check_norm_quantize(
-            tier,
-            x,
-            biased,
-            &y,
-            Scheme::<u8>::affine(),
-            [row, offsets[1]],
-        );
-        check_norm_quantize(
-            tier,
-            x,
-            biased,
-            &y,
-            Scheme::<i8>::symmetric(),
-            [row, offsets[1]],
-        );
+        check_norm_quantize(tier, x, biased, &y, Scheme::<u8>::affine(), [row, offsets[1]]);
+        check_norm_quantize(tier, x, biased, &y, Scheme::<i8>::symmetric(), [row, offsets[1]]);
     }
     check_norm(tier, x, Norm::layer(&weight, None, 0.0).unwrap(), offsets);
-    check_norm(
-        tier,
-        x,
-        Norm::rms(&weight, Some(&bias), 1e-6).unwrap(),
-        offsets,
-    );
+    check_norm(tier, x, Norm::rms(&weight, Some(&bias), 1e-6).unwrap(), offsets);
     let plain = Norm::rms(&weight, None, 1e-6).unwrap();
     let y = check_norm(tier, x, plain, offsets);
     if row > 0 {
-        check_norm_quantize(
-            tier,
-            x,
-            plain,
-            &y,
-            Scheme::<i8>::affine(),
-            [row, offsets[1]],
-        );
+        check_norm_quantize(tier, x, plain, &y, Scheme::<i8>::affine(), [row, offsets[1]]);
     }
 }
 
@@ -209,13 +160,7 @@ fn every_length() {
 #[test]
 fn long_sums() {
     for tier in tiers() {
-        for n in [
-            5 * 4096,
-            6 * 4096 + 1,
-            7 * 4096 - 1,
-            40_000,
-            (1 << 20) + 4097,
-        ] {
+        for n in [5 * 4096, 6 * 4096 + 1, 7 * 4096 - 1, 40_000, (1 << 20) + 4097] {
             let x = ordinary(n);
             check_moments(tier, &x, 3);
             check_fidelity(tier, &x, QuantParams::<i8>::new(0.1, 3).unwrap(), 5);
@@ -288,11 +233,8 @@ fn sums_are_accurate() {
     let n = 1 << 20;
     let x: Vec<_> = ordinary(n).iter().map(|x| x + 1000.0).collect();
     let exact_mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64;
-    let exact_variance = x
-        .iter()
-        .map(|&x| (f64::from(x) - exact_mean).powi(2))
-        .sum::<f64>()
-        / n as f64;
+    let exact_variance =
+        x.iter().map(|&x| (f64::from(x) - exact_mean).powi(2)).sum::<f64>() / n as f64;
     let found = reference::moments(&x).unwrap();
     assert!((f64::from(found.mean) / exact_mean - 1.0).abs() < 1e-7);
     assert!((f64::from(found.variance) / exact_variance - 1.0).abs() < 1e-5);
@@ -301,11 +243,7 @@ fn sums_are_accurate() {
 #[test]
 fn of_nothing_and_of_zeros() {
     let zeros = reference::fidelity(&[0.0; 3], &[0.0; 3]).unwrap();
-    for found in [
-        zeros,
-        Fidelity::default(),
-        reference::fidelity(&[], &[]).unwrap(),
-    ] {
+    for found in [zeros, Fidelity::default(), reference::fidelity(&[], &[]).unwrap()] {
         assert_eq!(found.mean_squared_error(), 0.0);
         assert_eq!(found.sqnr_db(), f64::INFINITY);
         assert_eq!(found.max_abs_error(), 0.0);
@@ -347,41 +285,21 @@ fn what_does_not_fit_is_an_error() {
     let norm = Norm::layer(&weight, None, 0.0).unwrap();
     let (scheme, mut params) = (Scheme::<u8>::affine(), [QuantParams::default(); 2]);
     for tier in tiers() {
-        let length = Err(Error::Length {
-            argument: "out",
-            len: 7,
-            of: "elements of `x`",
-            there: 8,
-        });
+        let length =
+            Err(Error::Length { argument: "out", len: 7, of: "elements of `x`", there: 8 });
         assert_eq!(tier.normalize_rows(&[0.0; 8], norm, &mut [0.0; 7]), length);
         let found = tier.normalize_quantize_rows(&[0.0; 8], norm, scheme, &mut params, &mut [0; 7]);
         assert_eq!(found, length);
         let (elements, row) = (6, 4);
-        let rows = |rows| {
-            Err(Error::Rows {
-                argument: "x",
-                elements,
-                rows,
-                row,
-                stride: row,
-            })
-        };
+        let rows = |rows| Err(Error::Rows { argument: "x", elements, rows, row, stride: row });
         assert_eq!(tier.normalize_rows(&[0.0; 6], norm, &mut [0.0; 6]), rows(1));
         let found = tier.normalize_quantize_rows(&[0.0; 6], norm, scheme, &mut params, &mut [0; 6]);
         assert_eq!(found, rows(2));
         let nothing = Norm::layer(&[], None, 0.0).unwrap();
-        assert!(
-            tier.normalize_rows(&[0.0; 6], nothing, &mut [0.0; 6])
-                .is_err()
-        );
+        assert!(tier.normalize_rows(&[0.0; 6], nothing, &mut [0.0; 6]).is_err());
         assert_eq!(
             tier.fidelity(&[0.0; 3], &[0.0; 2]).unwrap_err(),
-            Error::Length {
-                argument: "y",
-                len: 2,
-                of: "elements of `x`",
-                there: 3,
-            }
+            Error::Length { argument: "y", len: 2, of: "elements of `x`", there: 3 }
         );
     }
 }

@@ -24,9 +24,7 @@ fn use_it_for_the_first_time_and_after() {
     };
     let best: Vec<_> = thread::scope(|scope| {
         let first_use = &first_use;
-        let threads: Vec<_> = (0..THREADS)
-            .map(|i| scope.spawn(move || first_use(i)))
-            .collect();
+        let threads: Vec<_> = (0..THREADS).map(|i| scope.spawn(move || first_use(i))).collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
     });
     assert!(best.iter().all(|&tier| tier == Tier::best()));
@@ -52,9 +50,8 @@ fn use_it_for_the_first_time_and_after() {
         let parts = codes.chunks_mut(part).zip(y.chunks_mut(part)).enumerate();
         let dot: i64 = thread::scope(|scope| {
             let work = &work;
-            let running: Vec<_> = parts
-                .map(|(i, (codes, y))| scope.spawn(move || work(i, codes, y)))
-                .collect();
+            let running: Vec<_> =
+                parts.map(|(i, (codes, y))| scope.spawn(move || work(i, codes, y))).collect();
             running.into_iter().map(|t| t.join().unwrap()).sum()
         });
         assert_eq!(codes, expected, "{threads} threads");

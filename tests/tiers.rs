@@ -10,10 +10,7 @@ fn tiers_of_this_cpu() {
     println!("tiers: {}", names.join(" "));
     let expected = std::env::var("ZEROPOINT_EXPECT").unwrap_or_default();
     for name in expected.split_whitespace() {
-        assert!(
-            names.contains(&name),
-            "{name} is expected, but there are only {names:?}"
-        );
+        assert!(names.contains(&name), "{name} is expected, but there are only {names:?}");
     }
 }
 
@@ -28,20 +25,11 @@ fn the_best_is_available_and_known_by_name() {
 
 #[test]
 fn a_tier_that_is_not_here_says_which_are() {
-    let foreign = if cfg!(target_arch = "x86_64") {
-        "neon"
-    } else {
-        "avx2"
-    };
+    let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
     let error = foreign.parse::<Tier>().unwrap_err();
     assert_eq!(error, Error::UnavailableTier { name: foreign });
     let text = error.to_string();
-    assert!(text.starts_with(&format!(
-        "tier {foreign} is not available here; these are: scalar"
-    )));
+    assert!(text.starts_with(&format!("tier {foreign} is not available here; these are: scalar")));
     let text = "sse9".parse::<Tier>().unwrap_err().to_string();
-    assert_eq!(
-        text,
-        format!("no such tier; there are {}", Tier::NAMES.join(", "))
-    );
+    assert_eq!(text, format!("no such tier; there are {}", Tier::NAMES.join(", ")));
 }

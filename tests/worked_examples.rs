@@ -135,29 +135,14 @@ fn example_6_padding_and_relu() {
 /// All values are whole numbers of steps, so nothing is rounded before the outputs are.
 #[test]
 fn example_6_convolution() {
-    let border = Border {
-        height: 6,
-        width: 7,
-        channels: 3,
-        top: 1,
-        bottom: 1,
-        left: 1,
-        right: 1,
-    };
-    let windows = Windows {
-        stride: [2, 2],
-        ..Windows::new(border, [3, 3])
-    };
+    let border = Border { height: 6, width: 7, channels: 3, top: 1, bottom: 1, left: 1, right: 1 };
+    let windows = Windows { stride: [2, 2], ..Windows::new(border, [3, 3]) };
     let [out_height, out_width, depth] = windows.shape().unwrap();
     assert_eq!([out_height, out_width, depth], [3, 4, 27]);
     let params = QuantParams::<u8>::affine(Range::new(-20.0, 1000.0)).unwrap();
-    let image: Vec<_> = (0..3 * 6 * 7)
-        .map(|i| (i * 53 % 256 - 5) as f32 * 4.0)
-        .collect();
+    let image: Vec<_> = (0..3 * 6 * 7).map(|i| (i * 53 % 256 - 5) as f32 * 4.0).collect();
     let weight_params = QuantParams::<i8>::new(0.25, 0).unwrap();
-    let filters: Vec<_> = (0..2 * 27)
-        .map(|i| (i * 37 % 255 - 127) as f32 * 0.25)
-        .collect();
+    let filters: Vec<_> = (0..2 * 27).map(|i| (i * 37 % 255 - 127) as f32 * 0.25).collect();
 
     // In f32: each channel with a border of 0.0, then the sum of the products of each window.
     let mut padded = vec![0.0; 3 * 8 * 9];
@@ -180,9 +165,7 @@ fn example_6_convolution() {
     quantize(&image, params, &mut codes).unwrap();
     let mut weights = vec![0; filters.len()];
     quantize(&filters, weight_params, &mut weights).unwrap();
-    let weights = Weights::transposed(&weights, depth, 2)
-        .pack(Tier::best())
-        .unwrap();
+    let weights = Weights::transposed(&weights, depth, 2).pack(Tier::best()).unwrap();
     let z = params.zero_point();
     let mut rows = vec![0; 12 * depth];
     im2col(&codes, windows, z, &mut rows).unwrap();
@@ -196,17 +179,8 @@ fn example_6_convolution() {
     let multiplier = [Multiplier::real(1.0 / output.scale()).unwrap()];
     let relu_params = output.with_codes(output.zero_point()..=127).unwrap();
     let mut rectified = [0; 24];
-    matmul_requantize(
-        &rows,
-        z,
-        &weights,
-        0,
-        &multiplier,
-        None,
-        relu_params,
-        &mut rectified,
-    )
-    .unwrap();
+    matmul_requantize(&rows, z, &weights, 0, &multiplier, None, relu_params, &mut rectified)
+        .unwrap();
     let mut plain = [0; 24];
     matmul_requantize(&rows, z, &weights, 0, &multiplier, None, output, &mut plain).unwrap();
     assert!(plain.iter().any(|&code| code < output.zero_point()));

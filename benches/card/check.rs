@@ -94,10 +94,7 @@ fn ratio(row: &Row, rows: &[Row]) -> Option<f64> {
             && bare.operation == row.operation
             && bare.elements >= row.elements.max(LONG)
     };
-    let measure = rows
-        .iter()
-        .filter(is_measure)
-        .min_by_key(|bare| bare.elements)?;
+    let measure = rows.iter().filter(is_measure).min_by_key(|bare| bare.elements)?;
     Some(row.ns / measure.ns)
 }
 

@@ -90,9 +90,7 @@ pub(crate) struct Row {
 impl Row {
     /// Whether the figures are such as a run can have.
     fn is_sound(&self) -> bool {
-        [self.ns, self.median_ns, self.ghz]
-            .iter()
-            .all(|figure| figure.is_finite() && *figure > 0.0)
+        [self.ns, self.median_ns, self.ghz].iter().all(|figure| figure.is_finite() && *figure > 0.0)
             && self.elements > 0
             && self.bytes > 0
     }

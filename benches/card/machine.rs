@@ -21,9 +21,7 @@ fn rustc(arguments: &[&str]) -> Option<String> {
 /// The kind of core: what `-C target-cpu=native` means here.
 pub(crate) fn core() -> String {
     let list = rustc(&["--print", "target-cpus"]).unwrap_or_default();
-    let name = list
-        .split_once("(currently ")
-        .and_then(|(_, rest)| rest.split_once(')'));
+    let name = list.split_once("(currently ").and_then(|(_, rest)| rest.split_once(')'));
     name.map_or(unknown(), |(name, _)| name.to_owned())
 }
 

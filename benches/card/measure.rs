@@ -45,9 +45,7 @@ pub(crate) fn race<'a>(ways: &mut [Way<'a>], budget: Duration) -> Vec<(&'a str, 
         }
         if is_over {
             let names = ways.iter().map(|way| way.name);
-            return names
-                .zip(entrants.into_iter().map(Entrant::timing))
-                .collect();
+            return names.zip(entrants.into_iter().map(Entrant::timing)).collect();
         }
     }
 }
@@ -66,11 +64,7 @@ impl Entrant {
         while calls < 1 << 20 && time(way, calls) < SAMPLE {
             calls *= 2;
         }
-        Self {
-            calls,
-            spent: Duration::ZERO,
-            samples: Vec::new(),
-        }
+        Self { calls, spent: Duration::ZERO, samples: Vec::new() }
     }
 
     fn run(&mut self, way: &mut Way<'_>) {
@@ -81,16 +75,12 @@ impl Entrant {
         }
         let took = time(way, self.calls);
         self.spent += took;
-        self.samples
-            .push(took.as_nanos() as f64 / f64::from(self.calls));
+        self.samples.push(took.as_nanos() as f64 / f64::from(self.calls));
     }
 
     fn timing(mut self) -> Timing {
         self.samples.sort_by(f64::total_cmp);
-        Timing {
-            min: self.samples[0],
-            median: self.samples[self.samples.len() / 2],
-        }
+        Timing { min: self.samples[0], median: self.samples[self.samples.len() / 2] }
     }
 }
 

@@ -25,11 +25,7 @@ struct Ports {
 }
 
 const fn ports(arithmetic: f64, loads: f64, stores: f64) -> Ports {
-    Ports {
-        arithmetic,
-        loads,
-        stores,
-    }
+    Ports { arithmetic, loads, stores }
 }
 
 impl Ports {

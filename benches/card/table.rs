@@ -39,12 +39,7 @@ impl<'a> Table<'a> {
         let (mut short, mut long) = (sizes.clone(), sizes);
         short.retain(|row| row.elements < detailed.elements);
         long.retain(|row| row.elements > detailed.elements);
-        Self {
-            rows,
-            short,
-            detailed,
-            long,
-        }
+        Self { rows, short, detailed, long }
     }
 
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -106,9 +101,7 @@ impl<'a> Table<'a> {
         )?;
         for long in &self.long {
             let row = self.at(row, long);
-            let rate = row.map_or("-".to_owned(), |row| {
-                format!("{:.2}", row.elements_per_cycle())
-            });
+            let rate = row.map_or("-".to_owned(), |row| format!("{:.2}", row.elements_per_cycle()));
             let of_bare = row.map_or("-".to_owned(), |row| self.of_bare(row));
             write!(out, "  {rate:>10}{of_bare:>8}")?;
         }
@@ -139,27 +132,14 @@ fn width(of: &Row) -> usize {
 
 fn print_head(out: &mut dyn Write, card: &Card) -> io::Result<()> {
     let machine = &card.machine;
-    let slowest = card
-        .rows
-        .iter()
-        .map(|row| row.ghz)
-        .fold(f64::INFINITY, f64::min);
+    let slowest = card.rows.iter().map(|row| row.ghz).fold(f64::INFINITY, f64::min);
     let fastest = card.rows.iter().map(|row| row.ghz).fold(0.0, f64::max);
     let name = |text: &str, value: &str| format!("{text:<10}{value}");
     let lines = [
         name("zeropoint", &card.zeropoint),
-        name(
-            "CPU",
-            &format!(
-                "{} ({}, {})",
-                machine.cpu, machine.core, machine.architecture
-            ),
-        ),
+        name("CPU", &format!("{} ({}, {})", machine.cpu, machine.core, machine.architecture)),
         name("caches", &machine.caches),
-        name(
-            "frequency",
-            &format!("{slowest:.2} to {fastest:.2} GHz, by a chain of additions"),
-        ),
+        name("frequency", &format!("{slowest:.2} to {fastest:.2} GHz, by a chain of additions")),
         name("tiers", &machine.tiers.join(", ")),
         name("compiler", &card.compiler),
     ];

@@ -64,11 +64,7 @@ pub(crate) const READ_1: Bare = Bare {
 
 /// Reads weights of `N` rows and columns, of 1 byte each, whatever they are multiplied by.
 pub(crate) const fn weights<const N: usize>() -> Bare {
-    Bare {
-        bytes: |_| N * N,
-        plain: |_| (READ_1.plain)(N * N),
-        streaming: None,
-    }
+    Bare { bytes: |_| N * N, plain: |_| (READ_1.plain)(N * N), streaming: None }
 }
 
 /// Reads 1 byte an element from each of two slices.
@@ -87,11 +83,8 @@ pub(crate) const READ_1_READ_1: Bare = Bare {
 };
 
 /// Reads 4 bytes an element and writes 1.
-pub(crate) const READ_4_WRITE_1: Bare = Bare {
-    bytes: |len| 5 * len,
-    plain: plain::<u32, u8>,
-    streaming: Some(streaming::<u32, u8>),
-};
+pub(crate) const READ_4_WRITE_1: Bare =
+    Bare { bytes: |len| 5 * len, plain: plain::<u32, u8>, streaming: Some(streaming::<u32, u8>) };
 
 /// Reads 4 bytes an element, and in a second pass reads them again and writes 1.
 pub(crate) const READ_4_READ_4_WRITE_1: Bare = Bare {
@@ -101,25 +94,16 @@ pub(crate) const READ_4_READ_4_WRITE_1: Bare = Bare {
 };
 
 /// Reads 1 byte an element and writes 4.
-pub(crate) const READ_1_WRITE_4: Bare = Bare {
-    bytes: |len| 5 * len,
-    plain: plain::<u8, u32>,
-    streaming: Some(streaming::<u8, u32>),
-};
+pub(crate) const READ_1_WRITE_4: Bare =
+    Bare { bytes: |len| 5 * len, plain: plain::<u8, u32>, streaming: Some(streaming::<u8, u32>) };
 
 /// Reads 4 bytes an element and writes 4.
-pub(crate) const READ_4_WRITE_4: Bare = Bare {
-    bytes: |len| 8 * len,
-    plain: plain::<u32, u32>,
-    streaming: Some(streaming::<u32, u32>),
-};
+pub(crate) const READ_4_WRITE_4: Bare =
+    Bare { bytes: |len| 8 * len, plain: plain::<u32, u32>, streaming: Some(streaming::<u32, u32>) };
 
 /// Reads 1 byte an element and writes 1.
-pub(crate) const READ_1_WRITE_1: Bare = Bare {
-    bytes: |len| 2 * len,
-    plain: plain::<u8, u8>,
-    streaming: Some(streaming::<u8, u8>),
-};
+pub(crate) const READ_1_WRITE_1: Bare =
+    Bare { bytes: |len| 2 * len, plain: plain::<u8, u8>, streaming: Some(streaming::<u8, u8>) };
 
 /// Reads 1 byte an element and writes it back.
 pub(crate) const UPDATE_1: Bare = Bare {

@@ -8,37 +8,20 @@ use zeropoint::{Blocks, Code, Multiplier, QuantParams, Tier};
 pub(crate) const OPERATIONS: &[Operation] = &[
     operation("min_max rows of 1024", READ_4, |len| min_max(len, 1024)),
     operation("min_max last axis", READ_4, |len| min_max(len, 1)),
-    operation("quantize rows of 1024 u8", READ_4_WRITE_1, |len| {
-        quantize(len, 1024, affine)
-    }),
-    operation("quantize rows of 49 u8", READ_4_WRITE_1, |len| {
-        quantize(len, 49, affine)
-    }),
-    operation("quantize last axis u8", READ_4_WRITE_1, |len| {
-        quantize(len, 1, affine)
-    }),
-    operation("quantize last axis i8", READ_4_WRITE_1, |len| {
-        quantize(len, 1, symmetric)
-    }),
-    operation("quantize blocks of 32 u8", READ_4_WRITE_1, |len| {
-        quantize_blocks(len, affine)
-    }),
-    operation("quantize blocks of 32 i8", READ_4_WRITE_1, |len| {
-        quantize_blocks(len, symmetric)
-    }),
-    operation("dequantize rows of 1024 i8", READ_1_WRITE_4, |len| {
-        dequantize(len, 1024)
-    }),
-    operation("dequantize last axis i8", READ_1_WRITE_4, |len| {
-        dequantize(len, 1)
-    }),
+    operation("quantize rows of 1024 u8", READ_4_WRITE_1, |len| quantize(len, 1024, affine)),
+    operation("quantize rows of 49 u8", READ_4_WRITE_1, |len| quantize(len, 49, affine)),
+    operation("quantize last axis u8", READ_4_WRITE_1, |len| quantize(len, 1, affine)),
+    operation("quantize last axis i8", READ_4_WRITE_1, |len| quantize(len, 1, symmetric)),
+    operation("quantize blocks of 32 u8", READ_4_WRITE_1, |len| quantize_blocks(len, affine)),
+    operation("quantize blocks of 32 i8", READ_4_WRITE_1, |len| quantize_blocks(len, symmetric)),
+    operation("dequantize rows of 1024 i8", READ_1_WRITE_4, |len| dequantize(len, 1024)),
+    operation("dequantize last axis i8", READ_1_WRITE_4, |len| dequantize(len, 1)),
     operation("dequantize blocks of 32 i8", READ_1_WRITE_4, |len| {
         let (codes, mut out) = (random::<i8>(len), zeros(len));
         let params = params(len.div_ceil(32), symmetric);
         let blocks = Blocks::of_rows(len, 32);
         Box::new(move |tier| {
-            tier.dequantize_blocks(&codes, &params, blocks, &mut out)
-                .expect(SHAPES);
+            tier.dequantize_blocks(&codes, &params, blocks, &mut out).expect(SHAPES);
         })
     }),
     operation("fake_quantize last axis u8", READ_4_WRITE_4, |len| {
@@ -46,8 +29,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let (x, mut out) = (floats(len), zeros(len));
         let params = params(channels, affine);
         Box::new(move |tier| {
-            tier.fake_quantize_channels(&x, &params, 1, &mut out)
-                .expect(SHAPES);
+            tier.fake_quantize_channels(&x, &params, 1, &mut out).expect(SHAPES);
         })
     }),
     operation("requantize real rows of 1024 u8", READ_4_WRITE_1, |len| {
@@ -108,8 +90,7 @@ fn quantize<Q: Code + Default>(len: usize, inner: usize, of: fn(usize) -> QuantP
     let params = params(channels, of);
     let inner = inner_of(len, channels, inner);
     Box::new(move |tier| {
-        tier.quantize_channels(&x, &params, inner, &mut codes)
-            .expect(SHAPES);
+        tier.quantize_channels(&x, &params, inner, &mut codes).expect(SHAPES);
     })
 }
 
@@ -118,8 +99,7 @@ fn quantize_blocks<Q: Code + Default>(len: usize, of: fn(usize) -> QuantParams<Q
     let params = params(len.div_ceil(32), of);
     let blocks = Blocks::of_rows(len, 32);
     Box::new(move |tier| {
-        tier.quantize_blocks(&x, &params, blocks, &mut codes)
-            .expect(SHAPES);
+        tier.quantize_blocks(&x, &params, blocks, &mut codes).expect(SHAPES);
     })
 }
 
@@ -129,8 +109,7 @@ fn dequantize(len: usize, inner: usize) -> Call {
     let params = params(channels, symmetric);
     let inner = inner_of(len, channels, inner);
     Box::new(move |tier| {
-        tier.dequantize_channels(&codes, &params, inner, &mut out)
-            .expect(SHAPES);
+        tier.dequantize_channels(&codes, &params, inner, &mut out).expect(SHAPES);
     })
 }
 
@@ -141,9 +120,7 @@ fn requantize(
 ) -> Call {
     let (channels, len) = shape(len, inner);
     let (accumulators, mut codes) = (accumulators(len), zeros(len));
-    let multipliers: Vec<_> = (0..channels)
-        .map(|c| of(c).expect("a positive number"))
-        .collect();
+    let multipliers: Vec<_> = (0..channels).map(|c| of(c).expect("a positive number")).collect();
     let inner = inner_of(len, channels, inner);
     let output = affine(7);
     Box::new(move |tier: Tier| {

@@ -17,12 +17,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             black_box(tier.min_max(&x));
         })
     }),
-    operation("quantize affine u8", READ_4_WRITE_1, |len| {
-        quantize(len, affine())
-    }),
-    operation("quantize symmetric i8", READ_4_WRITE_1, |len| {
-        quantize(len, symmetric())
-    }),
+    operation("quantize affine u8", READ_4_WRITE_1, |len| quantize(len, affine())),
+    operation("quantize symmetric i8", READ_4_WRITE_1, |len| quantize(len, symmetric())),
     operation("dequantize affine u8", READ_1_WRITE_4, |len| {
         dequantize(random::<u8>(len), affine())
     }),
@@ -88,8 +84,7 @@ fn requantize(len: usize, multiplier: Multiplier) -> Call {
     let (x, mut codes) = (accumulators(len), zeros(len));
     let params = affine();
     Box::new(move |tier| {
-        tier.requantize(&x, multiplier, params, &mut codes)
-            .expect(LENGTHS);
+        tier.requantize(&x, multiplier, params, &mut codes).expect(LENGTHS);
     })
 }
 

@@ -9,10 +9,7 @@ use std::time::Duration;
 
 /// The operations of the family `name`, each a group, at the sizes `sizes`.
 pub(crate) fn family(criterion: &mut Criterion, name: &str, sizes: &[usize]) {
-    let family = FAMILIES
-        .iter()
-        .find(|family| family.name == name)
-        .expect("the name of a family");
+    let family = FAMILIES.iter().find(|family| family.name == name).expect("the name of a family");
     for operation in family.operations {
         let mut group = criterion.benchmark_group(operation.name);
         group

@@ -20,23 +20,16 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation::<SIDE>("matmul u8·i8", products::<u8, i8, SIDE>),
     operation::<SIDE>("matmul i8·i8", products::<i8, i8, SIDE>),
     operation::<SIDE>("matmul i8·u8, by row and column", |len| {
-        let (mut of, mut out) = (
-            Matrices::<i8, u8, SIDE>::new(len),
-            zeros(of_rows::<SIDE>(len)),
-        );
+        let (mut of, mut out) = (Matrices::<i8, u8, SIDE>::new(len), zeros(of_rows::<SIDE>(len)));
         let (za, zb) = (random::<i8>(len / ROW), random::<u8>(SIDE));
         Box::new(move |tier| {
             let (a, b) = of.packed(tier);
-            tier.matmul(a, &za[..], b, &zb[..], &mut out[..])
-                .expect(SHAPES);
+            tier.matmul(a, &za[..], b, &zb[..], &mut out[..]).expect(SHAPES);
         })
     }),
     operation::<SIDE>("matmul u8·u8", products::<u8, u8, SIDE>),
     operation::<SIDE>("matmul_requantize u8·i8", |len| {
-        let (mut of, mut out) = (
-            Matrices::<u8, i8, SIDE>::new(len),
-            zeros(of_rows::<SIDE>(len)),
-        );
+        let (mut of, mut out) = (Matrices::<u8, i8, SIDE>::new(len), zeros(of_rows::<SIDE>(len)));
         let multiplier = |n| Multiplier::real(1e-3 + n as f32 * 1e-7).expect("a positive number");
         let multipliers: Vec<_> = (0..SIDE).map(multiplier).collect();
         let params = QuantParams::<u8>::new(0.5, 128).expect("a scale");
@@ -47,56 +40,34 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         })
     }),
     operation::<SIDE>("matmul_dequantize u8·i8", |len| {
-        let (mut of, mut out) = (
-            Matrices::<u8, i8, SIDE>::new(len),
-            zeros(of_rows::<SIDE>(len)),
-        );
+        let (mut of, mut out) = (Matrices::<u8, i8, SIDE>::new(len), zeros(of_rows::<SIDE>(len)));
         let (params_a, params_b) = (params(len / ROW, 3), params(SIDE, 5));
         Box::new(move |tier| {
             let (a, b) = of.packed(tier);
-            tier.matmul_dequantize(a, &params_a, b, &params_b, None, &mut out[..])
-                .expect(SHAPES);
+            tier.matmul_dequantize(a, &params_a, b, &params_b, None, &mut out[..]).expect(SHAPES);
         })
     }),
     operation::<SIDE>("linear u8·i8", |len| {
-        let (mut of, mut out) = (
-            Matrices::<u8, i8, SIDE>::new(len),
-            zeros(of_rows::<SIDE>(len)),
-        );
+        let (mut of, mut out) = (Matrices::<u8, i8, SIDE>::new(len), zeros(of_rows::<SIDE>(len)));
         let x = floats(of_rows::<SIDE>(len));
         let (mut params_x, mut codes) = (params(len / ROW, 0), zeros(x.len()));
         let (scheme, params_b) = (Scheme::<u8>::affine(), params(SIDE, 0));
         Box::new(move |tier| {
             let (_, b) = of.packed(tier);
             let out = &mut out[..];
-            tier.linear(
-                &x,
-                scheme,
-                &mut params_x,
-                &mut codes,
-                b,
-                &params_b,
-                None,
-                out,
-            )
-            .expect(SHAPES);
+            tier.linear(&x, scheme, &mut params_x, &mut codes, b, &params_b, None, out)
+                .expect(SHAPES);
         })
     }),
 ];
 
-pub(crate) const LARGE: &[Operation] = &[operation::<LARGE_SIDE>(
-    "matmul u8·i8",
-    products::<u8, i8, LARGE_SIDE>,
-)];
+pub(crate) const LARGE: &[Operation] =
+    &[operation::<LARGE_SIDE>("matmul u8·i8", products::<u8, i8, LARGE_SIDE>)];
 
 const SHAPES: &str = "matrices that fit";
 
 const fn operation<const N: usize>(name: &'static str, setup: fn(usize) -> Call) -> Operation {
-    Operation {
-        name,
-        bare: weights::<N>(),
-        setup,
-    }
+    Operation { name, bare: weights::<N>(), setup }
 }
 
 /// Rows, and those of the weights, and their columns.
@@ -119,11 +90,7 @@ struct Matrices<A, B: 'static, const N: usize> {
 
 impl<A: Code + Pod + Default, B: Code + Pod + Default, const N: usize> Matrices<A, B, N> {
     fn new(len: usize) -> Self {
-        Self {
-            a: random(of_rows::<N>(len)),
-            b: random(N * N),
-            packed: None,
-        }
+        Self { a: random(of_rows::<N>(len)), b: random(N * N), packed: None }
     }
 
     /// The left side, and the right one as it is packed for a tier.

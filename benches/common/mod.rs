@@ -61,12 +61,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "norms",
         unit: "el",
         // 1, 4, 64 and 16 Ki rows.
-        card: &[
-            norms::ROW,
-            norms::ROW << 2,
-            norms::ROW << 6,
-            norms::ROW << 14,
-        ],
+        card: &[norms::ROW, norms::ROW << 2, norms::ROW << 6, norms::ROW << 14],
         detailed: norms::ROW << 2,
         label: memory,
         dots: false,

@@ -40,15 +40,8 @@ pub(crate) fn overview(machine: &Named, family: &str) -> Svg {
     let (tiers, all_tiers) = (tiers(machine, family), &machine.card.machine.tiers);
     let mut groups: Vec<Group> = Vec::new();
     for row in &rows {
-        if groups
-            .last()
-            .is_none_or(|group| group.label != row.operation)
-        {
-            groups.push(Group {
-                label: row.operation.clone(),
-                bars: Vec::new(),
-                limit: None,
-            });
+        if groups.last().is_none_or(|group| group.label != row.operation) {
+            groups.push(Group { label: row.operation.clone(), bars: Vec::new(), limit: None });
         }
         let group = groups.last_mut().expect("one was pushed");
         match all_tiers.iter().position(|tier| *tier == row.way) {
@@ -56,13 +49,9 @@ pub(crate) fn overview(machine: &Named, family: &str) -> Svg {
             None => group.limit = Some(row.elements_per_cycle()),
         }
     }
-    let (unit, size) = rows
-        .first()
-        .map_or(("el", ""), |row| (&row.unit, &row.size));
-    let title = format!(
-        "zeropoint, {family}: {unit}/cycle at {size}, {}",
-        machine.card.machine.core
-    );
+    let (unit, size) = rows.first().map_or(("el", ""), |row| (&row.unit, &row.size));
+    let title =
+        format!("zeropoint, {family}: {unit}/cycle at {size}, {}", machine.card.machine.core);
     let legend: Vec<_> = all_tiers
         .iter()
         .enumerate()
@@ -110,15 +99,13 @@ fn of_family<'a>(machine: &'a Named, family: &'a str) -> impl Iterator<Item = &'
 /// The tiers that run the operations of a family, slowest first.
 pub(crate) fn tiers<'a>(machine: &'a Named, family: &str) -> Vec<&'a str> {
     let all = machine.card.machine.tiers.iter().map(String::as_str);
-    all.filter(|tier| of_family(machine, family).any(|row| row.way == **tier))
-        .collect()
+    all.filter(|tier| of_family(machine, family).any(|row| row.way == **tier)).collect()
 }
 
 /// Horizontal bars. `title` and `legend` may be empty.
 fn bars(title: &str, legend: &[(&str, RGBColor)], groups: &[Group], width: i32) -> Svg {
-    let values = groups
-        .iter()
-        .flat_map(|group| group.bars.iter().map(|bar| bar.0).chain(group.limit));
+    let values =
+        groups.iter().flat_map(|group| group.bars.iter().map(|bar| bar.0).chain(group.limit));
     let largest = values.fold(f64::MIN_POSITIVE, f64::max);
     let longest = groups.iter().map(|group| group.label.chars().count()).max();
     let labels = 16 + 7 * longest.unwrap_or(0) as i32;
@@ -134,16 +121,8 @@ fn bars(title: &str, legend: &[(&str, RGBColor)], groups: &[Group], width: i32) 
         let mut y = head;
         for group in groups {
             let bottom = y + height(group) - 8;
-            text(
-                area,
-                &group.label,
-                (labels - 8, (y + bottom) / 2),
-                HPos::Right,
-                TEXT,
-            )?;
-            let tick = group
-                .limit
-                .map(|limit| labels + (limit * scale).round() as i32);
+            text(area, &group.label, (labels - 8, (y + bottom) / 2), HPos::Right, TEXT)?;
+            let tick = group.limit.map(|limit| labels + (limit * scale).round() as i32);
             if let Some(x) = tick {
                 let line = vec![(x, y - 1), (x, bottom + 1)];
                 area.draw(&PathElement::new(line, GREY.stroke_width(3)))?;
@@ -156,13 +135,7 @@ fn bars(title: &str, legend: &[(&str, RGBColor)], groups: &[Group], width: i32) 
                 // Beyond the tick, if it would stand in the figure.
                 let beyond = tick.filter(|x| (end - 2..end + 40).contains(x));
                 let at = beyond.unwrap_or(end) + 5;
-                text(
-                    area,
-                    &figure(*value),
-                    (at, top + BAR / 2),
-                    HPos::Left,
-                    TEXT - 2,
-                )?;
+                text(area, &figure(*value), (at, top + BAR / 2), HPos::Left, TEXT - 2)?;
             }
             y = bottom + 8;
         }
@@ -214,10 +187,7 @@ pub(crate) fn roofline(machine: &Named, family: &str) -> Svg {
     traffics.sort_by(f64::total_cmp);
     traffics.dedup();
 
-    let (x, y) = (
-        bounds(&rows, |point| point.0),
-        bounds(&rows, |point| point.1),
-    );
+    let (x, y) = (bounds(&rows, |point| point.0), bounds(&rows, |point| point.1));
     draw(760, 430, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
@@ -267,13 +237,8 @@ fn point(row: &Row) -> (f64, f64) {
 
 /// What an axis must show, of all but the scalar tier.
 fn bounds(rows: &[&Row], of: fn((f64, f64)) -> f64) -> std::ops::Range<f64> {
-    let values = rows
-        .iter()
-        .filter(|row| row.way != "scalar")
-        .map(|row| of(point(row)));
-    let (lo, hi) = values.fold((f64::INFINITY, 1.0_f64), |(lo, hi), x| {
-        (lo.min(x), hi.max(x))
-    });
+    let values = rows.iter().filter(|row| row.way != "scalar").map(|row| of(point(row)));
+    let (lo, hi) = values.fold((f64::INFINITY, 1.0_f64), |(lo, hi), x| (lo.min(x), hi.max(x)));
     lo.min(hi) / 1.5..hi * 1.5
 }
 

@@ -62,9 +62,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let names: BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
     if names.len() < cards.len() {
-        return Err(
-            "the names of the files are those of the machines, and two are the same".into(),
-        );
+        return Err("the names of the files are those of the machines, and two are the same".into());
     }
     if let Some(directory) = &options.charts {
         let families: BTreeSet<_> = cards[0].card.rows.iter().map(|row| &row.family).collect();

@@ -90,9 +90,7 @@ fn section(machines: &[Named], family: &str) -> Part {
         .iter()
         .filter(|machine| machine.card.rows.iter().any(|row| of_family(&row)))
         .collect();
-    let mut detailed = having
-        .iter()
-        .filter_map(|machine| machine.card.detailed(family));
+    let mut detailed = having.iter().filter_map(|machine| machine.card.detailed(family));
     let detailed = detailed.next().map_or("", |row| &row.size);
     let mut overviews = Vec::new();
     let mut roofs = Vec::new();
@@ -133,11 +131,8 @@ fn section(machines: &[Named], family: &str) -> Part {
 }
 
 fn operation(machines: &[Named], family: &str, name: &str) -> Part {
-    let has = |tier: &&str| {
-        machines
-            .iter()
-            .any(|machine| charts::tiers(machine, family).contains(tier))
-    };
+    let has =
+        |tier: &&str| machines.iter().any(|machine| charts::tiers(machine, family).contains(tier));
     let tiers: Vec<_> = Tier::NAMES.iter().copied().filter(has).collect();
     let chart = charts::operation(machines, family, name, &tiers)?;
     Ok(html! {
@@ -172,9 +167,7 @@ fn table(machines: &[Named], operation: &str) -> Markup {
 }
 
 fn table_row(i: usize, machine: &Named, row: &Row) -> Markup {
-    let bare = row
-        .beside(&machine.card.rows, BARE)
-        .map(|bare| bare.ns / row.ns);
+    let bare = row.beside(&machine.card.rows, BARE).map(|bare| bare.ns / row.ns);
     let ports = row.port_cycles.map(|cycles| cycles / row.cycles());
     html! {
         tr {

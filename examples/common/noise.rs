@@ -14,9 +14,6 @@ impl Noise {
         let pairs = x.iter().zip(y).filter(|(x, _)| !x.is_nan());
         let (x, y): (Vec<_>, Vec<_>) = pairs.unzip();
         let found = fidelity(&x, &y).expect("as many values as original ones");
-        Self {
-            sqnr: found.sqnr_db(),
-            largest: found.max_abs_error(),
-        }
+        Self { sqnr: found.sqnr_db(), largest: found.max_abs_error() }
     }
 }

@@ -35,17 +35,10 @@ impl Layer {
         let ((x_shape, x), (w_shape, w)) = (find(ACTIVATIONS)?, find(WEIGHT)?);
         let (bias_shape, bias) = find(BIAS)?;
         match (x_shape, w_shape, bias_shape) {
-            (&[m, x_k], &[n, k], &[biases]) if x_k == k && biases == n => Ok(Self {
-                x,
-                w,
-                bias,
-                m,
-                k,
-                n,
-            }),
-            _ => Err(format!(
-                "{x_shape:?}, {w_shape:?} and {bias_shape:?} are not a layer"
-            )),
+            (&[m, x_k], &[n, k], &[biases]) if x_k == k && biases == n => {
+                Ok(Self { x, w, bias, m, k, n })
+            }
+            _ => Err(format!("{x_shape:?}, {w_shape:?} and {bias_shape:?} are not a layer")),
         }
     }
 

@@ -28,10 +28,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use zeropoint::Tier;
 
-const SAMPLE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/examples/data/minilm-sample.safetensors"
-);
+const SAMPLE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/minilm-sample.safetensors");
 
 /// A linear layer of a transformer in 8 bits: what it loses, and how long it takes.
 #[derive(Parser)]

@@ -54,9 +54,7 @@ impl<'a> Report<'a> {
         self.row(out, "weights", |way| way.weights.into())?;
         self.row(out, "activations", |way| way.activations.into())?;
         self.row(out, "SQNR", |way| format!("{:.1} dB", way.noise.sqnr))?;
-        self.row(out, "largest error", |way| {
-            format!("{:.2e}", way.noise.largest)
-        })?;
+        self.row(out, "largest error", |way| format!("{:.2e}", way.noise.largest))?;
         writeln!(
             out,
             "\n\
@@ -76,9 +74,7 @@ impl<'a> Report<'a> {
         for (name, _) in plain.times.iter().chain(&quantized.times) {
             self.row(out, &format!("  {name}"), |way| {
                 let time = way.times.iter().find(|(other, _)| other == name);
-                time.map_or(String::new(), |(_, time)| {
-                    format!("{:.1}", time.as_secs_f64() * 1e6)
-                })
+                time.map_or(String::new(), |(_, time)| format!("{:.1}", time.as_secs_f64() * 1e6))
             })?;
         }
         Ok(())
@@ -117,11 +113,6 @@ impl Way {
             }
             times.push((other.to_string(), output.time));
         }
-        Ok(Self {
-            weights,
-            activations,
-            noise: Noise::between(exact, &y),
-            times,
-        })
+        Ok(Self { weights, activations, noise: Noise::between(exact, &y), times })
     }
 }

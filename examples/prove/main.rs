@@ -58,17 +58,8 @@ fn main() -> ExitCode {
     }
     let kind = if options.quick { "sampled" } else { "complete" };
     println!("{:12} {:>7} {:>17} {:>9}", kind, "proofs", "cases", "time");
-    for Done {
-        name,
-        proofs,
-        cases,
-        time,
-    } in all_done
-    {
-        println!(
-            "{name:12} {proofs:>7} {cases:>17} {:>7.1} s",
-            time.as_secs_f64()
-        );
+    for Done { name, proofs, cases, time } in all_done {
+        println!("{name:12} {proofs:>7} {cases:>17} {:>7.1} s", time.as_secs_f64());
     }
     ExitCode::SUCCESS
 }

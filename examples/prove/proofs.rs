@@ -19,11 +19,7 @@ impl Proof {
         check: impl Fn(u32) -> Result<u64, String> + Sync + 'static,
     ) -> Self {
         let check = Box::new(check);
-        Self {
-            parts,
-            stride,
-            check,
-        }
+        Self { parts, stride, check }
     }
 }
 
@@ -36,39 +32,19 @@ pub(crate) struct Family {
 
 /// An operation joins by an entry here.
 pub(crate) const FAMILIES: [Family; 6] = [
-    Family {
-        name: "quantize",
-        proofs: quantize,
-    },
-    Family {
-        name: "thresholds",
-        proofs: thresholds,
-    },
-    Family {
-        name: "dequantize",
-        proofs: dequantize,
-    },
-    Family {
-        name: "requantize",
-        proofs: requantize,
-    },
-    Family {
-        name: "rescale",
-        proofs: rescale,
-    },
-    Family {
-        name: "min_max",
-        proofs: min_max,
-    },
+    Family { name: "quantize", proofs: quantize },
+    Family { name: "thresholds", proofs: thresholds },
+    Family { name: "dequantize", proofs: dequantize },
+    Family { name: "requantize", proofs: requantize },
+    Family { name: "rescale", proofs: rescale },
+    Family { name: "min_max", proofs: min_max },
 ];
 
 /// The tiers with kernels of their own for what is proven here; without any, the reference itself.
 pub(crate) fn tiers() -> impl Iterator<Item = Tier> {
     const DOT: [&str; 4] = ["avxvnni", "avx512vnni", "dotprod", "i8mm"];
     let fast = Tier::available().count() > 1;
-    Tier::available()
-        .skip(usize::from(fast))
-        .filter(|tier| !DOT.contains(&tier.name()))
+    Tier::available().skip(usize::from(fast)).filter(|tier| !DOT.contains(&tier.name()))
 }
 
 /// Parts of 2¹⁶ of all 2³² numbers.
@@ -88,10 +64,7 @@ fn compare<T: Copy + PartialEq + Debug + Default, C: Display>(
         if found != expected {
             let i = (0..n).find(|&i| found[i] != expected[i]).unwrap_or(0);
             let (found, expected) = (found[i], expected[i]);
-            return Err(format!(
-                "{tier}: {} gives {found:?}, not {expected:?}",
-                of(i)
-            ));
+            return Err(format!("{tier}: {} gives {found:?}, not {expected:?}", of(i)));
         }
     }
     Ok(n as u64)
@@ -150,10 +123,7 @@ fn params<Q: Code>(scale: f32, i: u32) -> QuantParams<Q> {
         2 => params([0xff, 0x80, 0x7f, 1][i as usize / 8 % 4]),
         _ => {
             let zero_point = code::<Q>(mixed(i));
-            let (lo, hi) = (
-                zero_point.min(code(mixed(i + 1))),
-                zero_point.max(code(mixed(i + 2))),
-            );
+            let (lo, hi) = (zero_point.min(code(mixed(i + 1))), zero_point.max(code(mixed(i + 2))));
             params(mixed(i)).with_codes(lo..=hi).expect("around it")
         }
     }
@@ -243,8 +213,7 @@ fn requantize() -> Vec<Proof> {
                 x.len(),
                 |out| reference::requantize(&x, multiplier, params, out).expect("one length"),
                 |tier, out| {
-                    tier.requantize(&x, multiplier, params, out)
-                        .expect("one length");
+                    tier.requantize(&x, multiplier, params, out).expect("one length");
                 },
                 |i| format!("{} by {multiplier:?}, {params:?}", x[i]),
             )
@@ -312,12 +281,7 @@ fn rescale() -> Vec<Proof> {
         [1.0, 1_f32.next_up()],
     ];
     let of_types = |pair| {
-        [
-            proof::<u8, u8>(pair),
-            proof::<u8, i8>(pair),
-            proof::<i8, u8>(pair),
-            proof::<i8, i8>(pair),
-        ]
+        [proof::<u8, u8>(pair), proof::<u8, i8>(pair), proof::<i8, u8>(pair), proof::<i8, i8>(pair)]
     };
     pairs.into_iter().flat_map(of_types).collect()
 }

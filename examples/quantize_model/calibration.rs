@@ -78,11 +78,7 @@ impl<'a> Calibrated<'a> {
             all.add_on(tier, &x);
             histogram = Some(all);
         }
-        Self {
-            tensor,
-            histogram,
-            schemes: outcomes,
-        }
+        Self { tensor, histogram, schemes: outcomes }
     }
 }
 
@@ -107,10 +103,7 @@ fn choose<Q: Code>(
     let (Range { min, max }, half) = (params.representable(), params.scale() / 2.0);
     Ok(Chosen {
         range: observer.range(scheme).unwrap_or(Range::new(0.0, 0.0)),
-        clipped: x
-            .iter()
-            .filter(|&&x| x < min - half || x > max + half)
-            .count(),
+        clipped: x.iter().filter(|&&x| x < min - half || x > max + half).count(),
         sqnr: Noise::between(x, &y).sqnr,
         grid: grid(params),
         time,
@@ -127,16 +120,9 @@ fn grid<Q: Code>(params: QuantParams<Q>) -> Vec<f32> {
 
 /// The outcome with the highest SQNR; the first of several.
 pub(crate) fn best(outcomes: &[Outcome]) -> Option<(Method, &Chosen)> {
-    let all = outcomes
-        .iter()
-        .filter_map(|outcome| Some((outcome.method, outcome.chosen.as_ref().ok()?)));
-    all.reduce(|best, next| {
-        if next.1.sqnr > best.1.sqnr {
-            next
-        } else {
-            best
-        }
-    })
+    let all =
+        outcomes.iter().filter_map(|outcome| Some((outcome.method, outcome.chosen.as_ref().ok()?)));
+    all.reduce(|best, next| if next.1.sqnr > best.1.sqnr { next } else { best })
 }
 
 /// Prints a line for each method.

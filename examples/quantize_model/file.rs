@@ -61,25 +61,13 @@ fn entries_for<'a, Q: Code>(
 ) -> [(String, Entry<'a>); 3] {
     let entry = |dtype, shape, data| Entry { dtype, shape, data };
     let name = &tensor.name;
-    let scales: Vec<u8> = params
-        .iter()
-        .flat_map(|params| params.scale().to_le_bytes())
-        .collect();
+    let scales: Vec<u8> = params.iter().flat_map(|params| params.scale().to_le_bytes()).collect();
     let zero_points: Vec<Q> = params.iter().map(QuantParams::zero_point).collect();
     let zero_points = bytemuck::cast_slice(&zero_points).to_vec();
     [
-        (
-            name.clone(),
-            entry(dtype, tensor.shape(), bytemuck::cast_slice(codes).into()),
-        ),
-        (
-            format!("{name}.scale"),
-            entry(Dtype::F32, &groups.shape, scales.into()),
-        ),
-        (
-            format!("{name}.zero_point"),
-            entry(dtype, &groups.shape, zero_points.into()),
-        ),
+        (name.clone(), entry(dtype, tensor.shape(), bytemuck::cast_slice(codes).into())),
+        (format!("{name}.scale"), entry(Dtype::F32, &groups.shape, scales.into())),
+        (format!("{name}.zero_point"), entry(dtype, &groups.shape, zero_points.into())),
     ]
 }
 

@@ -89,11 +89,7 @@ fn layer_norm(out: &mut dyn Write, before: &Activations, after: &Activations) ->
 }
 
 fn granularity(out: &mut dyn Write, weight: &Weight) -> io::Result<()> {
-    let Weight {
-        tensor,
-        channels,
-        blocks,
-    } = weight;
+    let Weight { tensor, channels, blocks } = weight;
     writeln!(
         out,
         "\n\
@@ -170,12 +166,7 @@ impl Activations {
         let range = tier.min_max(&x)?;
         let affine = QuantParams::affine(range).and_then(|p| Fared::new(tier, &x, range, p));
         let symmetric = QuantParams::symmetric(range).and_then(|p| Fared::new(tier, &x, range, p));
-        Some(Self {
-            range,
-            affine: affine.ok()?,
-            symmetric: symmetric.ok()?,
-            x,
-        })
+        Some(Self { range, affine: affine.ok()?, symmetric: symmetric.ok()?, x })
     }
 
     /// How many values are beyond half of the largest.
@@ -190,10 +181,7 @@ impl Activations {
         sorted.sort_by(f32::total_cmp);
         let cut = sorted.len() / 20;
         let most = Range::new(sorted[cut], sorted[sorted.len() - 1 - cut]);
-        self.affine
-            .params
-            .used_codes(most)
-            .map_or(0, |codes| codes.count())
+        self.affine.params.used_codes(most).map_or(0, |codes| codes.count())
     }
 }
 
@@ -207,10 +195,6 @@ impl<Q: Code> Fared<Q> {
     fn new(tier: Tier, x: &[f32], range: Range, params: QuantParams<Q>) -> Result<Self, Error> {
         let mut y = vec![0.0; x.len()];
         tier.fake_quantize(x, params, &mut y)?;
-        Ok(Self {
-            params,
-            wasted: params.wasted_codes(range)?,
-            sqnr: Noise::between(x, &y).sqnr,
-        })
+        Ok(Self { params, wasted: params.wasted_codes(range)?, sqnr: Noise::between(x, &y).sqnr })
     }
 }

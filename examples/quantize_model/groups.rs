@@ -51,11 +51,7 @@ impl Groups {
             }
             _ => (Granularity::Tensor, vec![1], 0),
         };
-        Self {
-            granularity,
-            shape,
-            row,
-        }
+        Self { granularity, shape, row }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -93,13 +89,11 @@ impl Groups {
         ranges: &[Range],
     ) -> Result<Vec<QuantParams<Q>>, Box<dyn Error>> {
         let params = ranges.iter().enumerate().map(|(i, &range)| {
-            scheme
-                .params(range)
-                .map_err(|error| match self.granularity {
-                    Granularity::Tensor => error.into(),
-                    Granularity::Channels => format!("channel {i}: {error}").into(),
-                    Granularity::Blocks(_) => format!("block {i}: {error}").into(),
-                })
+            scheme.params(range).map_err(|error| match self.granularity {
+                Granularity::Tensor => error.into(),
+                Granularity::Channels => format!("channel {i}: {error}").into(),
+                Granularity::Blocks(_) => format!("block {i}: {error}").into(),
+            })
         });
         params.collect()
     }

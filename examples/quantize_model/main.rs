@@ -42,10 +42,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zeropoint::Tier;
 
-const SAMPLE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/examples/data/minilm-sample.safetensors"
-);
+const SAMPLE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/minilm-sample.safetensors");
 
 /// Quantize the tensors of a model to 8 bits, and show what that does to them.
 #[derive(Parser)]
@@ -138,11 +136,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             .map_err(|error| about(path, error))?;
         print(|out| {
             let path = one_line(&path.to_string_lossy());
-            writeln!(
-                out,
-                "\n{path}: {written} of {} tensors written",
-                tensors.len()
-            )
+            writeln!(out, "\n{path}: {written} of {} tensors written", tensors.len())
         })?;
     }
     Ok(())

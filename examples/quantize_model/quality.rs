@@ -103,12 +103,7 @@ impl<'a> Examined<'a> {
             }
             report
         });
-        Self {
-            tensor,
-            groups,
-            report,
-            codes,
-        }
+        Self { tensor, groups, report, codes }
     }
 }
 
@@ -129,12 +124,7 @@ impl<Q: Code> Outcome<Q> {
         groups.quantize(tier, x, &params, &mut codes)?;
         let mut y = vec![0.0; x.len()];
         groups.dequantize(tier, &codes, &params, &mut y)?;
-        Ok(Self {
-            noise: Noise::between(x, &y),
-            ranges,
-            params,
-            codes,
-        })
+        Ok(Self { noise: Noise::between(x, &y), ranges, params, codes })
     }
 
     /// The codes in use, and how many of them are wasted: the means of the groups.
@@ -186,10 +176,7 @@ fn extremes<T: Copy + Default + PartialOrd>(values: impl Iterator<Item = T>) -> 
     values
         .map(|value| (value, value))
         .reduce(|(lo, hi), (value, _)| {
-            (
-                if value < lo { value } else { lo },
-                if value > hi { value } else { hi },
-            )
+            (if value < lo { value } else { lo }, if value > hi { value } else { hi })
         })
         .unwrap_or_default()
 }

@@ -29,10 +29,7 @@ pub(crate) fn print(
         )?;
     }
     if cfg!(debug_assertions) {
-        writeln!(
-            out,
-            "This is a debug build, so the speeds mean nothing: run it with --release"
-        )?;
+        writeln!(out, "This is a debug build, so the speeds mean nothing: run it with --release")?;
     }
     let width = if grouped { 24 } else { 12 };
     writeln!(
@@ -127,11 +124,7 @@ fn print_quality(
 
 /// From `least` to `greatest`, which may be the same.
 fn span<T: Display + PartialEq>(least: T, greatest: T) -> String {
-    if least == greatest {
-        least.to_string()
-    } else {
-        format!("{least}..{greatest}")
-    }
+    if least == greatest { least.to_string() } else { format!("{least}..{greatest}") }
 }
 
 /// `part` of `whole`, in percent.
@@ -140,11 +133,7 @@ pub(crate) fn percent(part: f64, whole: f64) -> f64 {
 }
 
 pub(crate) fn interval(range: Range) -> String {
-    format!(
-        "[{}, {}]",
-        number(range.min.into()),
-        number(range.max.into())
-    )
+    format!("[{}, {}]", number(range.min.into()), number(range.max.into()))
 }
 
 /// Four significant digits.

@@ -28,10 +28,7 @@ use std::process::ExitCode;
 use vectors::Vectors;
 use zeropoint::Tier;
 
-const WORDS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/examples/data/minilm-words.safetensors"
-);
+const WORDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/minilm-words.safetensors");
 
 /// Search for the nearest vectors, in f32 and in 8-bit codes.
 #[derive(Parser)]
@@ -66,9 +63,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         .map_err(|error| about(path, format!("not a valid safetensors file: {error}")))?;
     let vectors = Vectors::new(&bytes, &tensors, options.tensor.as_deref())
         .map_err(|error| about(path, error))?;
-    let word = vectors
-        .find(&options.word)
-        .map_err(|error| about(path, error))?;
+    let word = vectors.find(&options.word).map_err(|error| about(path, error))?;
     let report = Report::new(&vectors, word, options.tier)?;
     print(|out| report.print(out))
 }

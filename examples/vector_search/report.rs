@@ -32,11 +32,8 @@ impl<'a> Report<'a> {
         let truth = all_neighbours(&exact, tier, vectors.count())?;
 
         let mut ways = Vec::new();
-        let indices: [(_, &dyn Index); 3] = [
-            ("f32", &exact),
-            ("i8 symmetric", &signed),
-            ("u8 affine", &unsigned),
-        ];
+        let indices: [(_, &dyn Index); 3] =
+            [("f32", &exact), ("i8 symmetric", &signed), ("u8 affine", &unsigned)];
         for (name, index) in indices {
             let found = all_neighbours(index, tier, vectors.count())?;
             let mut speeds = Vec::new();
@@ -56,12 +53,7 @@ impl<'a> Report<'a> {
                 neighbours: index.neighbours(tier, word, vectors.count())?,
             });
         }
-        Ok(Self {
-            vectors,
-            word,
-            tier,
-            ways,
-        })
+        Ok(Self { vectors, word, tier, ways })
     }
 
     pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -72,9 +64,7 @@ impl<'a> Report<'a> {
             self.tier, self.vectors.title,
         )?;
         self.row(out, "", |way| way.name.into())?;
-        self.row(out, "bytes per vector", |way| {
-            way.bytes_per_vector.to_string()
-        })?;
+        self.row(out, "bytes per vector", |way| way.bytes_per_vector.to_string())?;
         let recall = format!("recall@{NEIGHBOURS}");
         self.row(out, &recall, |way| format!("{:.2} %", 100.0 * way.recall))?;
         self.print_speeds(out)?;

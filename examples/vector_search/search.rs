@@ -61,11 +61,7 @@ impl<Q: Code> Codes<Q> {
         let params = scheme.params(range.unwrap_or(Range::new(0.0, 0.0)))?;
         let mut codes = vec![params.zero_point(); vectors.elements.len()];
         tier.quantize(&vectors.elements, params, &mut codes)?;
-        Ok(Self {
-            params,
-            len: vectors.len,
-            codes,
-        })
+        Ok(Self { params, len: vectors.len, codes })
     }
 }
 

@@ -34,12 +34,7 @@ impl Vectors {
                 .find(|tensor| has_rows(tensor))
                 .ok_or("no tensor is a matrix of two rows or more")?,
         };
-        let title = format!(
-            "{} {:?} {}",
-            one_line(&tensor.name),
-            tensor.shape(),
-            tensor.dtype()
-        );
+        let title = format!("{} {:?} {}", one_line(&tensor.name), tensor.shape(), tensor.dtype());
         if !has_rows(tensor) {
             return Err(format!("{title} is not a matrix of two rows or more"));
         }
@@ -49,21 +44,14 @@ impl Vectors {
         let len = tensor.shape()[1];
         for (r, row) in elements.chunks_exact_mut(len).enumerate() {
             if !scale_to_unit_length(row) {
-                return Err(format!(
-                    "{title}: row {r} has an element that is not finite"
-                ));
+                return Err(format!("{title}: row {r} has an element that is not finite"));
             }
         }
         let count = elements.len() / len;
         let names = words(file)
             .filter(|words| words.len() == count)
             .unwrap_or_else(|| (0..count).map(|r| format!("#{r}")).collect());
-        Ok(Self {
-            title,
-            len,
-            elements,
-            names,
-        })
+        Ok(Self { title, len, elements, names })
     }
 
     /// How many there are.

@@ -132,11 +132,7 @@ fn check<Q: Code>(case: &Case) {
         all.retain(|x| (min..=max).contains(x));
     }
     let whole = histogram(Tier::SCALAR, &all).range();
-    let scheme = if case.is_symmetric {
-        Scheme::<Q>::symmetric()
-    } else {
-        Scheme::affine()
-    };
+    let scheme = if case.is_symmetric { Scheme::<Q>::symmetric() } else { Scheme::affine() };
     let [lo, hi] = case.codes.map(code);
     let scheme = scheme.with_codes(lo..=hi).unwrap_or(scheme);
     let observe = |tier: Tier| {

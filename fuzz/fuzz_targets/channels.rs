@@ -65,21 +65,12 @@ impl Shape {
             usize::from(outer % 4).min(4096_usize.checked_div(size).unwrap_or(1))
         };
         match *self {
-            Self::Channels {
-                outer,
-                channels,
-                inner,
-            } => {
+            Self::Channels { outer, channels, inner } => {
                 let (channels, inner) = (usize::from(channels), usize::from(inner));
                 let elements = rows(outer, channels * inner) * channels * inner;
                 (elements, channels, Sharing::Channels(inner))
             }
-            Self::Blocks {
-                outer,
-                axis,
-                block,
-                inner,
-            } => {
+            Self::Blocks { outer, axis, block, inner } => {
                 let (axis, block) = (usize::from(axis), usize::from(block));
                 let inner = usize::from(inner % 70);
                 let outer = rows(outer, axis * inner);
@@ -97,9 +88,7 @@ impl Shape {
 
 fn check<Q: Code>(case: &Case) {
     let (elements, params, sharing) = case.shape.sizes();
-    let params = case
-        .params
-        .elements(case.slips[0].of(params), Params::get::<Q>);
+    let params = case.params.elements(case.slips[0].of(params), Params::get::<Q>);
     let scale = params.first().map_or(1.0, QuantParams::scale);
     let elements = case.slips[1].of(elements);
     let x = case.x.elements(elements, |x| x.value(scale));

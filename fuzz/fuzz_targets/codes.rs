@@ -20,28 +20,12 @@ struct Case {
 
 #[derive(Arbitrary, Debug)]
 enum Padding {
-    Ordinary {
-        images: u8,
-        sizes: [u8; 7],
-        slips: [Slip; 2],
-    },
-    Wild {
-        input: u8,
-        output: u8,
-        sizes: [usize; 7],
-    },
+    Ordinary { images: u8, sizes: [u8; 7], slips: [Slip; 2] },
+    Wild { input: u8, output: u8, sizes: [usize; 7] },
 }
 
 fn border([height, width, channels, top, bottom, left, right]: [usize; 7]) -> Border {
-    Border {
-        height,
-        width,
-        channels,
-        top,
-        bottom,
-        left,
-        right,
-    }
+    Border { height, width, channels, top, bottom, left, right }
 }
 
 fn check<Q: Code>(case: &Case) {
@@ -76,43 +60,20 @@ fn check<Q: Code>(case: &Case) {
 
 fn check_pad<Q: Code>(case: &Case) {
     let (border, input, output) = match case.padding {
-        Padding::Ordinary {
-            images,
-            sizes,
-            slips,
-        } => {
+        Padding::Ordinary { images, sizes, slips } => {
             let border = border(sizes.map(|size| usize::from(size % 6)));
             let images = usize::from(images % 4);
-            let Border {
-                height,
-                width,
-                channels,
-                top,
-                bottom,
-                left,
-                right,
-            } = border;
+            let Border { height, width, channels, top, bottom, left, right } = border;
             let input = images * height * width * channels;
             let output = images * (height + top + bottom) * (width + left + right) * channels;
             (border, slips[0].of(input), slips[1].of(output))
         }
-        Padding::Wild {
-            input,
-            output,
-            sizes,
-        } => (border(sizes), input.into(), output.into()),
+        Padding::Wild { input, output, sizes } => (border(sizes), input.into(), output.into()),
     };
     let codes = case.codes.elements(input, code::<Q>);
     let zero_point = code(case.bounds[0]);
     let mut out = vec![code(case.bounds[1]); output];
-    let Border {
-        height,
-        width,
-        channels,
-        top,
-        left,
-        ..
-    } = border;
+    let Border { height, width, channels, top, left, .. } = border;
     match pad(&codes, border, zero_point, &mut out) {
         Ok(()) => {
             let padded_height = height + top + border.bottom;

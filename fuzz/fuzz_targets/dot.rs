@@ -21,14 +21,8 @@ fn check<A: Code, B: Code>(case: &Case) {
     let (za, zb) = (code(za), code(zb));
     let (a, b) = case.pair.vectors::<A, B>();
     let (a, b) = (a.slice(), b.slice());
-    same(
-        || reference::dot(a, za, b, zb),
-        |tier| tier.dot(a, za, b, zb),
-    );
-    same(
-        || [reference::sum(a), reference::sum(b)],
-        |tier| [tier.sum(a), tier.sum(b)],
-    );
+    same(|| reference::dot(a, za, b, zb), |tier| tier.dot(a, za, b, zb));
+    same(|| [reference::sum(a), reference::sum(b)], |tier| [tier.sum(a), tier.sum(b)]);
     let sums = [reference::sum(a), reference::sum(b)];
     let [sum_a, sum_b] = case.wrong_sums.unwrap_or(sums);
     same(

@@ -37,15 +37,7 @@ enum Sizes {
 fn windows(border: [usize; 7], [kernel, stride, dilation]: [[usize; 2]; 3]) -> Windows {
     let [height, width, channels, top, bottom, left, right] = border;
     Windows {
-        border: Border {
-            height,
-            width,
-            channels,
-            top,
-            bottom,
-            left,
-            right,
-        },
+        border: Border { height, width, channels, top, bottom, left, right },
         kernel,
         stride,
         dilation,
@@ -56,29 +48,17 @@ impl Sizes {
     /// The windows, and how many codes there are to read and to write.
     fn get(&self) -> (Windows, [usize; 2]) {
         match *self {
-            Self::Ordinary {
-                border,
-                windows: sizes,
-                slips,
-            } => {
+            Self::Ordinary { border, windows: sizes, slips } => {
                 let sizes = sizes.map(|sizes| sizes.map(|size| usize::from(size % 5)));
                 let windows = windows(border.map(|size| usize::from(size % 9)), sizes);
-                let Border {
-                    height,
-                    width,
-                    channels,
-                    ..
-                } = windows.border;
+                let Border { height, width, channels, .. } = windows.border;
                 let output = windows.shape().map_or(7, |shape| shape.iter().product());
                 let lengths = [slips[0].of(height * width * channels), slips[1].of(output)];
                 (windows, lengths)
             }
-            Self::Wild {
-                input,
-                output,
-                border,
-                windows: sizes,
-            } => (windows(border, sizes), [input.into(), output.into()]),
+            Self::Wild { input, output, border, windows: sizes } => {
+                (windows(border, sizes), [input.into(), output.into()])
+            }
         }
     }
 }
@@ -91,12 +71,7 @@ fn of_window<Q: Code>(
     [channel, i, j]: [usize; 3],
     zero_point: Q,
 ) -> Q {
-    let Windows {
-        border,
-        stride,
-        dilation,
-        ..
-    } = windows;
+    let Windows { border, stride, dilation, .. } = windows;
     let row = (y * stride[0] + i * dilation[0]).checked_sub(border.top);
     let column = (x * stride[1] + j * dilation[1]).checked_sub(border.left);
     match (row, column) {
@@ -123,27 +98,15 @@ fn check<Q: Code>(case: &Case) {
                 let (window, at) = (at / depth, at % depth);
                 let place = [window / out_width, window % out_width];
                 let channel = at / kernel_width / kernel_height;
-                let within = [
-                    channel,
-                    at / kernel_width % kernel_height,
-                    at % kernel_width,
-                ];
+                let within = [channel, at / kernel_width % kernel_height, at % kernel_width];
                 let expected = of_window(image.slice(), windows, place, within, zero_point);
-                assert_eq!(
-                    found, expected,
-                    "{windows:?}: {within:?} of window {window}"
-                );
+                assert_eq!(found, expected, "{windows:?}: {within:?} of window {window}");
             }
             return;
         }
         (Err(error), Ok(shape)) => {
             assert!(matches!(error, Error::Shape { .. }), "{error}");
-            let Border {
-                height,
-                width,
-                channels,
-                ..
-            } = windows.border;
+            let Border { height, width, channels, .. } = windows.border;
             let product = |sizes: [usize; 3]| {
                 let sizes = sizes.into_iter().map(|size| size as u128);
                 sizes.fold(1, u128::saturating_mul)

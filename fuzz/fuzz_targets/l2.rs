@@ -19,10 +19,7 @@ fn check_pair<A: Code, B: Code>(pair: &Pair) {
     let (za, zb) = (code(za), code(zb));
     let (a, b) = pair.vectors::<A, B>();
     let (a, b) = (a.slice(), b.slice());
-    same(
-        || reference::l2_squared(a, za, b, zb),
-        |tier| tier.l2_squared(a, za, b, zb),
-    );
+    same(|| reference::l2_squared(a, za, b, zb), |tier| tier.l2_squared(a, za, b, zb));
 }
 
 fn check_rows<A: Code, B: Code>(matrix: &Matrix) {

@@ -32,19 +32,8 @@ fn check<A: Code, B: Code>(case: &Case) {
     let [m, k, n] = case.shape.map(usize::from);
     // Up to some tiles, chunks and panels.
     let (m, k, n) = (m % 32, k % 150, n % 80 + 1);
-    let [
-        x_slip,
-        rows_slip,
-        codes_slip,
-        params_slip,
-        bias_slip,
-        out_slip,
-    ] = case.slips;
-    let all = if case.is_symmetric {
-        Scheme::<A>::symmetric()
-    } else {
-        Scheme::<A>::affine()
-    };
+    let [x_slip, rows_slip, codes_slip, params_slip, bias_slip, out_slip] = case.slips;
+    let all = if case.is_symmetric { Scheme::<A>::symmetric() } else { Scheme::<A>::affine() };
     let with_codes = case.codes.and_then(|codes| {
         let [lo, hi] = codes.map(code);
         all.with_codes(lo..=hi).ok()
@@ -52,11 +41,7 @@ fn check<A: Code, B: Code>(case: &Case) {
     let scheme = with_codes.unwrap_or(all);
     let x = case.x.elements(x_slip.of(m * k), |x| {
         let x = x.value(0.01);
-        if case.is_finite && x.is_infinite() {
-            1.0
-        } else {
-            x
-        }
+        if case.is_finite && x.is_infinite() { 1.0 } else { x }
     });
     let x = Placed::new(&x, case.places[0]);
     let x = x.slice();
@@ -65,9 +50,8 @@ fn check<A: Code, B: Code>(case: &Case) {
     let of_b = case.params.elements(count, Params::get::<B>);
     let bias = case.bias.elements(bias_slip.of(n), |x| x.value(1.0));
     let bias = case.is_biased.then_some(&bias[..]);
-    let packed: Vec<_> = Tier::available()
-        .map(|tier| Weights::new(&b, k, n).pack(tier).unwrap())
-        .collect();
+    let packed: Vec<_> =
+        Tier::available().map(|tier| Weights::new(&b, k, n).pack(tier).unwrap()).collect();
     let on = |tier: Tier| packed.iter().find(|packed| packed.tier() == tier).unwrap();
 
     let len = out_slip.of(m * n);

@@ -53,34 +53,21 @@ impl Case {
 
 fn check<A: Code, B: Code>(case: &Case) {
     let [m, k, n] = case.shape();
-    let [
-        a_slip,
-        out_slip,
-        za_slip,
-        zb_slip,
-        multiplier_slip,
-        bias_slip,
-        params_slip,
-    ] = case.slips;
+    let [a_slip, out_slip, za_slip, zb_slip, multiplier_slip, bias_slip, params_slip] = case.slips;
     let a = case.codes[0].elements(a_slip.of(m * k), code::<A>);
     let a = Placed::new(&a, case.places[0]);
     let a = a.slice();
     let b = case.codes[1].elements(k * n, code::<B>);
     let len = out_slip.of(m * n);
     // As many rows as the left matrix has; if they are rows of nothing, as the output has.
-    let rows = if k > 0 {
-        a.len().div_ceil(k)
-    } else {
-        len.div_ceil(n)
-    };
+    let rows = if k > 0 { a.len().div_ceil(k) } else { len.div_ceil(n) };
     let shape = [rows, k, n];
     let za = case.zero_points[0].elements(za_slip.of(m), code::<A>);
     let zb = case.zero_points[1].elements(zb_slip.of(n), code::<B>);
     let za = zero_points(&za, case.is_one[0]);
     let zb = zero_points(&zb, case.is_one[1]);
-    let packed: Vec<_> = Tier::available()
-        .map(|tier| Weights::new(&b, k, n).pack(tier).unwrap())
-        .collect();
+    let packed: Vec<_> =
+        Tier::available().map(|tier| Weights::new(&b, k, n).pack(tier).unwrap()).collect();
     let on = |tier: Tier| packed.iter().find(|packed| packed.tier() == tier).unwrap();
 
     let place = case.places[1];
@@ -91,14 +78,9 @@ fn check<A: Code, B: Code>(case: &Case) {
         |tier, out| tier.matmul(a, za, on(tier), zb, out),
     );
 
-    let count = if case.is_one[0] {
-        1
-    } else {
-        multiplier_slip.of(n)
-    };
-    let multipliers = case.multipliers.elements(count, |factor| {
-        of_the_kind_of(case.multiplier, factor).get()
-    });
+    let count = if case.is_one[0] { 1 } else { multiplier_slip.of(n) };
+    let multipliers =
+        case.multipliers.elements(count, |factor| of_the_kind_of(case.multiplier, factor).get());
     let bias = case.bias.elements(bias_slip.of(n), Accumulator::get);
     let bias = case.is_biased.then_some(&bias[..]);
     let output = case.output.get::<B>();
@@ -112,9 +94,7 @@ fn check<A: Code, B: Code>(case: &Case) {
     let count = |is_one, n| if is_one { 1 } else { params_slip.of(n) };
     let params_a = case.params[0].elements(count(case.is_one[1], m), Params::get::<A>);
     let params_b = case.params[1].elements(count(case.is_one[0], n), Params::get::<B>);
-    let bias = case
-        .bias
-        .elements(bias_slip.of(n), |bias| bias.get() as f32);
+    let bias = case.bias.elements(bias_slip.of(n), |bias| bias.get() as f32);
     let bias = case.is_biased.then_some(&bias[..]);
     same_output::<f32, Result<(), Error>>(
         len,

@@ -36,15 +36,9 @@ fn check<Q: Code>(case: &Case) {
     let x = x.slice();
     let moments =
         |of: Option<zeropoint::Moments>| of.map(|of| [of.mean.to_bits(), of.variance.to_bits()]);
-    same(
-        || moments(reference::moments(x)),
-        |tier| moments(tier.moments(x)),
-    );
+    same(|| moments(reference::moments(x)), |tier| moments(tier.moments(x)));
     let y = vec![0.5; case.slips[0].of(x.len())];
-    same(
-        || bits(reference::fidelity(x, &y)),
-        |tier| bits(tier.fidelity(x, &y)),
-    );
+    same(|| bits(reference::fidelity(x, &y)), |tier| bits(tier.fidelity(x, &y)));
 
     let rows = usize::from(case.rows % 5);
     let row = x.len().checked_div(rows).unwrap_or(0);
@@ -65,11 +59,7 @@ fn check<Q: Code>(case: &Case) {
         |out| reference::normalize_rows(x, norm, out),
         |tier, out| tier.normalize_rows(x, norm, out),
     );
-    let scheme = if case.symmetric {
-        Scheme::<Q>::symmetric()
-    } else {
-        Scheme::<Q>::affine()
-    };
+    let scheme = if case.symmetric { Scheme::<Q>::symmetric() } else { Scheme::<Q>::affine() };
     let params = vec![QuantParams::default(); rows];
     same_output(
         len,

@@ -60,18 +60,10 @@ fn check_scheme<Q: Code>(case: &Case) {
     let Range { min, max } = case.range.range();
     let [lo, hi] = case.codes.map(code::<Q>);
     let [low, high] = [lo, hi].map(Into::into);
-    let all = if case.is_symmetric {
-        Scheme::symmetric()
-    } else {
-        Scheme::affine()
-    };
+    let all = if case.is_symmetric { Scheme::symmetric() } else { Scheme::affine() };
     let Ok(scheme) = all.with_codes(lo..=hi) else {
         let is_symmetric_wrong = low > 0 || high < 0;
-        assert!(if case.is_symmetric {
-            is_symmetric_wrong
-        } else {
-            low >= high
-        });
+        assert!(if case.is_symmetric { is_symmetric_wrong } else { low >= high });
         return;
     };
     match scheme.params(Range::new(min, max)) {
@@ -136,10 +128,7 @@ fn check_multipliers(case: &Case) {
     let multiplier = case.multiplier;
     let is_usable = multiplier >= 0.0 && multiplier.is_finite();
     let real = multiplier as f32;
-    assert_eq!(
-        Multiplier::real(real).is_ok(),
-        real >= 0.0 && real.is_finite()
-    );
+    assert_eq!(Multiplier::real(real).is_ok(), real >= 0.0 && real.is_finite());
     match Multiplier::fixed(multiplier) {
         Err(_) => assert!(!is_usable || multiplier >= f64::from((1 << 30) - 1)),
         Ok(fixed) => {

@@ -23,11 +23,7 @@ struct Case {
 }
 
 fn check<Q: Code>(case: &Case) {
-    let all = if case.is_symmetric {
-        Scheme::<Q>::symmetric()
-    } else {
-        Scheme::<Q>::affine()
-    };
+    let all = if case.is_symmetric { Scheme::<Q>::symmetric() } else { Scheme::<Q>::affine() };
     let with_codes = case.codes.and_then(|codes| {
         let [lo, hi] = codes.map(code);
         all.with_codes(lo..=hi).ok()

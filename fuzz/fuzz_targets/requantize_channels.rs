@@ -31,17 +31,11 @@ fn check<Q: Code>(case: &Case) {
     let outer =
         usize::from(case.outer % 4).min(4096_usize.checked_div(channels * inner).unwrap_or(1));
     let multipliers = case.multipliers.elements(channels, |factor| {
-        let factor = if case.is_mixed {
-            factor
-        } else {
-            of_the_kind_of(case.first, factor)
-        };
+        let factor = if case.is_mixed { factor } else { of_the_kind_of(case.first, factor) };
         factor.get()
     });
-    let bias = case
-        .bias
-        .as_ref()
-        .map(|bias| bias.elements(case.slips[0].of(channels), Accumulator::get));
+    let bias =
+        case.bias.as_ref().map(|bias| bias.elements(case.slips[0].of(channels), Accumulator::get));
     let bias = bias.as_deref();
     let params = case.params.get::<Q>();
     let elements = case.slips[1].of(outer * channels * inner);

@@ -42,12 +42,7 @@ impl Bars {
         let within = |x: f64| x.clamp(range.min.into(), range.max.into()) as f32;
         let bar = |(bin, count)| {
             let [from, to] = ends(bin).map(within);
-            Bar {
-                from,
-                to,
-                value: f64::midpoint(from.into(), to.into()),
-                count: count as f64,
-            }
+            Bar { from, to, value: f64::midpoint(from.into(), to.into()), count: count as f64 }
         };
         let mut bars: Vec<Bar> = bins.counted().into_iter().map(bar).collect();
         // One number at least is at the end; of masks, and of what was clipped before, all are.
@@ -102,11 +97,8 @@ impl Bars {
         let bound = loop {
             let (lower, upper) = (self.bars[first], self.bars[last]);
             let is_lower = -lower.from > upper.to;
-            let (bound, count) = if is_lower {
-                (-lower.from, lower.count)
-            } else {
-                (upper.to, upper.count)
-            };
+            let (bound, count) =
+                if is_lower { (-lower.from, lower.count) } else { (upper.to, upper.count) };
             if count > beyond || first == last {
                 break bound;
             }

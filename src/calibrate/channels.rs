@@ -154,10 +154,6 @@ impl ChannelObservers {
 
     fn same_channels(&self, other: usize) -> Result<(), Error> {
         let observed = self.observers.len();
-        if observed == other {
-            Ok(())
-        } else {
-            Err(Error::ObservedChannels { observed, other })
-        }
+        if observed == other { Ok(()) } else { Err(Error::ObservedChannels { observed, other }) }
     }
 }

@@ -35,9 +35,7 @@ impl Widths {
     const fn of(bin: i32) -> Self {
         let octave = bin - bin % OCTAVE;
         // Bins below 2⁻¹²⁶ are as wide as those above.
-        Self {
-            octave: if octave > OCTAVE { octave } else { OCTAVE },
-        }
+        Self { octave: if octave > OCTAVE { octave } else { OCTAVE } }
     }
 
     /// In which bin the one of the histogram is.
@@ -51,10 +49,7 @@ impl Widths {
         let (bin, octaves) = if bin < OCTAVE {
             (bin, self.octave / OCTAVE - 1)
         } else {
-            (
-                bin % OCTAVE + OCTAVE,
-                (self.octave - bin / OCTAVE * OCTAVE) / OCTAVE,
-            )
+            (bin % OCTAVE + OCTAVE, (self.octave - bin / OCTAVE * OCTAVE) / OCTAVE)
         };
         if octaves < 31 { bin >> octaves } else { 0 }
     }
@@ -95,13 +90,7 @@ pub(super) fn least_divergence(bins: &Bins, range: Range, choice: Choice) -> Ran
         sum[1] += n_ln(bin.count, bin.count / bin.width);
         sums.push(sum);
     }
-    let search = Search {
-        range,
-        choice,
-        widths,
-        bins,
-        sums,
-    };
+    let search = Search { range, choice, widths, bins, sums };
     search.run(widths.joined(median) + 1)
 }
 

@@ -188,11 +188,7 @@ pub(super) fn ends(bin: i32) -> [f64; 2] {
 /// The lower end of a bin above that of 0: the float whose first bits these are, or 2¹²⁸.
 pub(super) fn edge(bin: i32) -> f64 {
     const END: u32 = f32::INFINITY.to_bits() >> SHIFT;
-    if bin as u32 == END {
-        2_f64.powi(128)
-    } else {
-        f32::from_bits((bin as u32) << SHIFT).into()
-    }
+    if bin as u32 == END { 2_f64.powi(128) } else { f32::from_bits((bin as u32) << SHIFT).into() }
 }
 
 impl Bins {

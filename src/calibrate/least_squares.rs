@@ -58,16 +58,8 @@ impl Search<'_> {
     fn run(&mut self) {
         let Range { min, max } = self.bars.range;
         // Which ends there are to move.
-        let moves = if self.choice.is_symmetric() {
-            [false, true]
-        } else {
-            [min < 0.0, max > 0.0]
-        };
-        let steps = if moves == [true; 2] {
-            STEPS_OF_TWO
-        } else {
-            STEPS_OF_ONE
-        };
+        let moves = if self.choice.is_symmetric() { [false, true] } else { [min < 0.0, max > 0.0] };
+        let steps = if moves == [true; 2] { STEPS_OF_TWO } else { STEPS_OF_ONE };
         let [lower, upper] = moves.map(|moves| if moves { 0 } else { steps }..=steps);
         // All of the range first: what is no better does not replace it. If that has no parameters,
         // nothing has.

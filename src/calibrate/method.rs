@@ -150,10 +150,7 @@ impl Method {
     pub const ALL: [Self; 9] = [
         Self::MinMax,
         Self::MovingAverage { momentum: 0.01 },
-        Self::Percentile {
-            below: 0.001,
-            above: 0.001,
-        },
+        Self::Percentile { below: 0.001, above: 0.001 },
         Self::AbsolutePercentile { beyond: 0.001 },
         Self::Deviations { n: 3.0 },
         Self::MeanSquaredError,
@@ -189,11 +186,7 @@ impl Method {
             Self::Deviations { n } => n > 0.0 && n.is_finite(),
             _ => true,
         });
-        if valid {
-            Ok(self)
-        } else {
-            Err(Error::Method { method: self })
-        }
+        if valid { Ok(self) } else { Err(Error::Method { method: self }) }
     }
 }
 
@@ -259,22 +252,17 @@ impl Method {
         };
         let parse = |number: &str| number.parse::<f64>().map_err(|_| Error::UnknownMethod);
         match method {
-            Self::MovingAverage { .. } => Self::MovingAverage {
-                momentum: parse(number)?,
-            },
+            Self::MovingAverage { .. } => Self::MovingAverage { momentum: parse(number)? },
             Self::Deviations { .. } => Self::Deviations { n: parse(number)? },
-            Self::AbsolutePercentile { .. } => Self::AbsolutePercentile {
-                beyond: fraction(100.0 - parse(number)?),
-            },
+            Self::AbsolutePercentile { .. } => {
+                Self::AbsolutePercentile { beyond: fraction(100.0 - parse(number)?) }
+            }
             Self::Percentile { .. } => {
                 let (from, to) = match number.split_once("..") {
                     Some((from, to)) => (parse(from)?, parse(to)?),
                     None => (100.0 - parse(number)?, parse(number)?),
                 };
-                Self::Percentile {
-                    below: fraction(from),
-                    above: fraction(100.0 - to),
-                }
+                Self::Percentile { below: fraction(from), above: fraction(100.0 - to) }
             }
             _ => return Err(Error::UnknownMethod),
         }

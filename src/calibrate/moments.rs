@@ -15,11 +15,7 @@ impl Moments {
     /// Of a chunk.
     pub(super) fn of(tier: Tier, x: &[f32]) -> Self {
         let MomentSums { near, off, squares } = tier.moment_sums(x);
-        Self {
-            n: x.len() as f64,
-            mean: f64::from(near) + off,
-            squares,
-        }
+        Self { n: x.len() as f64, mean: f64::from(near) + off, squares }
     }
 
     /// Of both (by Chan and others, 1979).

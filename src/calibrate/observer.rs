@@ -69,10 +69,7 @@ impl Kept {
     fn new(method: Method) -> Self {
         match method {
             Method::MinMax => Self::Nothing,
-            Method::MovingAverage { .. } => Self::Average {
-                ends: [0.0; 2],
-                batches: 0.0,
-            },
+            Method::MovingAverage { .. } => Self::Average { ends: [0.0; 2], batches: 0.0 },
             Method::Deviations { .. } | Method::Gauss => Self::Moments(Moments::default()),
             Method::Percentile { .. }
             | Method::AbsolutePercentile { .. }
@@ -90,12 +87,7 @@ impl Observer {
     /// [`Error::Method`] if a number of the method is out of bounds.
     pub fn new(method: Method) -> Result<Self, Error> {
         let method = method.checked()?;
-        Ok(Self {
-            method,
-            bounds: None,
-            summary: Summary::default(),
-            kept: Kept::new(method),
-        })
+        Ok(Self { method, bounds: None, summary: Summary::default(), kept: Kept::new(method) })
     }
 
     /// The same observer, which has seen nothing, with bounds: numbers below the minimum or above the
@@ -227,13 +219,7 @@ impl Observer {
             return Err(Error::OtherBounds { bounds, other });
         }
         match (&mut self.kept, &other.kept) {
-            (
-                Kept::Average { ends, batches },
-                Kept::Average {
-                    ends: of,
-                    batches: n,
-                },
-            ) => {
+            (Kept::Average { ends, batches }, Kept::Average { ends: of, batches: n }) => {
                 *batches += n;
                 average(ends, *of, n / batches.max(1.0));
             }
@@ -292,12 +278,7 @@ impl Observer {
         let whole = self.summary.range?;
         let codes = f64::from(choice.codes());
         let range = match (self.method, &self.kept) {
-            (
-                _,
-                Kept::Average {
-                    ends: [min, max], ..
-                },
-            ) => Range::new(*min as f32, *max as f32),
+            (_, Kept::Average { ends: [min, max], .. }) => Range::new(*min as f32, *max as f32),
             (Method::Deviations { n }, Kept::Moments(moments)) => {
                 let reach = moments.deviation().map(|deviation| n * deviation);
                 around(moments.mean(), reach, whole)
@@ -324,11 +305,7 @@ impl Observer {
 /// Bounds, if some number can be within.
 pub(super) fn checked(bounds: Range) -> Result<Range, Error> {
     let Range { min, max } = bounds;
-    if in_default(|| min <= max) {
-        Ok(bounds)
-    } else {
-        Err(Error::Range { min, max })
-    }
+    if in_default(|| min <= max) { Ok(bounds) } else { Err(Error::Range { min, max }) }
 }
 
 /// Bins of the numbers that were kept.

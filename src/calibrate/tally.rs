@@ -47,12 +47,8 @@ impl Tally {
     const fn merge(&mut self, other: &Self) {
         self.finite = self.finite.saturating_add(other.finite);
         self.nan = self.nan.saturating_add(other.nan);
-        self.negative_infinity = self
-            .negative_infinity
-            .saturating_add(other.negative_infinity);
-        self.positive_infinity = self
-            .positive_infinity
-            .saturating_add(other.positive_infinity);
+        self.negative_infinity = self.negative_infinity.saturating_add(other.negative_infinity);
+        self.positive_infinity = self.positive_infinity.saturating_add(other.positive_infinity);
         self.below = self.below.saturating_add(other.below);
         self.above = self.above.saturating_add(other.above);
     }

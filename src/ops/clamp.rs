@@ -75,11 +75,7 @@ impl Tier {
 fn compiled(tier: Tier, codes: CodesMut<'_>, lo: u8, hi: u8) {
     match codes {
         CodesMut::U8(codes) => tier.run(Clamp { codes, lo, hi }),
-        CodesMut::I8(codes) => tier.run(Clamp {
-            codes,
-            lo: lo as i8,
-            hi: hi as i8,
-        }),
+        CodesMut::I8(codes) => tier.run(Clamp { codes, lo: lo as i8, hi: hi as i8 }),
     }
 }
 
@@ -98,11 +94,8 @@ impl<Q: Byte> Operation for Clamp<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let kernel = Kernel::<Q, S> {
-            lo: self.lo.splat(s),
-            hi: self.hi.splat(s),
-            codes: Codes::NEW,
-        };
+        let kernel =
+            Kernel::<Q, S> { lo: self.lo.splat(s), hi: self.hi.splat(s), codes: Codes::NEW };
         map_in_place(s, kernel, self.codes);
     }
 }

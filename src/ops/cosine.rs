@@ -64,10 +64,7 @@ struct Cosine<'a, A, B> {
 impl<'a, A: Byte, B: Byte> Cosine<'a, A, B> {
     #[inline(always)]
     fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
-        Self {
-            a: Operand::new(a, za),
-            b: Operand::new(b, zb),
-        }
+        Self { a: Operand::new(a, za), b: Operand::new(b, zb) }
     }
 }
 
@@ -170,11 +167,7 @@ impl<D: Dot, A: Byte, B: Byte> Pairs<D, 5, 5> for Kernel<A, B> {
             b = s.flip(b);
         }
         let products = if D::SAME {
-            [
-                d.dot::<u8, u8>(ab, a, b),
-                d.dot::<u8, u8>(aa, a, a),
-                d.dot::<u8, u8>(bb, b, b),
-            ]
+            [d.dot::<u8, u8>(ab, a, b), d.dot::<u8, u8>(aa, a, a), d.dot::<u8, u8>(bb, b, b)]
         } else {
             let (a_less, b_less) = (s.flip(a), s.flip(b));
             [

@@ -112,9 +112,7 @@ impl<S: Simd, Q: Byte, const AFFINE: bool> Map<S> for Kernel<S, Q, AFFINE> {
 
     #[inline(always)]
     fn input(&self) -> Offsets<Q, AFFINE> {
-        Offsets {
-            zero_point: self.zero_point,
-        }
+        Offsets { zero_point: self.zero_point }
     }
 
     #[inline(always)]

@@ -67,13 +67,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
         let layout = Layout::channels(("codes", codes.len()), params.len(), inner)?;
-        compiled(
-            self,
-            bytemuck::must_cast_slice(codes),
-            Q::erase_params(params),
-            layout,
-            out,
-        );
+        compiled(self, bytemuck::must_cast_slice(codes), Q::erase_params(params), layout, out);
         Ok(())
     }
 
@@ -90,13 +84,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
         let layout = Layout::blocks(("codes", codes.len()), ("params", params.len()), blocks)?;
-        compiled(
-            self,
-            bytemuck::must_cast_slice(codes),
-            Q::erase_params(params),
-            layout,
-            out,
-        );
+        compiled(self, bytemuck::must_cast_slice(codes), Q::erase_params(params), layout, out);
         Ok(())
     }
 }
@@ -104,12 +92,7 @@ impl Tier {
 /// `codes`: of the type that `params` says, as bytes.
 fn compiled(tier: Tier, codes: &[u8], params: Params<'_>, layout: Layout, out: &mut [f32]) {
     match params {
-        Params::U8(params) => tier.run(DequantizeSpread {
-            codes,
-            params,
-            layout,
-            out,
-        }),
+        Params::U8(params) => tier.run(DequantizeSpread { codes, params, layout, out }),
         Params::I8(params) => tier.run(DequantizeSpread {
             codes: bytemuck::must_cast_slice(codes),
             params,
@@ -135,23 +118,10 @@ impl<Q: Byte> Operation for DequantizeSpread<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self {
-            codes,
-            params,
-            layout,
-            ..
-        } = *self;
+        let Self { codes, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(self.out));
         let words = ByScale(params);
-        spread(
-            s,
-            &mut EachScale { params },
-            words,
-            layout,
-            codes,
-            self.out,
-            &traffic,
-        );
+        spread(s, &mut EachScale { params }, words, layout, codes, self.out, &traffic);
     }
 }
 
@@ -177,12 +147,7 @@ impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
         out: &mut [f32],
         traffic: &Traffic<S>,
     ) {
-        let kernel = Kernel {
-            source,
-            codes: Offsets::<Q, false> {
-                zero_point: Q::zeroed(),
-            },
-        };
+        let kernel = Kernel { source, codes: Offsets::<Q, false> { zero_point: Q::zeroed() } };
         map(s, kernel, codes, out, traffic);
     }
 }

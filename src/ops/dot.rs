@@ -117,10 +117,7 @@ struct Dots<'a, A, B> {
 impl<'a, A: Byte, B: Byte> Dots<'a, A, B> {
     #[inline(always)]
     fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
-        Self {
-            a: Operand::new(a, za),
-            b: Operand::new(b, zb),
-        }
+        Self { a: Operand::new(a, za), b: Operand::new(b, zb) }
     }
 }
 
@@ -142,11 +139,7 @@ impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
         let flip_a = sums_for(a.zero_point ^ 0x80, b.zero_point)
             <= sums_for(a.zero_point, b.zero_point ^ 0x80);
         if const { A::SIGNED == B::SIGNED } {
-            let (a, b) = if flip_a {
-                (a, b)
-            } else {
-                (b.retyped(), a.retyped())
-            };
+            let (a, b) = if flip_a { (a, b) } else { (b.retyped(), a.retyped()) };
             by_sums::<D, A::Flipped, B, true>(d, a.flipped(), b)
         } else if flip_a {
             by_sums::<D, A::Flipped, B, true>(d, a.flipped(), b)
@@ -186,11 +179,7 @@ fn products<D: Dot, A: Byte, B: Byte, const FLIP: bool, const SUM_A: bool, const
 ) -> i64 {
     let kernel = Products::<D, A, B, FLIP, false, SUM_A, SUM_B>::new(d, a.zero_point, b.zero_point);
     let [result] = pairs::<D, _, 3, 1>(d, kernel, a.codes, b.codes);
-    if SUM_A {
-        result + constant::<D, A, B, FLIP>(a, b)
-    } else {
-        result
-    }
+    if SUM_A { result + constant::<D, A, B, FLIP>(a, b) } else { result }
 }
 
 /// What is missing from `Σ ab − za · Σb − zb · Σa`: it is 0 where `zb` is.

@@ -85,12 +85,7 @@ struct DotRows<'a, A, B> {
 impl<'a, A: Byte, B> DotRows<'a, A, B> {
     #[inline(always)]
     fn new(query: &'a [u8], zq: u8, rows: &'a Matrix<'a>, out: &'a mut [i64]) -> Self {
-        Self {
-            query: Operand::new(query, zq),
-            rows,
-            out,
-            of: PhantomData,
-        }
+        Self { query: Operand::new(query, zq), rows, out, of: PhantomData }
     }
 }
 

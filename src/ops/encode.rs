@@ -19,11 +19,7 @@ impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
 {
     #[inline(always)]
     pub(super) fn new(s: S, grid: &Grid) -> Self {
-        Self {
-            lo: s.splat_u8(grid.lo() as u8),
-            hi: s.splat_u8(grid.hi() as u8),
-            code: PhantomData,
-        }
+        Self { lo: s.splat_u8(grid.lo() as u8), hi: s.splat_u8(grid.hi() as u8), code: PhantomData }
     }
 
     /// The codes of integers that `narrow_i32` has saturated, and so have the zero points.

@@ -119,11 +119,7 @@ pub(super) struct Kernel<S: Simd, P, D> {
 impl<S: Simd, P: Source<S>, D> Kernel<S, P, D> {
     #[inline(always)]
     pub(super) fn new(s: S, source: P) -> Self {
-        Self {
-            source,
-            finite: s.finite(),
-            quotient: PhantomData,
-        }
+        Self { source, finite: s.finite(), quotient: PhantomData }
     }
 
     /// `clamp(rne(quotients), lo − z, hi − z) · s`. The bounds are integers, so clamping may come

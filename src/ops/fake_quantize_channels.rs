@@ -91,18 +91,8 @@ impl Tier {
 
 fn compiled(tier: Tier, x: &[f32], params: Params<'_>, layout: Layout, out: &mut [f32]) {
     match params {
-        Params::U8(params) => tier.run(FakeQuantizeSpread {
-            x,
-            params,
-            layout,
-            out,
-        }),
-        Params::I8(params) => tier.run(FakeQuantizeSpread {
-            x,
-            params,
-            layout,
-            out,
-        }),
+        Params::U8(params) => tier.run(FakeQuantizeSpread { x, params, layout, out }),
+        Params::I8(params) => tier.run(FakeQuantizeSpread { x, params, layout, out }),
     }
 }
 
@@ -122,9 +112,7 @@ impl<Q: Code> Operation for FakeQuantizeSpread<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self {
-            x, params, layout, ..
-        } = *self;
+        let Self { x, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         let mut exact = true;
         for p in 0..params.len() {

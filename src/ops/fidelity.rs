@@ -40,22 +40,14 @@ impl Fidelity {
     pub fn sqnr_db(&self) -> f64 {
         let [noise, signal, ..] = self.sums;
         in_default(|| {
-            if noise == 0.0 {
-                f64::INFINITY
-            } else {
-                canonical(10.0 * libm::log10(signal / noise))
-            }
+            if noise == 0.0 { f64::INFINITY } else { canonical(10.0 * libm::log10(signal / noise)) }
         })
     }
 
     /// The largest error: `maxᵢ |xᵢ − yᵢ|`, rounded to f32 (so it may be infinite); 0 of nothing.
     #[must_use]
     pub fn max_abs_error(&self) -> f32 {
-        if self.sums[0].is_nan() {
-            f32::NAN
-        } else {
-            self.farthest
-        }
+        if self.sums[0].is_nan() { f32::NAN } else { self.farthest }
     }
 
     /// The cosine of the angle between them: `Σ xᵢ yᵢ / √(Σ xᵢ² · Σ yᵢ²)`, clamped to [−1, 1]; 0 if one
@@ -200,9 +192,7 @@ impl Operation for OfQuantization<'_> {
 
 #[inline(always)]
 fn between<S: Simd>(s: S, x: &[f32], y: &[f32]) -> Fidelity {
-    let mut kernel = Kernel::<S> {
-        farthest: s.splat_f32(0.0),
-    };
+    let mut kernel = Kernel::<S> { farthest: s.splat_f32(0.0) };
     Fidelity {
         sums: sums(s, &mut kernel, [x, y]),
         farthest: s.reduce_max(kernel.farthest),

@@ -26,12 +26,7 @@ impl Windows {
     /// Windows everywhere, without gaps: stride and dilation are 1.
     #[must_use]
     pub const fn new(border: Border, kernel: [usize; 2]) -> Self {
-        Self {
-            border,
-            kernel,
-            stride: [1, 1],
-            dilation: [1, 1],
-        }
+        Self { border, kernel, stride: [1, 1], dilation: [1, 1] }
     }
 
     /// What [`im2col`] makes of an image: `[out_h, out_w, channels · kh · kw]`, where
@@ -57,20 +52,10 @@ impl Windows {
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
     pub fn shape(&self) -> Result<[usize; 3], Error> {
-        let Border {
-            height,
-            width,
-            channels,
-            top,
-            bottom,
-            left,
-            right,
-        } = self.border;
+        let Border { height, width, channels, top, bottom, left, right } = self.border;
         let [kernel_height, kernel_width] = self.kernel;
-        let [out_height, out_width] = [
-            self.count(0, [top, height, bottom])?,
-            self.count(1, [left, width, right])?,
-        ];
+        let [out_height, out_width] =
+            [self.count(0, [top, height, bottom])?, self.count(1, [left, width, right])?];
         let window = [channels, kernel_height, kernel_width];
         match elements_of(&window) {
             Some(depth) => Ok([out_height, out_width, depth]),
@@ -93,12 +78,7 @@ impl Windows {
             Some(length) if kernel > 0 && stride > 0 && dilation > 0 && reach < length => {
                 Ok((length - reach - 1) / stride + 1)
             }
-            _ => Err(Error::Window {
-                kernel,
-                stride,
-                dilation,
-                length: sum.unwrap_or(usize::MAX),
-            }),
+            _ => Err(Error::Window { kernel, stride, dilation, length: sum.unwrap_or(usize::MAX) }),
         }
     }
 }
@@ -157,26 +137,14 @@ pub fn im2col<Q: Code>(
 fn compiled(image: &[u8], windows: Windows, zero_point: u8, out: &mut [u8]) -> Result<(), Error> {
     let shape = windows.shape()?;
     let [_, out_width, depth] = shape;
-    let Windows {
-        border,
-        kernel: [kernel_height, kernel_width],
-        stride,
-        dilation: [_, dilation],
-    } = windows;
+    let Windows { border, kernel: [kernel_height, kernel_width], stride, dilation: [_, dilation] } =
+        windows;
     for (argument, elements, shape) in [
-        (
-            "image",
-            image.len(),
-            [border.channels, border.height, border.width],
-        ),
+        ("image", image.len(), [border.channels, border.height, border.width]),
         ("out", out.len(), shape),
     ] {
         if elements_of(&shape) != Some(elements) {
-            return Err(Error::Shape {
-                argument,
-                elements,
-                shape: shape.map(Some),
-            });
+            return Err(Error::Shape { argument, elements, shape: shape.map(Some) });
         }
     }
     out.fill(zero_point);
@@ -217,9 +185,7 @@ impl Windows {
     fn inside(&self, axis: usize, at: usize, before: usize, length: usize) -> Range<usize> {
         let first_beyond = |edge: usize| {
             let distance = edge.saturating_sub(at);
-            distance
-                .div_ceil(self.dilation[axis])
-                .min(self.kernel[axis])
+            distance.div_ceil(self.dilation[axis]).min(self.kernel[axis])
         };
         first_beyond(before)..first_beyond(before + length)
     }

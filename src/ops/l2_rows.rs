@@ -83,12 +83,7 @@ struct L2Rows<'a, A, B> {
 impl<'a, A: Byte, B> L2Rows<'a, A, B> {
     #[inline(always)]
     fn new(query: &'a [u8], zq: u8, rows: &'a Matrix<'a>, out: &'a mut [i64]) -> Self {
-        Self {
-            query: Operand::new(query, zq),
-            rows,
-            out,
-            of: PhantomData,
-        }
+        Self { query: Operand::new(query, zq), rows, out, of: PhantomData }
     }
 }
 

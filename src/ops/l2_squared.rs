@@ -66,10 +66,7 @@ struct L2<'a, A, B> {
 impl<'a, A: Byte, B: Byte> L2<'a, A, B> {
     #[inline(always)]
     fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
-        Self {
-            a: Operand::new(a, za),
-            b: Operand::new(b, zb),
-        }
+        Self { a: Operand::new(a, za), b: Operand::new(b, zb) }
     }
 }
 

@@ -62,16 +62,10 @@ pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
     biases: &mut [i32],
 ) -> Result<usize, Error> {
     let scales = [params_a.scale(), output.scale()];
-    one_for_each(
-        ("multipliers", multipliers.len()),
-        ("elements of `params_b`", params_b.len()),
-    )?;
+    one_for_each(("multipliers", multipliers.len()), ("elements of `params_b`", params_b.len()))?;
     one_for_each(("biases", biases.len()), ("elements of `bias`", bias.len()))?;
     if !bias.is_empty() {
-        one_or_each(
-            ("params_b", params_b.len()),
-            ("elements of `bias`", bias.len()),
-        )?;
+        one_or_each(("params_b", params_b.len()), ("elements of `bias`", bias.len()))?;
     }
     for (n, params) in params_b.iter().enumerate() {
         multiplier(scales, params.scale(), kind, n)?;

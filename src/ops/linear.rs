@@ -52,8 +52,7 @@ pub fn linear<'o, A: Code, B: Code>(
     bias: Option<&[f32]>,
     out: impl Into<RowsMut<'o, f32>>,
 ) -> Result<(), Error> {
-    b.tier()
-        .linear(x, scheme, params, codes, b, params_b, bias, out)
+    b.tier().linear(x, scheme, params, codes, b, params_b, bias, out)
 }
 
 impl Tier {

@@ -95,8 +95,7 @@ impl Stage for Raw {
 
     fn finish(&self, _: Tier, _: &(), sums: TileSums<'_>, out: &mut Part<'_, i32>) {
         for row in sums.rows.clone() {
-            out.row(row, sums.columns.clone())
-                .copy_from_slice(sums.row(row));
+            out.row(row, sums.columns.clone()).copy_from_slice(sums.row(row));
         }
     }
 }

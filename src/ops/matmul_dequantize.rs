@@ -49,8 +49,7 @@ pub fn matmul_dequantize<'a, 'o, A: Code, B: Code>(
     bias: Option<&[f32]>,
     out: impl Into<RowsMut<'o, f32>>,
 ) -> Result<(), Error> {
-    b.tier()
-        .matmul_dequantize(a, params_a, b, params_b, bias, out)
+    b.tier().matmul_dequantize(a, params_a, b, params_b, bias, out)
 }
 
 impl Tier {

@@ -45,10 +45,7 @@ use core::ops::Range;
 /// assert_eq!(codes, [102, 103, 203, 99, 100, 200]); // 4.5 → 4, of (4, 6, 206, −2, 0, 200) / 2
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two matrices, and what their sums become"
-)]
+#[expect(clippy::too_many_arguments, reason = "two matrices, and what their sums become")]
 pub fn matmul_requantize<'a, 'b, 'o, A: Code, B: Code, Q: Code>(
     a: impl Into<Rows<'a, A>>,
     za: impl Into<ZeroPoints<'a, A>>,
@@ -59,8 +56,7 @@ pub fn matmul_requantize<'a, 'b, 'o, A: Code, B: Code, Q: Code>(
     params: QuantParams<Q>,
     out: impl Into<RowsMut<'o, Q>>,
 ) -> Result<(), Error> {
-    b.tier()
-        .matmul_requantize(a, za, b, zb, multipliers, bias, params, out)
+    b.tier().matmul_requantize(a, za, b, zb, multipliers, bias, params, out)
 }
 
 impl Tier {
@@ -68,10 +64,7 @@ impl Tier {
     ///
     /// # Errors
     /// As there; and [`Error::PackedFor`] if `b` is packed for another tier.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "two matrices, and what their sums become"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "two matrices, and what their sums become")]
     pub fn matmul_requantize<'a, 'b, 'o, A: Code, B: Code, Q: Code>(
         self,
         a: impl Into<Rows<'a, A>>,
@@ -88,12 +81,7 @@ impl Tier {
         one_or_each(("multipliers", multipliers.len()), columns)?;
         alike(multipliers, bias, columns)?;
         let (product, out) = Product::new(self, a.into(), za, b, zb, out.into())?;
-        let stage = Requantized {
-            multipliers,
-            bias,
-            grid: params.grid(),
-            is_signed: Q::SIGNED,
-        };
+        let stage = Requantized { multipliers, bias, grid: params.grid(), is_signed: Q::SIGNED };
         compiled(product, &stage, out.bytes());
         Ok(())
     }

@@ -110,10 +110,7 @@ struct Extremes<S: Simd, const QUICK: bool> {
 impl<S: Simd, const QUICK: bool> Extremes<S, QUICK> {
     #[inline(always)]
     fn nothing(s: S) -> Self {
-        Self {
-            min: [s.splat_f32(f32::INFINITY); 4],
-            max: [s.splat_f32(f32::NEG_INFINITY); 4],
-        }
+        Self { min: [s.splat_f32(f32::INFINITY); 4], max: [s.splat_f32(f32::NEG_INFINITY); 4] }
     }
 }
 
@@ -146,18 +143,12 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) const NOTHING: Self = Self {
-        below: 1 << 31,
-        above: 0,
-    };
+    pub(super) const NOTHING: Self = Self { below: 1 << 31, above: 0 };
 
     /// How far these numbers reach.
     #[inline(always)]
     pub(super) fn of<S: Simd>(s: S, x: &[f32]) -> Self {
-        let mut found = Ends::<S> {
-            below: [s.splat_i32(i32::MIN); 4],
-            above: [s.splat_i32(0); 4],
-        };
+        let mut found = Ends::<S> { below: [s.splat_i32(i32::MIN); 4], above: [s.splat_i32(0); 4] };
         reduce(s, &mut found, x);
         let [a, b, c, d] = found.below;
         let below = s.max_u32(s.max_u32(a, b), s.max_u32(c, d));
@@ -174,10 +165,7 @@ impl Reach {
     /// How far both reach.
     #[inline(always)]
     pub(super) fn union(self, other: Self) -> Self {
-        Self {
-            below: self.below.max(other.below),
-            above: self.above.max(other.above),
-        }
+        Self { below: self.below.max(other.below), above: self.above.max(other.above) }
     }
 
     #[inline(always)]

@@ -211,11 +211,7 @@ fn column<S: Simd>(
     let mut row = 0;
     while row < rows.len() {
         let x = &rows[row..][of_quad.clone()];
-        let x = if x.len() == S::STEP {
-            Floats.load(s, x)
-        } else {
-            Floats.load_partial(s, x)
-        };
+        let x = if x.len() == S::STEP { Floats.load(s, x) } else { Floats.load_partial(s, x) };
         for i in 0..4 {
             min[i] = s.min(x[i], min[i]);
             max[i] = s.max(x[i], max[i]);

@@ -77,10 +77,7 @@ impl MomentSums {
         let mean = (f64::from(self.near) + self.off) as f32;
         let variance = (self.squares / n as f64) as f32;
         let canonical = |of: f32| if of.is_nan() { f32::NAN } else { of };
-        Moments {
-            mean: canonical(mean),
-            variance: canonical(variance),
-        }
+        Moments { mean: canonical(mean), variance: canonical(variance) }
     }
 }
 
@@ -108,20 +105,12 @@ pub(super) fn moment_sums<S: Simd>(s: S, x: &[f32]) -> MomentSums {
     let mut near = (sum / n) as f32;
     // What is filled in for missing elements would not be 0 otherwise.
     if !near.is_finite() {
-        return MomentSums {
-            near,
-            off: 0.0,
-            squares: f64::NAN,
-        };
+        return MomentSums { near, off: 0.0, squares: f64::NAN };
     }
     let [squares] = sums(s, &mut Distances { near }, [x]);
     // Near 0, seen from the elements: the rounding of `near` is small beside their distances from it.
     if n * f64::from(near) * f64::from(near) <= 8.0 * squares {
-        return MomentSums {
-            near,
-            off: 0.0,
-            squares,
-        };
+        return MomentSums { near, off: 0.0, squares };
     }
     let [mut distances, mut squares] = sums(s, &mut Both(Distances { near }), [x]);
     // Farther from the mean than a quarter of the standard deviation: to correct the sums for that
@@ -199,10 +188,7 @@ impl<S: Simd> Terms<S, 1, 2> for Both {
     #[inline(always)]
     fn add(&mut self, s: S, [sum, squares]: [S::F32; 2], [x]: [S::F32; 1]) -> [S::F32; 2] {
         let distance = s.sub(x, s.splat_f32(self.0.near));
-        [
-            s.add(sum, distance),
-            s.add(squares, s.mul(distance, distance)),
-        ]
+        [s.add(sum, distance), s.add(squares, s.mul(distance, distance))]
     }
 
     #[inline(always)]

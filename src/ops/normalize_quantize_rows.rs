@@ -83,14 +83,9 @@ fn compiled(
     out: &mut [u8],
 ) -> Result<(), Error> {
     match params {
-        ParamsMut::U8(params) => tier.run(NormalizeQuantize {
-            x,
-            norm,
-            choice,
-            of_finite,
-            params,
-            out,
-        }),
+        ParamsMut::U8(params) => {
+            tier.run(NormalizeQuantize { x, norm, choice, of_finite, params, out })
+        }
         ParamsMut::I8(params) => tier.run(NormalizeQuantize {
             x,
             norm,
@@ -115,13 +110,7 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
     type Output = Result<(), Error>;
 
     fn scalar(&mut self) -> Result<(), Error> {
-        let Self {
-            x,
-            norm,
-            choice,
-            of_finite,
-            ..
-        } = *self;
+        let Self { x, norm, choice, of_finite, .. } = *self;
         reference::normalize_quantize_each_row(x, norm, choice, of_finite, self.params, self.out)
     }
 

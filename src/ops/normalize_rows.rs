@@ -120,11 +120,7 @@ impl Line {
             kernel.bias = &bias[from..][..x.len()];
         }
         // To subtract 0 changes nothing.
-        let parts = if off != 0.0 {
-            2
-        } else {
-            u8::from(norm.centred)
-        };
+        let parts = if off != 0.0 { 2 } else { u8::from(norm.centred) };
         match (parts, norm.bias.is_some()) {
             (0, false) => map(s, kernel, x, out, traffic),
             (0, true) => map(s, kernel.with::<0, true>(), x, out, traffic),
@@ -148,20 +144,8 @@ struct Kernel<'a, S: Simd, const PARTS: u8, const BIASED: bool> {
 impl<'a, S: Simd> Kernel<'a, S, 0, false> {
     #[inline(always)]
     fn with<const PARTS: u8, const BIASED: bool>(self) -> Kernel<'a, S, PARTS, BIASED> {
-        let Self {
-            near,
-            off,
-            factor,
-            weight,
-            bias,
-        } = self;
-        Kernel {
-            near,
-            off,
-            factor,
-            weight,
-            bias,
-        }
+        let Self { near, off, factor, weight, bias } = self;
+        Kernel { near, off, factor, weight, bias }
     }
 }
 

@@ -47,11 +47,7 @@ impl<Q> Copy for Operand<'_, Q> {}
 impl<'a, Q: Byte> Operand<'a, Q> {
     #[inline(always)]
     pub(super) fn new(codes: &'a [u8], zero_point: u8) -> Self {
-        Self {
-            codes,
-            zero_point,
-            of: PhantomData,
-        }
+        Self { codes, zero_point, of: PhantomData }
     }
 
     /// For a kernel that flips the codes.
@@ -69,10 +65,7 @@ impl<'a, Q: Byte> Operand<'a, Q> {
     /// The codes and the zero point as what they are.
     #[inline(always)]
     pub(super) fn typed(self) -> (&'a [Q], Q) {
-        (
-            bytemuck::must_cast_slice(self.codes),
-            bytemuck::must_cast(self.zero_point),
-        )
+        (bytemuck::must_cast_slice(self.codes), bytemuck::must_cast(self.zero_point))
     }
 
     /// The zero point as a number.
@@ -99,10 +92,7 @@ impl<'a> Matrix<'a> {
     ) -> Result<Self, Error> {
         row_shape(("rows", codes.len()), rows, row)?;
         zero_points.check("zr", ("rows", rows))?;
-        Ok(Self {
-            codes: bytemuck::must_cast_slice(codes),
-            zero_points: zero_points.bytes(),
-        })
+        Ok(Self { codes: bytemuck::must_cast_slice(codes), zero_points: zero_points.bytes() })
     }
 
     /// `out[r] = value(row r, its zero point)`, row by row.
@@ -123,21 +113,13 @@ impl<'a> Matrix<'a> {
 /// The code of these bits.
 #[inline(always)]
 pub(super) fn value<Q: Byte>(bits: u8) -> i64 {
-    if Q::SIGNED {
-        i64::from(bits as i8)
-    } else {
-        i64::from(bits)
-    }
+    if Q::SIGNED { i64::from(bits as i8) } else { i64::from(bits) }
 }
 
 /// Whether the instruction set multiplies codes of `A` and `B` with each other.
 #[inline(always)]
 pub(super) const fn has<D: Dot, A: Byte, B: Byte>() -> bool {
-    if A::SIGNED == B::SIGNED {
-        D::SAME
-    } else {
-        D::MIXED
-    }
+    if A::SIGNED == B::SIGNED { D::SAME } else { D::MIXED }
 }
 
 /// `sum + Σ a` over each lane.
@@ -175,11 +157,7 @@ impl<D: Dot, A, B, const FLIP_A: bool, const FLIP_B: bool, const SUM_A: bool, co
     /// Zero points of `A` and `B`.
     #[inline(always)]
     pub(super) fn new(d: D, za: u8, zb: u8) -> Self {
-        Self {
-            za: d.base().splat_u8(za),
-            zb: d.base().splat_u8(zb),
-            types: PhantomData,
-        }
+        Self { za: d.base().splat_u8(za), zb: d.base().splat_u8(zb), types: PhantomData }
     }
 }
 

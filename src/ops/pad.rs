@@ -30,12 +30,8 @@ impl Border {
     /// The rows and the pixels of a row, with the border; beyond `usize`, the highest.
     const fn padded(&self) -> [usize; 2] {
         [
-            self.height
-                .saturating_add(self.top)
-                .saturating_add(self.bottom),
-            self.width
-                .saturating_add(self.left)
-                .saturating_add(self.right),
+            self.height.saturating_add(self.top).saturating_add(self.bottom),
+            self.width.saturating_add(self.left).saturating_add(self.right),
         ]
     }
 }
@@ -66,12 +62,7 @@ pub fn pad<Q: Code>(
     zero_point: Q,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    let Border {
-        height,
-        width,
-        channels,
-        ..
-    } = border;
+    let Border { height, width, channels, .. } = border;
     let [padded_height, padded_width] = border.padded();
     // No slice is as long as the highest number.
     let image = elements_of(&[height, width, channels]).unwrap_or(usize::MAX);

@@ -55,10 +55,7 @@ impl<'a> Product<'a> {
         out: impl Into<RowsMut<'o, T>>,
     ) -> Result<(Self, Part<'o, T>), Error> {
         if tier != b.tier() {
-            return Err(Error::PackedFor {
-                packed: b.tier().name(),
-                tier: tier.name(),
-            });
+            return Err(Error::PackedFor { packed: b.tier().name(), tier: tier.name() });
         }
         let (a, out) = (a.into(), out.into());
         let (depth, n) = (b.k(), b.n());
@@ -117,10 +114,7 @@ impl<'a> Product<'a> {
         } else {
             return self.run_part(stage, out);
         };
-        rayon::join(
-            || self.split(stage, one, first),
-            || self.split(stage, other, threads - first),
-        );
+        rayon::join(|| self.split(stage, one, first), || self.split(stage, other, threads - first));
     }
 
     /// The sums of a row and some columns, by the specification; `b` is as it was.
@@ -147,21 +141,10 @@ impl<'a> Product<'a> {
         if rows.is_empty() || columns.is_empty() {
             return;
         }
-        let mut sink = Through {
-            tier: self.tier,
-            ready: stage.no_columns(),
-            stage,
-            out,
-        };
+        let mut sink = Through { tier: self.tier, ready: stage.no_columns(), stage, out };
         let is_in_place = sink.in_place(rows.start, columns.start).is_some();
         let plan = Plan::new(&self, [rows.len(), columns.len()], is_in_place);
-        run(Piece {
-            product: self,
-            plan,
-            rows,
-            columns,
-            sink: &mut sink,
-        });
+        run(Piece { product: self, plan, rows, columns, sink: &mut sink });
     }
 }
 
@@ -204,9 +187,7 @@ impl Plan {
         let height = m.div_ceil(tiles).next_multiple_of(shape.rows);
         let group = height / shape.rows;
         let deepest = MOST_CODES / group * shape.chunk / shape.unit * shape.unit;
-        let depth = k
-            .div_ceil(k.div_ceil(deepest).max(1))
-            .next_multiple_of(shape.unit);
+        let depth = k.div_ceil(k.div_ceil(deepest).max(1)).next_multiple_of(shape.unit);
         let codes = group * depth / shape.chunk;
 
         // Blocks of about the same width.
@@ -220,17 +201,8 @@ impl Plan {
             width = width.min(WIDEST).min(room);
         }
         let width = n.div_ceil(n.div_ceil(width)).next_multiple_of(panel);
-        let sums = if is_in_place {
-            0
-        } else {
-            (height * width).div_ceil(CHUNK)
-        };
-        Self {
-            height,
-            depth,
-            width,
-            chunks: [codes, sums],
-        }
+        let sums = if is_in_place { 0 } else { (height * width).div_ceil(CHUNK) };
+        Self { height, depth, width, chunks: [codes, sums] }
     }
 
     /// Whether sums are left in the output.
@@ -355,8 +327,7 @@ impl<F: Stage> Sink for Through<'_, '_, F> {
     }
 
     fn finish(&mut self, sums: TileSums<'_>) {
-        self.stage
-            .finish(self.tier, &self.ready, sums, &mut self.out);
+        self.stage.finish(self.tier, &self.ready, sums, &mut self.out);
     }
 }
 
@@ -383,13 +354,7 @@ impl DotOperation for Kernel<'_, '_> {
     type Output = ();
 
     fn scalar(&mut self) {
-        let Piece {
-            product,
-            plan,
-            rows,
-            columns,
-            sink,
-        } = &mut self.piece;
+        let Piece { product, plan, rows, columns, sink } = &mut self.piece;
         let mut first = columns.start;
         while first < columns.end {
             let columns = first..columns.end.min(first + plan.width);
@@ -415,12 +380,7 @@ impl DotOperation for Kernel<'_, '_> {
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
         let Self { piece, codes, sums } = self;
-        let Plan {
-            height,
-            depth,
-            width,
-            ..
-        } = piece.plan;
+        let Plan { height, depth, width, .. } = piece.plan;
         let k = piece.product.depth;
         let mut first_column = piece.columns.start;
         while first_column < piece.columns.end {
@@ -505,12 +465,7 @@ fn panels<D: Dot, const R: usize>(
     stride: usize,
 ) {
     let s = d.base();
-    let Block {
-        rows: [top, end],
-        columns: [first_column, end_column],
-        first,
-        depth,
-    } = block;
+    let Block { rows: [top, end], columns: [first_column, end_column], first, depth } = block;
     let [a_signed, b_signed] = of.signed;
     let flip = a_signed != <D::Left as Sealed>::SIGNED;
 

@@ -59,18 +59,8 @@ pub(super) fn compiled(
     bytes: usize,
 ) -> Result<(), Error> {
     match out {
-        CodesMut::U8(out) => tier.run(Quantize {
-            x,
-            grid,
-            out,
-            bytes,
-        }),
-        CodesMut::I8(out) => tier.run(Quantize {
-            x,
-            grid,
-            out,
-            bytes,
-        }),
+        CodesMut::U8(out) => tier.run(Quantize { x, grid, out, bytes }),
+        CodesMut::I8(out) => tier.run(Quantize { x, grid, out, bytes }),
     }
 }
 
@@ -106,12 +96,7 @@ pub(super) fn uniform<S: Simd, Q: Byte>(
     traffic: &Traffic<S>,
 ) {
     let source = Uniform::new(s, words(grid));
-    let by = By {
-        x,
-        out,
-        traffic,
-        source,
-    };
+    let by = By { x, out, traffic, source };
     if grid.has_exact_reciprocal() {
         encode(s, grid, by);
     } else {
@@ -172,21 +157,13 @@ impl<S: Simd, Q: Byte, P: Source<S>, D, const SHIFT: bool, const FLOOR: bool, co
         quotient: PhantomData<D>,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) -> Self {
-        Self {
-            source,
-            encoder,
-            watch: s.unwatched(),
-            quotient,
-        }
+        Self { source, encoder, watch: s.unwatched(), quotient }
     }
 
     #[inline(always)]
     fn codes(&mut self, s: S, quotients: [S::F32; 4], at: usize) -> S::U8 {
         let [a, b, c, d] = quotients;
-        let integers = [
-            s.narrow_i32(s.round(a), s.round(b)),
-            s.narrow_i32(s.round(c), s.round(d)),
-        ];
+        let integers = [s.narrow_i32(s.round(a), s.round(b)), s.narrow_i32(s.round(c), s.round(d))];
         self.watch = s.watch(self.watch, quotients, integers);
         let zero_points = zero_points(s, &self.source, at);
         self.encoder.codes(s, integers, zero_points)

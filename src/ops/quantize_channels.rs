@@ -73,13 +73,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
-        compiled(
-            self,
-            x,
-            Q::erase_params(params),
-            layout,
-            bytemuck::must_cast_slice_mut(out),
-        );
+        compiled(self, x, Q::erase_params(params), layout, bytemuck::must_cast_slice_mut(out));
         Ok(())
     }
 
@@ -96,13 +90,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
-        compiled(
-            self,
-            x,
-            Q::erase_params(params),
-            layout,
-            bytemuck::must_cast_slice_mut(out),
-        );
+        compiled(self, x, Q::erase_params(params), layout, bytemuck::must_cast_slice_mut(out));
         Ok(())
     }
 }
@@ -110,18 +98,10 @@ impl Tier {
 /// `out`: codes of the type that `params` says, as bytes.
 fn compiled(tier: Tier, x: &[f32], params: Params<'_>, layout: Layout, out: &mut [u8]) {
     match params {
-        Params::U8(params) => tier.run(QuantizeSpread {
-            x,
-            params,
-            layout,
-            out,
-        }),
-        Params::I8(params) => tier.run(QuantizeSpread {
-            x,
-            params,
-            layout,
-            out: bytemuck::must_cast_slice_mut(out),
-        }),
+        Params::U8(params) => tier.run(QuantizeSpread { x, params, layout, out }),
+        Params::I8(params) => {
+            tier.run(QuantizeSpread { x, params, layout, out: bytemuck::must_cast_slice_mut(out) });
+        }
     }
 }
 
@@ -141,9 +121,7 @@ impl<Q: Byte> Operation for QuantizeSpread<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self {
-            x, params, layout, ..
-        } = *self;
+        let Self { x, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         match Kind::of(params) {
             Kind::Alike { symmetric } => {
@@ -268,10 +246,7 @@ impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Careful<P, Q> {
             x[i] = s.clamp(quotient, floor, self.source.f32(s, CEIL, at, i));
         }
         let [a, b, c, d] = x;
-        let offsets = [
-            s.narrow_i32(s.round(a), s.round(b)),
-            s.narrow_i32(s.round(c), s.round(d)),
-        ];
+        let offsets = [s.narrow_i32(s.round(a), s.round(b)), s.narrow_i32(s.round(c), s.round(d))];
         let [low, high] = zero_points(s, &self.source, at);
         Q::narrow(s, s.add_i16(offsets[0], low), s.add_i16(offsets[1], high))
     }

@@ -56,11 +56,7 @@ impl Tier {
         if range.min.is_infinite() || range.max.is_infinite() {
             if !scheme.is_of_finite() {
                 let infinity = x.iter().copied().find(|x| x.is_infinite());
-                return Err(Error::non_finite(
-                    "x",
-                    None,
-                    infinity.unwrap_or(f32::INFINITY),
-                ));
+                return Err(Error::non_finite("x", None, infinity.unwrap_or(f32::INFINITY)));
             }
             range = in_default(|| finite_range(x));
         }

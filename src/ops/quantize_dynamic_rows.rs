@@ -62,8 +62,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         row_shape(("x", x.len()), params.len(), row)?;
-        self.quantize_each_row(x, row, scheme, params, out)
-            .map(|_| ())
+        self.quantize_each_row(x, row, scheme, params, out).map(|_| ())
     }
 
     /// The same of slices whose lengths fit. The first row with a NaN or an infinity, if the scheme takes
@@ -97,14 +96,7 @@ fn compiled(
     out: &mut [u8],
 ) -> Result<Option<usize>, Error> {
     match params {
-        ParamsMut::U8(params) => tier.run(QuantizeRows {
-            x,
-            row,
-            choice,
-            of_finite,
-            params,
-            out,
-        }),
+        ParamsMut::U8(params) => tier.run(QuantizeRows { x, row, choice, of_finite, params, out }),
         ParamsMut::I8(params) => tier.run(QuantizeRows {
             x,
             row,
@@ -129,13 +121,7 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
     type Output = Result<Option<usize>, Error>;
 
     fn scalar(&mut self) -> Result<Option<usize>, Error> {
-        let Self {
-            x,
-            row,
-            choice,
-            of_finite,
-            ..
-        } = *self;
+        let Self { x, row, choice, of_finite, .. } = *self;
         reference::quantize_each_row(x, row, choice, of_finite, self.params, self.out)
     }
 

@@ -44,17 +44,8 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        one_for_each(
-            ("out", out.len()),
-            ("elements of `accumulators`", accumulators.len()),
-        )?;
-        compiled(
-            self,
-            accumulators,
-            multiplier,
-            params.grid(),
-            Q::erase_mut(out),
-        )
+        one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
+        compiled(self, accumulators, multiplier, params.grid(), Q::erase_mut(out))
     }
 }
 
@@ -66,18 +57,8 @@ fn compiled(
     out: CodesMut<'_>,
 ) -> Result<(), Error> {
     match out {
-        CodesMut::U8(out) => tier.run(Requantize {
-            accumulators,
-            multiplier,
-            grid,
-            out,
-        }),
-        CodesMut::I8(out) => tier.run(Requantize {
-            accumulators,
-            multiplier,
-            grid,
-            out,
-        }),
+        CodesMut::U8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
+        CodesMut::I8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
     }
 }
 
@@ -98,9 +79,7 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        let Self {
-            multiplier, grid, ..
-        } = *self;
+        let Self { multiplier, grid, .. } = *self;
         use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
         match (multiplier.kind(), multiplier.is_large()) {
             (InReals, false) => encode(s, grid, (&mut *self, PhantomData::<Real<false>>)),
@@ -149,35 +128,18 @@ const BIAS: usize = 4;
 pub(super) fn words(multiplier: Multiplier, bias: i32) -> [u32; 5] {
     match multiplier.0 {
         Factor::Real(factor) => [factor.to_bits(), 0, 0, 0, bias as u32],
-        Factor::Fixed(Fixed {
-            multiplier: factor,
-            shift,
-        }) => {
+        Factor::Fixed(Fixed { multiplier: factor, shift }) => {
             // An accumulator whose product is beyond all codes, if there is one.
             let mut limit = i32::MAX;
             if multiplier.is_large() {
                 let factor = u64::from(factor.unsigned_abs());
                 limit = (BEYOND << shift).div_ceil(factor) as i32;
             }
-            [
-                factor as u32,
-                shift,
-                !limit as u32,
-                limit as u32,
-                bias as u32,
-            ]
+            [factor as u32, shift, !limit as u32, limit as u32, bias as u32]
         }
-        Factor::DoubleRounding(DoubleRounding {
-            multiplier: factor,
-            left,
-            right,
-        }) => [
-            factor as u32,
-            right,
-            1 << left,
-            i32::MAX as u32 >> left,
-            bias as u32,
-        ],
+        Factor::DoubleRounding(DoubleRounding { multiplier: factor, left, right }) => {
+            [factor as u32, right, 1 << left, i32::MAX as u32 >> left, bias as u32]
+        }
     }
 }
 
@@ -279,12 +241,7 @@ impl<S: Simd, Q: Byte, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: b
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
         grid: &Grid,
     ) -> Self {
-        Self {
-            source,
-            zero_point: s.splat_i16(grid.zero_point as i16),
-            encoder,
-            product,
-        }
+        Self { source, zero_point: s.splat_i16(grid.zero_point as i16), encoder, product }
     }
 }
 

@@ -63,29 +63,12 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        one_for_each(
-            ("out", out.len()),
-            ("elements of `accumulators`", accumulators.len()),
-        )?;
-        let layout = Layout::channels(
-            ("accumulators", accumulators.len()),
-            multipliers.len(),
-            inner,
-        )?;
-        alike(
-            multipliers,
-            bias,
-            ("elements of `multipliers`", multipliers.len()),
-        )?;
+        one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
+        let layout =
+            Layout::channels(("accumulators", accumulators.len()), multipliers.len(), inner)?;
+        alike(multipliers, bias, ("elements of `multipliers`", multipliers.len()))?;
         let factors = Factors { multipliers, bias };
-        compiled(
-            self,
-            accumulators,
-            factors,
-            layout,
-            params.grid(),
-            Q::erase_mut(out),
-        );
+        compiled(self, accumulators, factors, layout, params.grid(), Q::erase_mut(out));
         Ok(())
     }
 }
@@ -99,20 +82,12 @@ fn compiled(
     out: CodesMut<'_>,
 ) {
     match out {
-        CodesMut::U8(out) => tier.run(RequantizeSpread {
-            accumulators,
-            factors,
-            layout,
-            grid,
-            out,
-        }),
-        CodesMut::I8(out) => tier.run(RequantizeSpread {
-            accumulators,
-            factors,
-            layout,
-            grid,
-            out,
-        }),
+        CodesMut::U8(out) => {
+            tier.run(RequantizeSpread { accumulators, factors, layout, grid, out });
+        }
+        CodesMut::I8(out) => {
+            tier.run(RequantizeSpread { accumulators, factors, layout, grid, out });
+        }
     }
 }
 
@@ -227,13 +202,7 @@ impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
         out: &mut [Q],
         _: &Traffic<S>,
     ) {
-        map(
-            s,
-            self.kernel(s, source),
-            accumulators,
-            out,
-            &Traffic::CACHED,
-        );
+        map(s, self.kernel(s, source), accumulators, out, &Traffic::CACHED);
     }
 }
 
@@ -244,12 +213,6 @@ impl<Q: Byte, F: Product> Each<'_, Q, F> {
         s: S,
         source: P,
     ) -> Kernel<S, Q, P, F, true, true, true> {
-        Kernel::new(
-            s,
-            source,
-            self.product,
-            Encoder::new(s, self.grid),
-            self.grid,
-        )
+        Kernel::new(s, source, self.product, Encoder::new(s, self.grid), self.grid)
     }
 }

@@ -54,13 +54,7 @@ impl Tier {
         out: &mut [B],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-        compiled(
-            self,
-            A::erase(codes),
-            from.grid(),
-            to.grid(),
-            B::erase_mut(out),
-        )
+        compiled(self, A::erase(codes), from.grid(), to.grid(), B::erase_mut(out))
     }
 }
 
@@ -73,30 +67,10 @@ fn compiled(
 ) -> Result<(), Error> {
     use sealed::{Codes, CodesMut};
     match (codes, out) {
-        (Codes::U8(codes), CodesMut::U8(out)) => tier.run(Rescale {
-            codes,
-            from,
-            to,
-            out,
-        }),
-        (Codes::U8(codes), CodesMut::I8(out)) => tier.run(Rescale {
-            codes,
-            from,
-            to,
-            out,
-        }),
-        (Codes::I8(codes), CodesMut::U8(out)) => tier.run(Rescale {
-            codes,
-            from,
-            to,
-            out,
-        }),
-        (Codes::I8(codes), CodesMut::I8(out)) => tier.run(Rescale {
-            codes,
-            from,
-            to,
-            out,
-        }),
+        (Codes::U8(codes), CodesMut::U8(out)) => tier.run(Rescale { codes, from, to, out }),
+        (Codes::U8(codes), CodesMut::I8(out)) => tier.run(Rescale { codes, from, to, out }),
+        (Codes::I8(codes), CodesMut::U8(out)) => tier.run(Rescale { codes, from, to, out }),
+        (Codes::I8(codes), CodesMut::I8(out)) => tier.run(Rescale { codes, from, to, out }),
     }
 }
 
@@ -120,9 +94,7 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
-        let Self {
-            codes, from, to, ..
-        } = *self;
+        let Self { codes, from, to, .. } = *self;
         let line = Line {
             ratio: from.scale / to.scale,
             from: from.zero_point as i16,
@@ -139,13 +111,7 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
             compute::<S, A, B>(s, bytemuck::must_cast_slice(&BYTES), from, to, entries);
             if let Some(table) = lookup.table(&bytes, line) {
                 let out = &mut *self.out;
-                lookup.vectorize(Frame {
-                    s,
-                    lookup,
-                    table: &table,
-                    codes,
-                    out,
-                });
+                lookup.vectorize(Frame { s, lookup, table: &table, codes, out });
                 return Ok(());
             }
         }
@@ -174,9 +140,7 @@ fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
 ) {
     let source = Uniform::new(s, words(to));
     let kernel = Compute {
-        offsets: Offsets::<A, true> {
-            zero_point: A::saturate(from.zero_point),
-        },
+        offsets: Offsets::<A, true> { zero_point: A::saturate(from.zero_point) },
         scale: s.splat_f32(from.scale),
         quantize: quantize::Kernel::new(s, source, PhantomData::<D>, Encoder::new(s, to)),
     };

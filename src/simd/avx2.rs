@@ -55,10 +55,7 @@ impl Avx2 {
     #[inline(always)]
     fn offset<const AFFINE: bool>(self, a: __m256i, zero_point: i32) -> __m256 {
         if AFFINE {
-            self.to_f32(
-                self.avx2
-                    ._mm256_sub_epi32(a, self.avx._mm256_set1_epi32(zero_point)),
-            )
+            self.to_f32(self.avx2._mm256_sub_epi32(a, self.avx._mm256_set1_epi32(zero_point)))
         } else {
             self.to_f32(a)
         }
@@ -74,10 +71,7 @@ impl Avx2 {
     /// The lower half of `a` and its upper half.
     #[inline(always)]
     fn halves(self, a: __m256) -> (__m128, __m128) {
-        (
-            self.avx._mm256_castps256_ps128(a),
-            self.avx._mm256_extractf128_ps::<1>(a),
-        )
+        (self.avx._mm256_castps256_ps128(a), self.avx._mm256_extractf128_ps::<1>(a))
     }
 }
 
@@ -122,10 +116,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn load_i32_partial(self, from: &[i32]) -> __m256i {
         // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
-        unsafe {
-            self.avx2
-                ._mm256_maskload_epi32(from.as_ptr(), lowest_8(from.len()))
-        }
+        unsafe { self.avx2._mm256_maskload_epi32(from.as_ptr(), lowest_8(from.len())) }
     }
 
     #[inline(always)]
@@ -190,8 +181,7 @@ impl Simd for Avx2 {
             // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
             // before anything else touches it.
             Ok([to]) => unsafe {
-                self.avx
-                    ._mm256_stream_ps(core::ptr::from_mut::<__m256>(to).cast(), a);
+                self.avx._mm256_stream_ps(core::ptr::from_mut::<__m256>(to).cast(), a);
             },
             _ => self.store_f32(a, to),
         }
@@ -321,12 +311,8 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn quick_max(self, x: __m256, so_far: __m256) -> __m256 {
-        let (x, so_far) = (
-            self.avx._mm256_castps_si256(x),
-            self.avx._mm256_castps_si256(so_far),
-        );
-        self.avx
-            ._mm256_castsi256_ps(self.avx2._mm256_max_epi32(x, so_far))
+        let (x, so_far) = (self.avx._mm256_castps_si256(x), self.avx._mm256_castps_si256(so_far));
+        self.avx._mm256_castsi256_ps(self.avx2._mm256_max_epi32(x, so_far))
     }
 
     #[inline(always)]
@@ -361,15 +347,13 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn narrow_to_u8(self, a: __m256i, b: __m256i) -> __m256i {
         let order = bytemuck::must_cast(UNPACKED);
-        self.avx2
-            ._mm256_permutevar8x32_epi32(self.avx2._mm256_packus_epi16(a, b), order)
+        self.avx2._mm256_permutevar8x32_epi32(self.avx2._mm256_packus_epi16(a, b), order)
     }
 
     #[inline(always)]
     fn narrow_to_i8(self, a: __m256i, b: __m256i) -> __m256i {
         let order = bytemuck::must_cast(UNPACKED);
-        self.avx2
-            ._mm256_permutevar8x32_epi32(self.avx2._mm256_packs_epi16(a, b), order)
+        self.avx2._mm256_permutevar8x32_epi32(self.avx2._mm256_packs_epi16(a, b), order)
     }
 
     #[inline(always)]
@@ -380,15 +364,12 @@ impl Simd for Avx2 {
     /// `round` makes `i32::MIN` of what does not fit, and `narrow_i32` `i16::MIN` of that.
     #[inline(always)]
     fn watch(self, so_far: __m256i, _: [__m256; 4], [a, b]: [__m256i; 2]) -> __m256i {
-        self.avx2
-            ._mm256_min_epi16(self.avx2._mm256_min_epi16(so_far, a), b)
+        self.avx2._mm256_min_epi16(self.avx2._mm256_min_epi16(so_far, a), b)
     }
 
     #[inline(always)]
     fn alarmed(self, watch: __m256i) -> bool {
-        let lowest = self
-            .avx2
-            ._mm256_cmpeq_epi16(watch, self.splat_i16(i16::MIN));
+        let lowest = self.avx2._mm256_cmpeq_epi16(watch, self.splat_i16(i16::MIN));
         self.avx2._mm256_movemask_epi8(lowest) != 0
     }
 
@@ -399,8 +380,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn clamp_i32(self, a: __m256i, lo: __m256i, hi: __m256i) -> __m256i {
-        self.avx2
-            ._mm256_min_epi32(self.avx2._mm256_max_epi32(a, lo), hi)
+        self.avx2._mm256_min_epi32(self.avx2._mm256_max_epi32(a, lo), hi)
     }
 
     #[inline(always)]
@@ -437,12 +417,8 @@ impl Simd for Avx2 {
     fn add_saturated_i32(self, a: __m256i, b: __m256i) -> __m256i {
         let zero = self.splat_i32(0);
         let (min, max) = (self.splat_i32(i32::MIN), self.splat_i32(i32::MAX));
-        let lo = self
-            .avx2
-            ._mm256_sub_epi32(min, self.avx2._mm256_min_epi32(b, zero));
-        let hi = self
-            .avx2
-            ._mm256_sub_epi32(max, self.avx2._mm256_max_epi32(b, zero));
+        let lo = self.avx2._mm256_sub_epi32(min, self.avx2._mm256_min_epi32(b, zero));
+        let hi = self.avx2._mm256_sub_epi32(max, self.avx2._mm256_max_epi32(b, zero));
         self.avx2._mm256_add_epi32(self.clamp_i32(a, lo, hi), b)
     }
 
@@ -512,18 +488,14 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn offsets_u8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: u8) -> __m256 {
         let from = u64::from_le_bytes(array(&from[8 * i..]));
-        let wide = self
-            .avx2
-            ._mm256_cvtepu8_epi32(bytemuck::must_cast([from, 0]));
+        let wide = self.avx2._mm256_cvtepu8_epi32(bytemuck::must_cast([from, 0]));
         self.offset::<AFFINE>(wide, zero_point.into())
     }
 
     #[inline(always)]
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> __m256 {
         let from = u64::from_le_bytes(array(&from[8 * i..]));
-        let wide = self
-            .avx2
-            ._mm256_cvtepi8_epi32(bytemuck::must_cast([from, 0]));
+        let wide = self.avx2._mm256_cvtepi8_epi32(bytemuck::must_cast([from, 0]));
         self.offset::<AFFINE>(wide, zero_point.into())
     }
 
@@ -549,14 +521,12 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn abs_diff_u8(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2
-            ._mm256_sub_epi8(self.max_u8(a, b), self.min_u8(a, b))
+        self.avx2._mm256_sub_epi8(self.max_u8(a, b), self.min_u8(a, b))
     }
 
     #[inline(always)]
     fn abs_diff_i8(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2
-            ._mm256_sub_epi8(self.max_i8(a, b), self.min_i8(a, b))
+        self.avx2._mm256_sub_epi8(self.max_i8(a, b), self.min_i8(a, b))
     }
 
     #[inline(always)]

@@ -48,10 +48,7 @@ impl Avx512 {
     #[inline(always)]
     fn offset<const AFFINE: bool>(self, a: __m512i, zero_point: i32) -> __m512 {
         if AFFINE {
-            self.to_f32(
-                self.f
-                    ._mm512_sub_epi32(a, self.f._mm512_set1_epi32(zero_point)),
-            )
+            self.to_f32(self.f._mm512_sub_epi32(a, self.f._mm512_set1_epi32(zero_point)))
         } else {
             self.to_f32(a)
         }
@@ -113,10 +110,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn load_i32_partial(self, from: &[i32]) -> __m512i {
         // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
-        unsafe {
-            self.f
-                ._mm512_maskz_loadu_epi32(lowest_16(from.len()), from.as_ptr())
-        }
+        unsafe { self.f._mm512_maskz_loadu_epi32(lowest_16(from.len()), from.as_ptr()) }
     }
 
     #[inline(always)]
@@ -138,27 +132,20 @@ impl Simd for Avx512 {
     fn load_f32_partial(self, from: &[f32], fill: f32) -> __m512 {
         let fill = self.splat_f32(fill);
         // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
-        unsafe {
-            self.f
-                ._mm512_mask_loadu_ps(fill, lowest_16(from.len()), from.as_ptr())
-        }
+        unsafe { self.f._mm512_mask_loadu_ps(fill, lowest_16(from.len()), from.as_ptr()) }
     }
 
     #[inline(always)]
     fn load_u8_partial(self, from: &[u8]) -> __m512i {
         // SAFETY: the mask has no lane beyond the slice, and other lanes are not read.
-        unsafe {
-            self.bw
-                ._mm512_maskz_loadu_epi8(lowest_64(from.len()), from.as_ptr().cast())
-        }
+        unsafe { self.bw._mm512_maskz_loadu_epi8(lowest_64(from.len()), from.as_ptr().cast()) }
     }
 
     #[inline(always)]
     fn store_f32_partial(self, a: __m512, to: &mut [f32]) {
         // SAFETY: the mask has no lane beyond the slice, and other lanes are not written.
         unsafe {
-            self.f
-                ._mm512_mask_storeu_ps(to.as_mut_ptr(), lowest_16(to.len()), a);
+            self.f._mm512_mask_storeu_ps(to.as_mut_ptr(), lowest_16(to.len()), a);
         }
     }
 
@@ -166,8 +153,7 @@ impl Simd for Avx512 {
     fn store_u8_partial(self, a: __m512i, to: &mut [u8]) {
         // SAFETY: the mask has no lane beyond the slice, and other lanes are not written.
         unsafe {
-            self.bw
-                ._mm512_mask_storeu_epi8(to.as_mut_ptr().cast(), lowest_64(to.len()), a);
+            self.bw._mm512_mask_storeu_epi8(to.as_mut_ptr().cast(), lowest_64(to.len()), a);
         }
     }
 
@@ -177,8 +163,7 @@ impl Simd for Avx512 {
             // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
             // before anything else touches it.
             Ok([to]) => unsafe {
-                self.f
-                    ._mm512_stream_ps(core::ptr::from_mut::<__m512>(to).cast(), a);
+                self.f._mm512_stream_ps(core::ptr::from_mut::<__m512>(to).cast(), a);
             },
             _ => self.store_f32(a, to),
         }
@@ -286,15 +271,11 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn reduce_sum(self, a: __m512) -> f32 {
-        let (low, high) = (
-            self.f._mm512_castps512_ps256(a),
-            self.dq._mm512_extractf32x8_ps::<1>(a),
-        );
+        let (low, high) =
+            (self.f._mm512_castps512_ps256(a), self.dq._mm512_extractf32x8_ps::<1>(a));
         let a = self.avx._mm256_add_ps(low, high);
-        let (low, high) = (
-            self.avx._mm256_castps256_ps128(a),
-            self.avx._mm256_extractf128_ps::<1>(a),
-        );
+        let (low, high) =
+            (self.avx._mm256_castps256_ps128(a), self.avx._mm256_extractf128_ps::<1>(a));
         let a = self.sse._mm_add_ps(low, high);
         let a = self.sse._mm_add_ps(a, self.sse._mm_movehl_ps(a, a));
         let a = self.sse._mm_add_ss(a, self.sse._mm_shuffle_ps::<1>(a, a));
@@ -307,19 +288,13 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn quick_max(self, x: __m512, so_far: __m512) -> __m512 {
-        let (x, so_far) = (
-            self.f._mm512_castps_si512(x),
-            self.f._mm512_castps_si512(so_far),
-        );
-        self.f
-            ._mm512_castsi512_ps(self.f._mm512_max_epi32(x, so_far))
+        let (x, so_far) = (self.f._mm512_castps_si512(x), self.f._mm512_castps_si512(so_far));
+        self.f._mm512_castsi512_ps(self.f._mm512_max_epi32(x, so_far))
     }
 
     #[inline(always)]
     fn quick_reduce_max(self, a: __m512) -> f32 {
-        let max = self
-            .f
-            ._mm512_reduce_max_epi32(self.f._mm512_castps_si512(a));
+        let max = self.f._mm512_reduce_max_epi32(self.f._mm512_castps_si512(a));
         f32::from_bits(max as u32)
     }
 
@@ -346,15 +321,13 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn narrow_to_u8(self, a: __m512i, b: __m512i) -> __m512i {
         let order = bytemuck::must_cast(UNPACKED);
-        self.f
-            ._mm512_permutexvar_epi32(order, self.bw._mm512_packus_epi16(a, b))
+        self.f._mm512_permutexvar_epi32(order, self.bw._mm512_packus_epi16(a, b))
     }
 
     #[inline(always)]
     fn narrow_to_i8(self, a: __m512i, b: __m512i) -> __m512i {
         let order = bytemuck::must_cast(UNPACKED);
-        self.f
-            ._mm512_permutexvar_epi32(order, self.bw._mm512_packs_epi16(a, b))
+        self.f._mm512_permutexvar_epi32(order, self.bw._mm512_packs_epi16(a, b))
     }
 
     #[inline(always)]
@@ -365,15 +338,12 @@ impl Simd for Avx512 {
     /// `round` makes `i32::MIN` of what does not fit, and `narrow_i32` `i16::MIN` of that.
     #[inline(always)]
     fn watch(self, so_far: __m512i, _: [__m512; 4], [a, b]: [__m512i; 2]) -> __m512i {
-        self.bw
-            ._mm512_min_epi16(self.bw._mm512_min_epi16(so_far, a), b)
+        self.bw._mm512_min_epi16(self.bw._mm512_min_epi16(so_far, a), b)
     }
 
     #[inline(always)]
     fn alarmed(self, watch: __m512i) -> bool {
-        self.bw
-            ._mm512_cmpeq_epi16_mask(watch, self.splat_i16(i16::MIN))
-            != 0
+        self.bw._mm512_cmpeq_epi16_mask(watch, self.splat_i16(i16::MIN)) != 0
     }
 
     #[inline(always)]
@@ -510,14 +480,12 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn abs_diff_u8(self, a: __m512i, b: __m512i) -> __m512i {
-        self.bw
-            ._mm512_sub_epi8(self.max_u8(a, b), self.min_u8(a, b))
+        self.bw._mm512_sub_epi8(self.max_u8(a, b), self.min_u8(a, b))
     }
 
     #[inline(always)]
     fn abs_diff_i8(self, a: __m512i, b: __m512i) -> __m512i {
-        self.bw
-            ._mm512_sub_epi8(self.max_i8(a, b), self.min_i8(a, b))
+        self.bw._mm512_sub_epi8(self.max_i8(a, b), self.min_i8(a, b))
     }
 
     #[inline(always)]

@@ -218,8 +218,7 @@ impl Simd for Emulated {
     }
 
     fn quick_max(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
-        self.quick_min(x.map(|x| -x), so_far.map(|x| -x))
-            .map(|x| -x)
+        self.quick_min(x.map(|x| -x), so_far.map(|x| -x)).map(|x| -x)
     }
 
     fn quick_reduce_min(self, a: [f32; 4]) -> f32 {
@@ -416,16 +415,11 @@ impl Dot for Emulated {
     fn dot<A: Byte, B: Byte>(self, sum: [i32; 4], a: [u8; 16], b: [u8; 16]) -> [i32; 4] {
         assert_eq!(A::SIGNED, B::SIGNED, "NEON has no such pair");
         let value = |code: u8| {
-            if A::SIGNED {
-                i32::from(code as i8)
-            } else {
-                i32::from(code)
-            }
+            if A::SIGNED { i32::from(code as i8) } else { i32::from(code) }
         };
         from_fn(|lane| {
-            (4 * lane..4 * lane + 4).fold(sum[lane], |sum, i| {
-                sum.wrapping_add(value(a[i]) * value(b[i]))
-            })
+            (4 * lane..4 * lane + 4)
+                .fold(sum[lane], |sum, i| sum.wrapping_add(value(a[i]) * value(b[i])))
         })
     }
 

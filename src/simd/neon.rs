@@ -188,9 +188,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn reduce_sum(self, a: float32x4_t) -> f32 {
-        let a = self
-            .neon
-            .vadd_f32(self.neon.vget_low_f32(a), self.neon.vget_high_f32(a));
+        let a = self.neon.vadd_f32(self.neon.vget_low_f32(a), self.neon.vget_high_f32(a));
         self.neon.vget_lane_f32::<0>(a) + self.neon.vget_lane_f32::<1>(a)
     }
 
@@ -322,14 +320,11 @@ impl Simd for Neon {
         let shift = self.neon.vnegq_s32(shift);
         let low_shift = self.neon.vmovl_s32(self.neon.vget_low_s32(shift));
         let high_shift = self.neon.vmovl_high_s32(shift);
-        let low = self.neon.vmull_s32(
-            self.neon.vget_low_s32(a),
-            self.neon.vget_low_s32(multiplier),
-        );
+        let low =
+            self.neon.vmull_s32(self.neon.vget_low_s32(a), self.neon.vget_low_s32(multiplier));
         let high = self.neon.vmull_high_s32(a, multiplier);
         let low = self.neon.vmovn_s64(self.neon.vrshlq_s64(low, low_shift));
-        self.neon
-            .vmovn_high_s64(low, self.neon.vrshlq_s64(high, high_shift))
+        self.neon.vmovn_high_s64(low, self.neon.vrshlq_s64(high, high_shift))
     }
 
     #[inline(always)]
@@ -359,19 +354,13 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn max_i8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
-        let (a, b) = (
-            self.neon.vreinterpretq_s8_u8(a),
-            self.neon.vreinterpretq_s8_u8(b),
-        );
+        let (a, b) = (self.neon.vreinterpretq_s8_u8(a), self.neon.vreinterpretq_s8_u8(b));
         self.neon.vreinterpretq_u8_s8(self.neon.vmaxq_s8(a, b))
     }
 
     #[inline(always)]
     fn min_i8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
-        let (a, b) = (
-            self.neon.vreinterpretq_s8_u8(a),
-            self.neon.vreinterpretq_s8_u8(b),
-        );
+        let (a, b) = (self.neon.vreinterpretq_s8_u8(a), self.neon.vreinterpretq_s8_u8(b));
         self.neon.vreinterpretq_u8_s8(self.neon.vminq_s8(a, b))
     }
 
@@ -415,10 +404,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn abs_diff_i8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
-        let (a, b) = (
-            self.neon.vreinterpretq_s8_u8(a),
-            self.neon.vreinterpretq_s8_u8(b),
-        );
+        let (a, b) = (self.neon.vreinterpretq_s8_u8(a), self.neon.vreinterpretq_s8_u8(b));
         self.neon.vreinterpretq_u8_s8(self.neon.vabdq_s8(a, b))
     }
 
@@ -468,19 +454,12 @@ impl Dot for Neon {
     #[inline(always)]
     fn dot<A: Byte, B: Byte>(self, sum: int32x4_t, a: uint8x16_t, b: uint8x16_t) -> int32x4_t {
         if A::SIGNED {
-            let (a, b) = (
-                self.neon.vreinterpretq_s8_u8(a),
-                self.neon.vreinterpretq_s8_u8(b),
-            );
-            let low = self
-                .neon
-                .vmull_s8(self.neon.vget_low_s8(a), self.neon.vget_low_s8(b));
+            let (a, b) = (self.neon.vreinterpretq_s8_u8(a), self.neon.vreinterpretq_s8_u8(b));
+            let low = self.neon.vmull_s8(self.neon.vget_low_s8(a), self.neon.vget_low_s8(b));
             let sum = self.neon.vpadalq_s16(sum, low);
             return self.neon.vpadalq_s16(sum, self.neon.vmull_high_s8(a, b));
         }
-        let low = self
-            .neon
-            .vmull_u8(self.neon.vget_low_u8(a), self.neon.vget_low_u8(b));
+        let low = self.neon.vmull_u8(self.neon.vget_low_u8(a), self.neon.vget_low_u8(b));
         let sum = self.neon.vreinterpretq_u32_s32(sum);
         let sum = self.neon.vpadalq_u16(sum, low);
         let sum = self.neon.vpadalq_u16(sum, self.neon.vmull_high_u8(a, b));
@@ -497,17 +476,13 @@ impl Dot for Neon {
         w: usize,
         [right, _]: [uint8x16_t; 2],
     ) -> [int32x4_t; 2] {
-        let left = self
-            .neon
-            .vreinterpretq_s8_s32(self.splat_i32(left[w] as i32));
+        let left = self.neon.vreinterpretq_s8_s32(self.splat_i32(left[w] as i32));
         let right = self.neon.vreinterpretq_s8_u8(right);
         let left_half = self.neon.vget_low_s8(left);
         let right_half = self.neon.vget_low_s8(right);
         [
-            self.neon
-                .vpadalq_s16(low, self.neon.vmull_s8(left_half, right_half)),
-            self.neon
-                .vpadalq_s16(high, self.neon.vmull_high_s8(left, right)),
+            self.neon.vpadalq_s16(low, self.neon.vmull_s8(left_half, right_half)),
+            self.neon.vpadalq_s16(high, self.neon.vmull_high_s8(left, right)),
         ]
     }
 

@@ -19,12 +19,7 @@ impl<T: Copy + PartialEq + core::fmt::Debug> Guarded<T> {
     pub(crate) fn new(len: usize, offset: usize, guard: T) -> Self {
         let buffer = vec![guard; len + offset + 3 * MARGIN];
         let start = buffer[MARGIN..].as_ptr().align_offset(64) + MARGIN + offset;
-        Self {
-            buffer,
-            start,
-            len,
-            guard,
-        }
+        Self { buffer, start, len, guard }
     }
 
     /// The same with these elements.
@@ -45,10 +40,7 @@ impl<T: Copy + PartialEq + core::fmt::Debug> Guarded<T> {
     /// The elements, if no guard has changed.
     #[track_caller]
     pub(crate) fn checked(&self) -> &[T] {
-        let (before, after) = (
-            &self.buffer[..self.start],
-            &self.buffer[self.start + self.len..],
-        );
+        let (before, after) = (&self.buffer[..self.start], &self.buffer[self.start + self.len..]);
         let changed = before.iter().chain(after).find(|&&e| e != self.guard);
         assert_eq!(changed, None, "an element outside the slice was written");
         self.slice()
@@ -67,14 +59,8 @@ pub(crate) fn tiers() -> Vec<Tier> {
     if let Some(emulated) = emulated {
         return vec![emulated];
     }
-    let fast: Vec<_> = Tier::available()
-        .filter(|&tier| tier != Tier::SCALAR)
-        .collect();
-    if fast.is_empty() {
-        vec![Tier::SCALAR]
-    } else {
-        fast
-    }
+    let fast: Vec<_> = Tier::available().filter(|&tier| tier != Tier::SCALAR).collect();
+    if fast.is_empty() { vec![Tier::SCALAR] } else { fast }
 }
 
 /// As `tiers`, without those that add dot products to another: what does not multiply codes runs on

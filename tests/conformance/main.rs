@@ -59,11 +59,7 @@ impl Case<'_> {
 }
 
 fn dtype<Q: Code>() -> Dtype {
-    if Q::MIN.into() < 0 {
-        Dtype::I8
-    } else {
-        Dtype::U8
-    }
+    if Q::MIN.into() < 0 { Dtype::I8 } else { Dtype::U8 }
 }
 
 /// How many outputs there were, and how many were others than ONNX Runtime's, by the reason.
@@ -138,11 +134,7 @@ impl Spread {
         if !case.has("block_size") {
             return Self::PerAxis(inner);
         }
-        Self::Blocked(Blocks {
-            axis: shape[axis],
-            block: case.attribute("block_size"),
-            inner,
-        })
+        Self::Blocked(Blocks { axis: shape[axis], block: case.attribute("block_size"), inner })
     }
 
     /// Which parameters the element `i` has, of so many.
@@ -207,11 +199,7 @@ fn quantize_linear<Q: Code>(case: &Case<'_>, tally: &mut Tally) {
             assert_eq!(y, params.zero_point());
             of_nan += usize::from(y != expected);
         } else {
-            assert_eq!(
-                y, expected,
-                "case {}: {:e} by {params:?}",
-                case.number, x[i]
-            );
+            assert_eq!(y, expected, "case {}: {:e} by {params:?}", case.number, x[i]);
         }
     }
     tally.differs(NAN, of_nan);
@@ -249,11 +237,9 @@ fn dequantize_linear<Q: Code>(case: &Case<'_>, tally: &mut Tally) {
 #[test]
 #[ignore = "needs the outputs of ONNX Runtime: ci/conformance"]
 fn dequantize_linear_cases() {
-    each_case("DequantizeLinear", |case, tally| {
-        match case.is_signed("x") {
-            true => dequantize_linear::<i8>(case, tally),
-            false => dequantize_linear::<u8>(case, tally),
-        }
+    each_case("DequantizeLinear", |case, tally| match case.is_signed("x") {
+        true => dequantize_linear::<i8>(case, tally),
+        false => dequantize_linear::<u8>(case, tally),
     });
 }
 
@@ -302,10 +288,7 @@ fn dynamic_quantize_linear(case: &Case<'_>, tally: &mut Tally) {
         assert_eq!(scale, by_formula.max(MIN_SCALE));
         assert_eq!(zero_point, code(-min, scale, 0));
     }
-    let differ = y
-        .iter()
-        .zip(&expected)
-        .filter(|(y, expected)| y != expected);
+    let differ = y.iter().zip(&expected).filter(|(y, expected)| y != expected);
     let differ = differ.count()
         + usize::from(scale != case.floats("y_scale")[0])
         + usize::from(zero_point != case.codes::<u8>("y_zero_point")[0]);
@@ -372,9 +355,8 @@ impl<A: Code, B: Code> Matrices<A, B> {
     fn may_overflow(&self) -> bool {
         fn reach<Q: Code>(zero_points: &[Q]) -> i64 {
             let ends = [Q::MIN, Q::MAX].map(Into::<i32>::into);
-            let distances = zero_points
-                .iter()
-                .flat_map(|&z| ends.map(|end| i64::from(end - z.into()).abs()));
+            let distances =
+                zero_points.iter().flat_map(|&z| ends.map(|end| i64::from(end - z.into()).abs()));
             distances.max().unwrap()
         }
         let depth = self.shape[1] as i64;
@@ -443,13 +425,11 @@ fn matmul_integer<A: Code, B: Code>(case: &Case<'_>, tally: &mut Tally) {
 #[test]
 #[ignore = "needs the outputs of ONNX Runtime: ci/conformance"]
 fn matmul_integer_cases() {
-    each_case("MatMulInteger", |case, tally| {
-        match (case.is_signed("a"), case.is_signed("b")) {
-            (false, false) => matmul_integer::<u8, u8>(case, tally),
-            (false, true) => matmul_integer::<u8, i8>(case, tally),
-            (true, false) => matmul_integer::<i8, u8>(case, tally),
-            (true, true) => matmul_integer::<i8, i8>(case, tally),
-        }
+    each_case("MatMulInteger", |case, tally| match (case.is_signed("a"), case.is_signed("b")) {
+        (false, false) => matmul_integer::<u8, u8>(case, tally),
+        (false, true) => matmul_integer::<u8, i8>(case, tally),
+        (true, false) => matmul_integer::<i8, u8>(case, tally),
+        (true, true) => matmul_integer::<i8, i8>(case, tally),
     });
 }
 
@@ -482,12 +462,10 @@ fn qlinear_matmul<A: Code, B: Code>(case: &Case<'_>, tally: &mut Tally) {
 #[test]
 #[ignore = "needs the outputs of ONNX Runtime: ci/conformance"]
 fn qlinear_matmul_cases() {
-    each_case("QLinearMatMul", |case, tally| {
-        match (case.is_signed("a"), case.is_signed("b")) {
-            (false, false) => qlinear_matmul::<u8, u8>(case, tally),
-            (false, true) => qlinear_matmul::<u8, i8>(case, tally),
-            (true, true) => qlinear_matmul::<i8, i8>(case, tally),
-            (true, false) => panic!("ONNX Runtime has no i8 by u8"),
-        }
+    each_case("QLinearMatMul", |case, tally| match (case.is_signed("a"), case.is_signed("b")) {
+        (false, false) => qlinear_matmul::<u8, u8>(case, tally),
+        (false, true) => qlinear_matmul::<u8, i8>(case, tally),
+        (true, true) => qlinear_matmul::<i8, i8>(case, tally),
+        (true, false) => panic!("ONNX Runtime has no i8 by u8"),
     });
 }

@@ -53,18 +53,11 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     dequantize_blocks(&codes, &row_params, blocks, &mut values)?;
     fake_quantize_blocks(&x, &row_params, blocks, &mut values)?;
     let ones = [1.0; 100];
-    for norm in [
-        Norm::layer(&ones, Some(&ones), 0.1)?,
-        Norm::rms(&ones, None, 0.1)?,
-    ] {
+    for norm in [Norm::layer(&ones, Some(&ones), 0.1)?, Norm::rms(&ones, None, 0.1)?] {
         normalize_rows(&x, norm, &mut values)?;
         normalize_quantize_rows(&x, norm, Scheme::affine(), &mut row_params, &mut codes)?;
     }
-    black_box((
-        moments(&x),
-        fidelity(&x, &values)?,
-        quantization_fidelity(&x, params),
-    ));
+    black_box((moments(&x), fidelity(&x, &values)?, quantization_fidelity(&x, params)));
     black_box(quantize_dynamic(&x, Scheme::<Q>::affine(), &mut codes)?);
 
     let mut observer = Observer::new(Method::MeanSquaredError)?;
@@ -116,16 +109,7 @@ fn matrix_products<A: Code, B: Code>(a: A, b: B) -> Result<(), Error> {
     let (mut params, mut codes) = ([params_a[0]; 100], vec![a; 5000]);
     let scheme = Scheme::<A>::affine();
     let out = &mut values[..];
-    linear(
-        &x,
-        scheme,
-        &mut params,
-        &mut codes,
-        &y,
-        &params_b,
-        None,
-        out,
-    )?;
+    linear(&x, scheme, &mut params, &mut codes, &y, &params_b, None, out)?;
     black_box((sums, values));
     Ok(())
 }

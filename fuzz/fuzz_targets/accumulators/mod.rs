@@ -57,9 +57,5 @@ impl Factor {
 
 /// `factor`, if it is of the kind that `first` is; else `first`.
 pub fn of_the_kind_of(first: Factor, factor: Factor) -> Factor {
-    if factor.get().kind() == first.get().kind() {
-        factor
-    } else {
-        first
-    }
+    if factor.get().kind() == first.get().kind() { factor } else { first }
 }

@@ -87,10 +87,7 @@ impl<T: Pod + Debug> Placed<T> {
     }
 
     fn check_guards(&self) {
-        let (before, after) = (
-            &self.buffer[..self.start],
-            &self.buffer[self.start + self.len..],
-        );
+        let (before, after) = (&self.buffer[..self.start], &self.buffer[self.start + self.len..]);
         let mut guards = before.iter().chain(after);
         let untouched = guards.all(|guard| bits(guard) == bits(&filled::<T>()));
         assert!(untouched, "something was written outside the slice");
