@@ -623,20 +623,16 @@ pub(crate) fn reduce<S: Simd, R: Reduce<S>>(s: S, kernel: &mut R, x: &[f32]) {
 
 #[cfg(test)]
 mod tests {
-    use crate::simd::emulated::all_fenced;
+    use crate::simd::scalar::record::all_fenced;
     use crate::{Error, QuantParams, Scheme, Tier, reference};
     use std::vec;
     use std::vec::Vec;
-
-    fn emulated() -> Tier {
-        Tier::available().find(|tier| tier.name() == "emulated").unwrap()
-    }
 
     fn numbers(len: usize) -> Vec<f32> {
         (0..len).map(|i| (i % 1000) as f32 / 10.0 - 30.0).collect()
     }
 
-    /// The emulated tier asserts that nothing that was streamed is touched again before a fence.
+    /// The tier `scalar` asserts that nothing that was streamed is touched again before a fence.
     #[test]
     fn what_is_streamed_is_touched_once() {
         let params = QuantParams::<u8>::new(0.5, 10).unwrap();
@@ -648,13 +644,13 @@ mod tests {
                     x[at] = f32::INFINITY;
                 }
                 let (mut codes, mut expected) = (vec![0; x.len() + offset], vec![0; x.len()]);
-                emulated().quantize(&x, params, &mut codes[offset..]).unwrap();
+                Tier::SCALAR.quantize(&x, params, &mut codes[offset..]).unwrap();
                 assert!(all_fenced());
                 reference::quantize(&x, params, &mut expected).unwrap();
                 assert_eq!(codes[offset..], expected);
 
                 let (mut y, mut expected) = (vec![0.0; x.len() + offset], vec![0.0; x.len()]);
-                emulated().fake_quantize(&x, params, &mut y[offset..]).unwrap();
+                Tier::SCALAR.fake_quantize(&x, params, &mut y[offset..]).unwrap();
                 assert!(all_fenced());
                 reference::fake_quantize(&x, params, &mut expected).unwrap();
                 assert_eq!(y[offset..], expected);
@@ -670,7 +666,7 @@ mod tests {
         let mut codes = vec![0; x.len()];
         let mut params = vec![QuantParams::default(); rows];
         let scheme = Scheme::<u8>::affine();
-        let result = emulated().quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes);
+        let result = Tier::SCALAR.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes);
         assert!(matches!(result, Err(Error::NonFinite { .. })));
         assert!(all_fenced());
     }

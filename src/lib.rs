@@ -153,38 +153,11 @@
 //! opt-level = 3
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
-#![cfg_attr(
-    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))),
-    allow(dead_code, reason = "kernels are for CPUs that have vectors")
-)]
-#![cfg_attr(test, allow(clippy::duplicate_mod, reason = "the property tests share their helpers"))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
-
-// The property tests run here once more, with the emulated tier among the others.
-#[cfg(test)]
-extern crate self as zeropoint;
-#[cfg(test)]
-#[path = "../tests/calibrate.rs"]
-mod calibrate_tests;
-#[cfg(test)]
-#[path = "../tests/channels.rs"]
-mod channels;
-#[cfg(test)]
-#[path = "../tests/dot.rs"]
-mod dot_tests;
-#[cfg(test)]
-#[path = "../tests/elementwise.rs"]
-mod elementwise;
-#[cfg(test)]
-#[path = "../tests/matmul.rs"]
-mod matmul_tests;
-#[cfg(test)]
-#[path = "../tests/sums.rs"]
-mod sums_tests;
 
 #[cfg(feature = "std")]
 pub mod calibrate;

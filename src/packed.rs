@@ -274,7 +274,7 @@ const fn quad<D: Dot>() -> usize {
 
 /// Where the codes of a matrix are put for a tier.
 struct Layout {
-    /// Columns of a panel; 0 for the tier `scalar`, which has the matrix row by row, as it is.
+    /// Columns of a panel.
     columns: usize,
     depth: usize,
     /// Bytes of a panel.
@@ -286,14 +286,6 @@ struct Layout {
 impl Layout {
     fn new(tier: Tier, k: usize, n: usize) -> Self {
         let Shape { columns, depth, quad, .. } = tier.run_dot(ShapeOf);
-        if columns == 0 {
-            return Self {
-                columns,
-                depth,
-                panel: 0,
-                buffer: k.saturating_mul(n).saturating_add(LINE - 1),
-            };
-        }
         let rows = k.div_ceil(quad).saturating_mul(quad);
         let panel = rows.saturating_add(size_of::<i32>()).saturating_mul(columns);
         Self {
@@ -308,7 +300,7 @@ impl Layout {
 /// The shape of a tier's products.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
-    /// Columns of a panel; 0 for the tier `scalar`.
+    /// Columns of a panel.
     pub(crate) columns: usize,
     /// Codes of a column in a step.
     depth: usize,
@@ -336,10 +328,6 @@ struct ShapeOf;
 
 impl DotOperation for ShapeOf {
     type Output = Shape;
-
-    fn scalar(&mut self) -> Shape {
-        Shape { columns: 0, depth: 1, quad: 1, rows: 1, tallest: 1, chunk: CHUNK, unit: CHUNK }
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, _: D) -> Shape {
@@ -373,14 +361,6 @@ impl Source<'_> {
     fn pack(&self, layout: &Layout, to: &mut [u8]) {
         let &Layout { columns, depth, panel, .. } = layout;
         if self.n == 0 {
-            return;
-        }
-        if columns == 0 {
-            for k in 0..self.k {
-                for n in 0..self.n {
-                    to[k * self.n + n] = self.code(k, n);
-                }
-            }
             return;
         }
         for p in 0..self.n.div_ceil(columns) {

@@ -27,13 +27,12 @@ pub(crate) mod avxvnni;
 pub(crate) mod dot;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) mod dotprod;
-#[cfg(test)]
-pub(crate) mod emulated;
 pub(crate) mod environment;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) mod i8mm;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) mod neon;
+pub(crate) mod scalar;
 
 /// One instruction set.
 pub(crate) trait Simd: Copy {
@@ -43,6 +42,8 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Elements of a quad.
     const STEP: usize = 4 * Self::LANES;
+    /// Whether `fma` is an instruction.
+    const FUSED: bool = true;
 
     /// `LANES` f32.
     type F32: Pod;
@@ -138,6 +139,11 @@ pub(crate) trait Simd: Copy {
     fn abs(self, a: Self::F32) -> Self::F32;
     /// `a · b + c`, rounded once.
     fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// `a · b + c`, rounded once or twice.
+    #[inline(always)]
+    fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        self.fma(a, b, c)
+    }
     /// `a · b`; or `a · b + TINY`, rounded once, where subnormal results are slow.
     fn mul_tiny(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `min(max(a, lo), hi)`; for a NaN: it, `lo` or `hi`.
@@ -213,14 +219,14 @@ pub(crate) trait Simd: Copy {
     #[inline(always)]
     fn watch_finite(self, so_far: [Self::F32; 2], a: [Self::F32; 4]) -> [Self::F32; 2] {
         let [a, b, c, d] = a;
-        [self.fma(a, b, so_far[0]), self.fma(c, d, so_far[1])]
+        [self.mul_add(a, b, so_far[0]), self.mul_add(c, d, so_far[1])]
     }
 
     /// Whether the watch has not seen such a lane. (It may err on the other side.)
     #[inline(always)]
     fn all_finite(self, [a, b]: [Self::F32; 2]) -> bool {
         let zero = self.splat_f32(0.0);
-        !self.any_nan(self.fma(a, zero, self.mul(b, zero)))
+        !self.any_nan(self.mul_add(a, zero, self.mul(b, zero)))
     }
 
     // Integers.

@@ -1,18 +1,69 @@
 //! Which instruction set runs: detection, forcing, and the one `match` that dispatches.
 
 use crate::error::Error;
-use crate::simd::Simd;
 use crate::simd::dot::Dot;
-#[cfg(test)]
-use crate::simd::emulated::Emulated;
 use crate::simd::environment;
-#[cfg(target_arch = "x86_64")]
-use crate::simd::{avx2::Avx2, avx512::Avx512, avx512vnni::Avx512Vnni, avxvnni::AvxVnni};
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-use crate::simd::{dotprod::Dotprod, i8mm::I8mm, neon::Neon};
+use crate::simd::scalar::Scalar;
+use crate::simd::{self, Simd};
 use core::fmt;
 use core::str::FromStr;
 use pulp::NullaryFnOnce;
+
+/// The tiers, slowest first: the CPUs that may have one, its name, its kind with its token, and the
+/// kind of the tier that it adds dot products to (its own, if it is no such tier).
+macro_rules! tiers {
+    ($(#[$cpu:meta] $name:literal $kind:ident($token:path) on $base:ident;)*) => {
+        #[derive(Clone, Copy)]
+        enum Kind {
+            $(#[$cpu] $kind($token),)*
+        }
+
+        impl Kind {
+            const NAMES: &[&str] = &[$($name),*];
+
+            fn detected() -> impl Iterator<Item = Self> {
+                [$(#[$cpu] <$token>::detect().map(Self::$kind)),*].into_iter().flatten()
+            }
+
+            const fn name(self) -> &'static str {
+                match self {
+                    $(#[$cpu] Self::$kind(_) => $name,)*
+                }
+            }
+
+            fn base(self) -> Self {
+                match self {
+                    $(#[$cpu] Self::$kind(dot) => Self::$base(dot.base()),)*
+                }
+            }
+
+            #[inline(always)]
+            fn run<O: Operation>(self, operation: &mut O) -> O::Output {
+                match self {
+                    $(#[$cpu] Self::$kind(dot) => frame(dot.base(), operation),)*
+                }
+            }
+
+            #[inline(always)]
+            fn run_dot<O: DotOperation>(self, operation: &mut O) -> O::Output {
+                match self {
+                    $(#[$cpu] Self::$kind(dot) => dot_frame(dot, operation),)*
+                }
+            }
+        }
+    };
+}
+
+tiers! {
+    #[cfg(all())] "scalar" Scalar(simd::scalar::Scalar) on Scalar;
+    #[cfg(target_arch = "x86_64")] "avx2" Avx2(simd::avx2::Avx2) on Avx2;
+    #[cfg(target_arch = "x86_64")] "avxvnni" AvxVnni(simd::avxvnni::AvxVnni) on Avx2;
+    #[cfg(target_arch = "x86_64")] "avx512" Avx512(simd::avx512::Avx512) on Avx512;
+    #[cfg(target_arch = "x86_64")] "avx512vnni" Avx512Vnni(simd::avx512vnni::Avx512Vnni) on Avx512;
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))] "neon" Neon(simd::neon::Neon) on Neon;
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))] "dotprod" Dotprod(simd::dotprod::Dotprod) on Neon;
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))] "i8mm" I8mm(simd::i8mm::I8mm) on Neon;
+}
 
 /// An instruction set that this CPU has, to run operations on.
 ///
@@ -33,27 +84,6 @@ use pulp::NullaryFnOnce;
 #[derive(Clone, Copy)]
 pub struct Tier(Kind);
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-    #[cfg(target_arch = "x86_64")]
-    AvxVnni(AvxVnni),
-    #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
-    #[cfg(target_arch = "x86_64")]
-    Avx512Vnni(Avx512Vnni),
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-    Neon(Neon),
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-    Dotprod(Dotprod),
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-    I8mm(I8mm),
-    #[cfg(test)]
-    Emulated(Emulated),
-}
-
 /// What a tier runs: an operation with its arguments.
 ///
 /// It goes through the frame by reference. By value it would be copied in larger pieces than it
@@ -65,10 +95,7 @@ pub(crate) trait Operation {
     /// environment.
     const FLOATS: bool = true;
 
-    /// By the specification.
-    fn scalar(&mut self) -> Self::Output;
-
-    /// By the kernel; `#[inline(always)]`.
+    /// Its kernel; `#[inline(always)]`.
     fn simd<S: Simd>(&mut self, s: S) -> Self::Output;
 }
 
@@ -77,45 +104,23 @@ pub(crate) trait Operation {
 pub(crate) trait DotOperation {
     type Output;
 
-    /// By the specification.
-    fn scalar(&mut self) -> Self::Output;
-
-    /// By the kernel; `#[inline(always)]`.
+    /// Its kernel; `#[inline(always)]`.
     fn simd<D: Dot>(&mut self, d: D) -> Self::Output;
 }
 
 impl Tier {
     /// The names of all tiers of all architectures, slowest first.
-    pub const NAMES: &[&str] =
-        &["scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod", "i8mm"];
+    pub const NAMES: &[&str] = Kind::NAMES;
 
-    /// The tier that needs nothing: the specification, as plain loops.
-    pub const SCALAR: Self = Self(Kind::Scalar);
+    /// The tier that needs nothing: the same kernels over plain arrays, of which the compiler makes what
+    /// the target it is told has.
+    pub const SCALAR: Self = Self(Kind::Scalar(Scalar));
 
     /// The tiers that this CPU has, slowest first.
     ///
     /// Without the feature `std` there is no detection: what the compiler was told to assume.
     pub fn available() -> impl Iterator<Item = Self> {
-        let kinds = [
-            Some(Kind::Scalar),
-            #[cfg(test)]
-            Some(Kind::Emulated(Emulated)),
-            #[cfg(target_arch = "x86_64")]
-            Avx2::detect().map(Kind::Avx2),
-            #[cfg(target_arch = "x86_64")]
-            AvxVnni::detect().map(Kind::AvxVnni),
-            #[cfg(target_arch = "x86_64")]
-            Avx512::detect().map(Kind::Avx512),
-            #[cfg(target_arch = "x86_64")]
-            Avx512Vnni::detect().map(Kind::Avx512Vnni),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Neon::detect().map(Kind::Neon),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Dotprod::detect().map(Kind::Dotprod),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            I8mm::detect().map(Kind::I8mm),
-        ];
-        kinds.into_iter().flatten().map(Self)
+        Kind::detected().map(Self)
     }
 
     /// The fastest tier that this CPU has; found once, then remembered.
@@ -168,81 +173,37 @@ impl Tier {
     /// The tier's name, one of [`Tier::NAMES`].
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self.0 {
-            Kind::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(_) => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni(_) => "avxvnni",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(_) => "avx512",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni(_) => "avx512vnni",
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Neon(_) => "neon",
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Dotprod(_) => "dotprod",
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::I8mm(_) => "i8mm",
-            #[cfg(test)]
-            Kind::Emulated(_) => "emulated",
-        }
+        self.0.name()
+    }
+
+    /// The tier that this one adds dot products to, or itself: all but sums of codes and products runs as
+    /// there.
+    ///
+    /// ```
+    /// # use zeropoint::Tier;
+    /// for tier in Tier::available() {
+    ///     let base = if tier.name() == "avxvnni" { "avx2" } else { tier.base().name() };
+    ///     assert_eq!(tier.base().name(), base);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn base(self) -> Self {
+        Self(self.0.base())
     }
 
     /// Runs an operation on this tier: on one that adds dot products to another, as on that one.
     #[inline(always)]
     pub(crate) fn run<O: Operation>(self, mut operation: O) -> O::Output {
         if O::FLOATS && !environment::is_default() {
-            return environment::with_default(|| self.dispatch(&mut operation));
+            return environment::with_default(|| self.0.run(&mut operation));
         }
-        self.dispatch(&mut operation)
-    }
-
-    #[inline(always)]
-    fn dispatch<O: Operation>(self, operation: &mut O) -> O::Output {
-        match self.0 {
-            Kind::Scalar => operation.scalar(),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(simd) => frame(simd, operation),
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni(dot) => frame(dot.base(), operation),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(simd) => frame(simd, operation),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni(dot) => frame(dot.base(), operation),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Neon(simd) => frame(simd, operation),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Dotprod(dot) => frame(dot.base(), operation),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::I8mm(dot) => frame(dot.base(), operation),
-            #[cfg(test)]
-            Kind::Emulated(simd) => frame(simd, operation),
-        }
+        self.0.run(&mut operation)
     }
 
     /// Runs an operation with the dot products of this tier.
     #[inline(always)]
     pub(crate) fn run_dot<O: DotOperation>(self, mut operation: O) -> O::Output {
-        match self.0 {
-            Kind::Scalar => operation.scalar(),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(dot) => dot_frame(dot, &mut operation),
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni(dot) => dot_frame(dot, &mut operation),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(dot) => dot_frame(dot, &mut operation),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni(dot) => dot_frame(dot, &mut operation),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Neon(dot) => dot_frame(dot, &mut operation),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::Dotprod(dot) => dot_frame(dot, &mut operation),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Kind::I8mm(dot) => dot_frame(dot, &mut operation),
-            #[cfg(test)]
-            Kind::Emulated(dot) => dot_frame(dot, &mut operation),
-        }
+        self.0.run_dot(&mut operation)
     }
 }
 
@@ -339,18 +300,17 @@ mod tests {
     #[test]
     fn a_cap_bounds_the_choice() {
         assert_eq!(Tier::best_up_to(Some("scalar")), Tier::SCALAR);
-        let real = || Tier::available().filter(|tier| tier.name() != "emulated");
-        for tier in real() {
+        for tier in Tier::available() {
             assert_eq!(Tier::best_up_to(Some(tier.name())), tier);
         }
-        let best = real().last().unwrap();
+        let best = Tier::available().last().unwrap();
         assert_eq!(Tier::best_up_to(None), best);
         assert_eq!(Tier::best_up_to(Tier::NAMES.last().copied()), best);
     }
 
     #[test]
     fn names_parse_back() {
-        for tier in Tier::available().filter(|tier| tier.name() != "emulated") {
+        for tier in Tier::available() {
             assert_eq!(tier.to_string().parse(), Ok(tier));
         }
         for &name in Tier::NAMES {

@@ -1,6 +1,4 @@
 //! Observers against plain definitions of what they choose, on every tier, in any order.
-//!
-//! The crate's unit tests include this file too: there the emulated tier is among the tiers.
 
 #[path = "common/mod.rs"]
 mod common;
@@ -129,7 +127,7 @@ fn datasets() -> Vec<(&'static str, Vec<f32>)> {
 fn histograms() {
     for (name, x) in datasets() {
         let plain = Plain::of(&x);
-        for tier in tiers().into_iter().chain([Tier::SCALAR]) {
+        for tier in tiers() {
             println!("{name}, {tier}");
             let whole = histogram(tier, &x);
             plain.check(&whole);
@@ -190,7 +188,7 @@ proptest! {
     fn any_histogram(batches in any_batches(), cut in 0_usize..8) {
         let x = batches.concat();
         let plain = Plain::of(&x);
-        for tier in tiers().into_iter().chain([Tier::SCALAR]) {
+        for tier in tiers() {
             plain.check(&histogram(tier, &x));
             let mut parts = [Histogram::new(), Histogram::new()];
             for (i, x) in batches.iter().enumerate() {

@@ -1,6 +1,4 @@
 //! Parameters for each channel and block: every operation on every tier equals the reference.
-//!
-//! The crate's unit tests include this file too: there the emulated tier is among the tiers.
 
 #[path = "common/mod.rs"]
 mod common;

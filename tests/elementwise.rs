@@ -1,6 +1,4 @@
 //! Every operation on every tier equals the reference, bit for bit.
-//!
-//! The crate's unit tests include this file too: there the emulated tier is among the tiers.
 
 #[path = "common/mod.rs"]
 mod common;

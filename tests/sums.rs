@@ -1,6 +1,4 @@
 //! What is made of sums of f32, on every tier: it equals the reference, bit for bit.
-//!
-//! The crate's unit tests include this file too: there the emulated tier is among the tiers.
 
 #[path = "common/mod.rs"]
 mod common;

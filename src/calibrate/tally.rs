@@ -3,7 +3,6 @@
 use crate::drive::{Reduce, reduce};
 use crate::error::Error;
 use crate::params::Range;
-use crate::reference;
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
 
@@ -131,11 +130,6 @@ struct FiniteRange<'a> {
 impl Operation for FiniteRange<'_> {
     type Output = Option<Range>;
 
-    fn scalar(&mut self) -> Option<Range> {
-        let is_finite = self.x.iter().all(|x| x.is_finite());
-        reference::min_max(self.x).filter(|_| is_finite)
-    }
-
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Option<Range> {
         if self.x.is_empty() {
@@ -171,7 +165,7 @@ impl<S: Simd> Reduce<S> for Found<S> {
         for i in 0..4 {
             self.min[i] = s.min(x[i], self.min[i]);
             self.max[i] = s.max(x[i], self.max[i]);
-            self.zeros[i] = s.fma(x[i], zero, self.zeros[i]);
+            self.zeros[i] = s.mul_add(x[i], zero, self.zeros[i]);
         }
     }
 }

@@ -3,7 +3,6 @@
 use crate::drive::{Codes, Map, map_in_place};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::Error;
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
 use core::ops::RangeInclusive;
@@ -87,10 +86,6 @@ struct Clamp<'a, Q> {
 
 impl<Q: Byte> Operation for Clamp<'_, Q> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        reference::bounded(self.codes, self.lo, self.hi);
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {

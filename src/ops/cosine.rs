@@ -4,7 +4,6 @@ use super::operand::{Meaning, Operand, add_codes, value};
 use crate::element::Code;
 use crate::error::{Error, one_for_each};
 use crate::pairs::{Pairs, padding, pairs};
-use crate::reference;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::simd::environment::in_default;
 use crate::simd::{Byte, Simd};
@@ -70,11 +69,6 @@ impl<'a, A: Byte, B: Byte> Cosine<'a, A, B> {
 
 impl<A: Byte, B: Byte> DotOperation for Cosine<'_, A, B> {
     type Output = f64;
-
-    fn scalar(&mut self) -> f64 {
-        let ((a, za), (b, zb)) = (self.a.typed(), self.b.typed());
-        reference::cosine_of(a, za, b, zb)
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> f64 {

@@ -4,7 +4,6 @@ use crate::drive::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
 
@@ -44,16 +43,12 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-        compiled(self, Q::erase(codes), params.grid(), out)
+        compiled(self, Q::erase(codes), params.grid(), out);
+        Ok(())
     }
 }
 
-fn compiled(
-    tier: Tier,
-    codes: sealed::Codes<'_>,
-    grid: &Grid,
-    out: &mut [f32],
-) -> Result<(), Error> {
+fn compiled(tier: Tier, codes: sealed::Codes<'_>, grid: &Grid, out: &mut [f32]) {
     match codes {
         sealed::Codes::U8(codes) => tier.run(Dequantize { codes, grid, out }),
         sealed::Codes::I8(codes) => tier.run(Dequantize { codes, grid, out }),
@@ -67,17 +62,12 @@ struct Dequantize<'a, Q> {
 }
 
 impl<Q: Byte> Operation for Dequantize<'_, Q> {
-    type Output = Result<(), Error>;
-
-    fn scalar(&mut self) -> Result<(), Error> {
-        reference::dequantize(self.codes, QuantParams::of(*self.grid), self.out)
-    }
+    type Output = ();
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn simd<S: Simd>(&mut self, s: S) {
         let traffic = Traffic::of(s, size_of_val(self.codes) + size_of_val(self.out));
         uniform(s, self.grid, self.codes, self.out, &traffic);
-        Ok(())
     }
 }
 

@@ -7,7 +7,6 @@ use crate::element::{Code, sealed::Params};
 use crate::error::{Error, one_for_each};
 use crate::layout::{Blocks, Layout};
 use crate::params::QuantParams;
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::spread::{Source, Spread, spread};
 use crate::tier::{Operation, Tier};
@@ -111,10 +110,6 @@ struct DequantizeSpread<'a, Q> {
 
 impl<Q: Byte> Operation for DequantizeSpread<'_, Q> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        reference::dequantize_each(self.codes, self.params, self.layout, self.out);
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {

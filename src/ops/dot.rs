@@ -4,7 +4,6 @@ use super::operand::{Meaning, Operand, Products, has, value};
 use crate::element::Code;
 use crate::error::{Error, one_for_each};
 use crate::pairs::{SHORT, padding, pairs, short_pairs};
-use crate::reference;
 use crate::simd::Byte;
 use crate::simd::dot::Dot;
 use crate::tier::{DotOperation, Tier};
@@ -124,11 +123,6 @@ impl<'a, A: Byte, B: Byte> Dots<'a, A, B> {
 impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
     type Output = i64;
 
-    fn scalar(&mut self) -> i64 {
-        let ((a, za), (b, zb)) = (self.a.typed(), self.b.typed());
-        reference::product_sum(a, za, b, zb)
-    }
-
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
         let (a, b) = (self.a, self.b);
@@ -202,10 +196,6 @@ struct Short<'a, A, B>(Dots<'a, A, B>);
 
 impl<A: Byte, B: Byte> DotOperation for Short<'_, A, B> {
     type Output = i64;
-
-    fn scalar(&mut self) -> i64 {
-        self.0.scalar()
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {

@@ -5,7 +5,6 @@ use super::sum::sum_of;
 use crate::element::Code;
 use crate::error::Error;
 use crate::pairs::{Pairs, Rows, rows};
-use crate::reference;
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::tier::{DotOperation, Tier};
@@ -91,12 +90,6 @@ impl<'a, A: Byte, B> DotRows<'a, A, B> {
 
 impl<A: Byte, B: Byte> DotOperation for DotRows<'_, A, B> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        let (query, zq) = self.query.typed();
-        let dot = |row: &[B], zr| reference::product_sum(query, zq, row, zr);
-        self.rows.each(query.len(), self.out, dot);
-    }
 
     /// Where a flip makes a pair that the instruction set has, it is the query's if sums of the
     /// rows are needed anyway; else that of the rows, which makes do with the query's sum.

@@ -1,11 +1,12 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
 
-use super::quotient::{CEIL, Divided, FLOOR, Product, Quotient, SCALE, words_and_bounds};
+use super::quotient::{
+    CEIL, Divided, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
+};
 use crate::drive::{Floats, Map, Traffic, map};
-use crate::element::{Code, sealed::Codes};
+use crate::element::Code;
 use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::simd::Simd;
 use crate::spread::{Source, Uniform};
 use crate::tier::{Operation, Tier};
@@ -47,47 +48,28 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-        compiled(self, x, params.grid(), Q::erase(&[]), out)
+        compiled(self, x, params.grid(), out);
+        Ok(())
     }
 }
 
-/// `code`: the type of the codes that there would be. Only the specification asks for it.
-fn compiled(
-    tier: Tier,
-    x: &[f32],
-    grid: &Grid,
-    code: Codes<'_>,
-    out: &mut [f32],
-) -> Result<(), Error> {
-    tier.run(FakeQuantize { x, grid, code, out })
+fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: &mut [f32]) {
+    tier.run(FakeQuantize { x, grid, out });
 }
 
 struct FakeQuantize<'a> {
     x: &'a [f32],
     grid: &'a Grid,
-    code: Codes<'a>,
     out: &'a mut [f32],
 }
 
 impl Operation for FakeQuantize<'_> {
-    type Output = Result<(), Error>;
-
-    fn scalar(&mut self) -> Result<(), Error> {
-        match self.code {
-            Codes::U8(_) => {
-                reference::fake_quantize(self.x, QuantParams::<u8>::of(*self.grid), self.out)
-            }
-            Codes::I8(_) => {
-                reference::fake_quantize(self.x, QuantParams::<i8>::of(*self.grid), self.out)
-            }
-        }
-    }
+    type Output = ();
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn simd<S: Simd>(&mut self, s: S) {
         let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
         uniform(s, self.grid, self.x, self.out, &traffic);
-        Ok(())
     }
 }
 
@@ -101,7 +83,7 @@ pub(super) fn uniform<S: Simd>(
     traffic: &Traffic<S>,
 ) {
     let source = Uniform::new(s, words_and_bounds(grid));
-    if grid.has_exact_reciprocal() {
+    if by_reciprocal::<S>(grid) {
         let kernel = Kernel::<_, _, Product>::new(s, source);
         map(s, kernel, x, out, traffic);
     } else {

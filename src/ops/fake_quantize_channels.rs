@@ -1,13 +1,12 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`, with parameters for each channel or block
 
 use super::fake_quantize::{self, Kernel};
-use super::quotient::{ByScaleAndBounds, Divided, Product};
+use super::quotient::{ByScaleAndBounds, Divided, Product, by_reciprocal};
 use crate::drive::{Traffic, map};
 use crate::element::{Code, sealed::Params};
 use crate::error::{Error, one_for_each};
 use crate::layout::{Blocks, Layout};
 use crate::params::QuantParams;
-use crate::reference;
 use crate::simd::Simd;
 use crate::spread::{Source, Spread, spread};
 use crate::tier::{Operation, Tier};
@@ -106,17 +105,13 @@ struct FakeQuantizeSpread<'a, Q> {
 impl<Q: Code> Operation for FakeQuantizeSpread<'_, Q> {
     type Output = ();
 
-    fn scalar(&mut self) {
-        reference::fake_quantize_each(self.x, self.params, self.layout, self.out);
-    }
-
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let Self { x, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         let mut exact = true;
         for p in 0..params.len() {
-            exact &= params[p].grid().has_exact_reciprocal();
+            exact &= by_reciprocal::<S>(params[p].grid());
         }
         let mut kernel = Each { params, exact };
         let words = ByScaleAndBounds(params);

@@ -2,10 +2,9 @@
 
 use super::fake_quantize;
 use crate::drive::Traffic;
-use crate::element::{Code, sealed::Codes};
+use crate::element::Code;
 use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::simd::Simd;
 use crate::simd::environment::in_default;
 use crate::sums::{BLOCK, Terms, sums};
@@ -130,13 +129,12 @@ impl Tier {
     /// [`quantization_fidelity`](crate::quantization_fidelity()) on this tier.
     #[must_use]
     pub fn quantization_fidelity<Q: Code>(self, x: &[f32], params: QuantParams<Q>) -> Fidelity {
-        compiled(self, x, params.grid(), Q::erase(&[]))
+        compiled(self, x, params.grid())
     }
 }
 
-/// `code`: the type of the codes that there would be. Only the specification asks for it.
-fn compiled(tier: Tier, x: &[f32], grid: &Grid, code: Codes<'_>) -> Fidelity {
-    tier.run(OfQuantization { x, grid, code })
+fn compiled(tier: Tier, x: &[f32], grid: &Grid) -> Fidelity {
+    tier.run(OfQuantization { x, grid })
 }
 
 struct Between<'a> {
@@ -147,10 +145,6 @@ struct Between<'a> {
 impl Operation for Between<'_> {
     type Output = Fidelity;
 
-    fn scalar(&mut self) -> Fidelity {
-        reference::fidelity_of(self.x, |i| self.y[i])
-    }
-
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Fidelity {
         between(s, self.x, self.y)
@@ -160,22 +154,10 @@ impl Operation for Between<'_> {
 struct OfQuantization<'a> {
     x: &'a [f32],
     grid: &'a Grid,
-    code: Codes<'a>,
 }
 
 impl Operation for OfQuantization<'_> {
     type Output = Fidelity;
-
-    fn scalar(&mut self) -> Fidelity {
-        match self.code {
-            Codes::U8(_) => {
-                reference::quantization_fidelity(self.x, QuantParams::<u8>::of(*self.grid))
-            }
-            Codes::I8(_) => {
-                reference::quantization_fidelity(self.x, QuantParams::<i8>::of(*self.grid))
-            }
-        }
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Fidelity {

@@ -5,7 +5,6 @@ use super::operand::{Matrix, Meaning, Operand, value};
 use crate::element::Code;
 use crate::error::Error;
 use crate::pairs::{Pairs, Rows, rows};
-use crate::reference;
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::tier::{DotOperation, Tier};
@@ -89,12 +88,6 @@ impl<'a, A: Byte, B> L2Rows<'a, A, B> {
 
 impl<A: Byte, B: Byte> DotOperation for L2Rows<'_, A, B> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        let (query, zq) = self.query.typed();
-        let distance = |row: &[B], zr| reference::square_sum(query, zq, row, zr);
-        self.rows.each(query.len(), self.out, distance);
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {

@@ -4,7 +4,6 @@ use super::operand::{Meaning, Operand, add_codes, value};
 use crate::element::Code;
 use crate::error::{Error, one_for_each};
 use crate::pairs::{Pairs, padding, pairs};
-use crate::reference;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::simd::{Byte, Simd};
 use crate::tier::{DotOperation, Tier};
@@ -72,11 +71,6 @@ impl<'a, A: Byte, B: Byte> L2<'a, A, B> {
 
 impl<A: Byte, B: Byte> DotOperation for L2<'_, A, B> {
     type Output = i64;
-
-    fn scalar(&mut self) -> i64 {
-        let ((a, za), (b, zb)) = (self.a.typed(), self.b.typed());
-        reference::square_sum(a, za, b, zb)
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {

@@ -6,7 +6,6 @@ use crate::element::{Code, sealed::Params};
 use crate::error::{Error, one_for_each};
 use crate::packed::PackedMatrix;
 use crate::params::QuantParams;
-use crate::reference;
 use crate::rows::{Part, Rows, RowsMut};
 use crate::simd::Simd;
 use crate::spread::{Columns, Source, Words};
@@ -141,17 +140,6 @@ struct Finish<'a, 'o>(
 
 impl Operation for Finish<'_, '_> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        let Self(stage, _, sums, out) = self;
-        for row in sums.rows.clone() {
-            let out = out.row(row, sums.columns.clone());
-            for ((out, &sum), n) in out.iter_mut().zip(sums.row(row)).zip(sums.columns.clone()) {
-                let scales = [stage.rows.grid(row).scale, stage.columns.grid(n).scale];
-                *out = reference::value_of_sum(sum, scales, stage.bias.map(|bias| bias[n]));
-            }
-        }
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {

@@ -9,7 +9,6 @@ use crate::error::{Error, one_or_each};
 use crate::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::packed::PackedMatrix;
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::rows::{Part, Rows, RowsMut};
 use crate::simd::{Byte, Simd};
 use crate::spread::{Columns, Words};
@@ -159,18 +158,6 @@ struct Finish<'a, 'o, Q>(
 
 impl<Q: Byte> Operation for Finish<'_, '_, Q> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        let Self(stage, _, sums, out, _) = self;
-        let params = QuantParams::<Q>::of(*stage.grid);
-        for row in sums.rows.clone() {
-            let out: &mut [Q] = bytemuck::must_cast_slice_mut(out.row(row, sums.columns.clone()));
-            for ((out, &sum), n) in out.iter_mut().zip(sums.row(row)).zip(sums.columns.clone()) {
-                let (multiplier, bias) = stage.factors(n);
-                *out = reference::requantized(sum, multiplier, bias, params);
-            }
-        }
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {

@@ -2,7 +2,6 @@
 
 use crate::drive::{Reduce, reduce};
 use crate::params::Range;
-use crate::reference;
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
 
@@ -38,10 +37,6 @@ const CHUNK: usize = 16 << 10;
 
 impl Operation for MinMax<'_> {
     type Output = Option<Range>;
-
-    fn scalar(&mut self) -> Option<Range> {
-        reference::min_max(self.x)
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Option<Range> {

@@ -5,7 +5,6 @@ use crate::drive::{Cached, Floats, Load, Store};
 use crate::error::Error;
 use crate::layout::{Blocks, Layout, Panel};
 use crate::params::Range;
-use crate::reference;
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
 
@@ -78,10 +77,6 @@ struct MinMaxSpread<'a> {
 
 impl Operation for MinMaxSpread<'_> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        reference::min_max_each(self.x, self.layout, self.out);
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {

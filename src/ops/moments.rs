@@ -1,6 +1,5 @@
 //! `mean = Σ xᵢ / n`, `variance = Σ (xᵢ − mean)² / n`
 
-use crate::reference;
 use crate::simd::Simd;
 use crate::simd::environment::in_default;
 use crate::sums::{Terms, sums};
@@ -87,10 +86,6 @@ struct MomentsOf<'a> {
 
 impl Operation for MomentsOf<'_> {
     type Output = MomentSums;
-
-    fn scalar(&mut self) -> MomentSums {
-        reference::moment_sums(self.x)
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> MomentSums {

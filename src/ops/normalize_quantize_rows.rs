@@ -8,7 +8,6 @@ use crate::element::{Code, sealed::ParamsMut};
 use crate::error::{Error, one_for_each, row_shape};
 use crate::norm::Norm;
 use crate::params::{Choice, QuantParams, Range, Scheme};
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
 
@@ -108,11 +107,6 @@ struct NormalizeQuantize<'a, Q> {
 
 impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
     type Output = Result<(), Error>;
-
-    fn scalar(&mut self) -> Result<(), Error> {
-        let Self { x, norm, choice, of_finite, .. } = *self;
-        reference::normalize_quantize_each_row(x, norm, choice, of_finite, self.params, self.out)
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {

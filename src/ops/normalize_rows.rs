@@ -4,7 +4,6 @@ use super::moments::{MomentSums, moment_sums, squares};
 use crate::drive::{Floats, Load, Map, Traffic, map};
 use crate::error::{Error, one_for_each};
 use crate::norm::Norm;
-use crate::reference;
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
 
@@ -40,7 +39,8 @@ impl Tier {
     pub fn normalize_rows(self, x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let rows = norm.rows(x.len())?;
-        self.run(NormalizeRows { x, norm, rows, out })
+        self.run(NormalizeRows { x, norm, rows, out });
+        Ok(())
     }
 }
 
@@ -52,14 +52,10 @@ struct NormalizeRows<'a> {
 }
 
 impl Operation for NormalizeRows<'_> {
-    type Output = Result<(), Error>;
-
-    fn scalar(&mut self) -> Result<(), Error> {
-        reference::normalize_rows(self.x, self.norm, self.out)
-    }
+    type Output = ();
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn simd<S: Simd>(&mut self, s: S) {
         let row = self.norm.row();
         let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
         for r in 0..self.rows {
@@ -67,7 +63,6 @@ impl Operation for NormalizeRows<'_> {
             let line = Line::of(s, &self.norm, x);
             line.normalize(s, &self.norm, 0, x, out, &traffic);
         }
-        Ok(())
     }
 }
 

@@ -62,12 +62,6 @@ impl<'a, Q: Byte> Operand<'a, Q> {
         Operand::new(self.codes, self.zero_point)
     }
 
-    /// The codes and the zero point as what they are.
-    #[inline(always)]
-    pub(super) fn typed(self) -> (&'a [Q], Q) {
-        (bytemuck::must_cast_slice(self.codes), bytemuck::must_cast(self.zero_point))
-    }
-
     /// The zero point as a number.
     #[inline(always)]
     pub(super) fn zero_point(self) -> i64 {
@@ -93,20 +87,6 @@ impl<'a> Matrix<'a> {
         row_shape(("rows", codes.len()), rows, row)?;
         zero_points.check("zr", ("rows", rows))?;
         Ok(Self { codes: bytemuck::must_cast_slice(codes), zero_points: zero_points.bytes() })
-    }
-
-    /// `out[r] = value(row r, its zero point)`, row by row.
-    pub(super) fn each<Q: Code>(
-        &self,
-        row: usize,
-        out: &mut [i64],
-        value: impl Fn(&[Q], Q) -> i64,
-    ) {
-        let codes: &[Q] = bytemuck::must_cast_slice(self.codes);
-        for r in 0..out.len() {
-            let zero_point = bytemuck::must_cast(self.zero_points.of(r));
-            out[r] = value(&codes[r * row..][..row], zero_point);
-        }
     }
 }
 

@@ -15,7 +15,6 @@ use crate::error::{Error, check_depth};
 use crate::packed::{
     CHUNK, PackedMatrix, Shape, WIDEST_PANEL, WIDTH, chunk_depth, rows_len, sums_len,
 };
-use crate::reference;
 #[cfg(feature = "rayon")]
 use crate::rows::FEW;
 use crate::rows::{Part, Rows, RowsMut};
@@ -39,8 +38,6 @@ pub(super) struct Product<'a> {
     zb: Zeros<'a>,
     /// K.
     depth: usize,
-    /// N.
-    width: usize,
     signed: [bool; 2],
 }
 
@@ -80,7 +77,6 @@ impl<'a> Product<'a> {
             b: b.bytes(),
             zb,
             depth,
-            width: n,
             signed: [A::SIGNED, B::SIGNED],
         };
         Ok((product, out))
@@ -115,25 +111,6 @@ impl<'a> Product<'a> {
             return self.run_part(stage, out);
         };
         rayon::join(|| self.split(stage, one, first), || self.split(stage, other, threads - first));
-    }
-
-    /// The sums of a row and some columns, by the specification; `b` is as it was.
-    fn specified(&self, row: usize, columns: Range<usize>, sums: &mut [i32]) {
-        match self.signed {
-            [false, false] => self.specified_of::<u8, u8>(row, columns, sums),
-            [false, true] => self.specified_of::<u8, i8>(row, columns, sums),
-            [true, false] => self.specified_of::<i8, u8>(row, columns, sums),
-            [true, true] => self.specified_of::<i8, i8>(row, columns, sums),
-        }
-    }
-
-    fn specified_of<A: Code, B: Code>(&self, row: usize, columns: Range<usize>, sums: &mut [i32]) {
-        let a: &[A] = bytemuck::must_cast_slice(&self.a[row * self.a_stride..][..self.depth]);
-        let b: &[B] = bytemuck::must_cast_slice(&self.b[..self.depth * self.width]);
-        for (sum, n) in sums.iter_mut().zip(columns) {
-            let column = b.get(n..).unwrap_or_default().iter().step_by(self.width);
-            *sum = reference::sum_of_products(a, self.za.of(row), column, self.zb.of(n));
-        }
     }
 
     fn run_part<F: Stage>(self, stage: &F, out: Part<'_, F::Out>) {
@@ -352,30 +329,6 @@ pub(super) const COLUMNS: usize = WIDEST + SLACK;
 
 impl DotOperation for Kernel<'_, '_> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        let Piece { product, plan, rows, columns, sink } = &mut self.piece;
-        let mut first = columns.start;
-        while first < columns.end {
-            let columns = first..columns.end.min(first + plan.width);
-            first = columns.end;
-            sink.prepare(columns.clone());
-            for row in rows.clone() {
-                match sink.in_place(row, columns.start) {
-                    Some((sums, _)) => product.specified(row, columns.clone(), sums),
-                    None => product.specified(row, columns.clone(), self.sums),
-                }
-                if !plan.is_in_place() {
-                    sink.finish(TileSums {
-                        rows: row..row + 1,
-                        columns: columns.clone(),
-                        sums: self.sums,
-                        stride: plan.width,
-                    });
-                }
-            }
-        }
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {

@@ -1,12 +1,11 @@
 //! `q = clamp(rne(x / s) + z, lo, hi)`
 
 use super::encode::{Encode, Encoder, encode};
-use super::quotient::{Divided, Product, Quotient, words, zero_points};
+use super::quotient::{Divided, Product, Quotient, by_reciprocal, words, zero_points};
 use crate::drive::{Codes, Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::spread::{Source, Uniform};
 use crate::tier::{Operation, Tier};
@@ -46,18 +45,13 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let bytes = size_of_val(x) + size_of_val(out);
-        compiled(self, x, params.grid(), Q::erase_mut(out), bytes)
+        compiled(self, x, params.grid(), Q::erase_mut(out), bytes);
+        Ok(())
     }
 }
 
 /// `bytes`: that the whole operation reads and writes, where this is a part.
-pub(super) fn compiled(
-    tier: Tier,
-    x: &[f32],
-    grid: &Grid,
-    out: CodesMut<'_>,
-    bytes: usize,
-) -> Result<(), Error> {
+pub(super) fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: CodesMut<'_>, bytes: usize) {
     match out {
         CodesMut::U8(out) => tier.run(Quantize { x, grid, out, bytes }),
         CodesMut::I8(out) => tier.run(Quantize { x, grid, out, bytes }),
@@ -72,17 +66,12 @@ struct Quantize<'a, Q> {
 }
 
 impl<Q: Byte> Operation for Quantize<'_, Q> {
-    type Output = Result<(), Error>;
-
-    fn scalar(&mut self) -> Result<(), Error> {
-        reference::quantize(self.x, QuantParams::of(*self.grid), self.out)
-    }
+    type Output = ();
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn simd<S: Simd>(&mut self, s: S) {
         let traffic = Traffic::of(s, self.bytes);
         uniform(s, self.grid, self.x, self.out, &traffic);
-        Ok(())
     }
 }
 
@@ -97,7 +86,7 @@ pub(super) fn uniform<S: Simd, Q: Byte>(
 ) {
     let source = Uniform::new(s, words(grid));
     let by = By { x, out, traffic, source };
-    if grid.has_exact_reciprocal() {
+    if by_reciprocal::<S>(grid) {
         encode(s, grid, by);
     } else {
         let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);

@@ -3,14 +3,13 @@
 use super::encode::Encoder;
 use super::quantize::{self, Kernel};
 use super::quotient::{
-    ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, zero_points,
+    ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, by_reciprocal, zero_points,
 };
 use crate::drive::{Codes, Floats, Map, Traffic, map};
 use crate::element::{Code, sealed::Params};
 use crate::error::{Error, one_for_each};
 use crate::layout::{Blocks, Layout};
 use crate::params::QuantParams;
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::spread::{Source, Spread, Uniform, Words, spread};
 use crate::tier::{Operation, Tier};
@@ -115,15 +114,11 @@ struct QuantizeSpread<'a, Q> {
 impl<Q: Byte> Operation for QuantizeSpread<'_, Q> {
     type Output = ();
 
-    fn scalar(&mut self) {
-        reference::quantize_each(self.x, self.params, self.layout, self.out);
-    }
-
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let Self { x, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
-        match Kind::of(params) {
+        match Kind::of::<S, Q>(params) {
             Kind::Alike { symmetric } => {
                 let mut kernel = Alike { params, symmetric };
                 let words = ByScale(params);
@@ -149,7 +144,7 @@ enum Kind {
 
 impl Kind {
     #[inline(always)]
-    fn of<Q: Code>(params: &[QuantParams<Q>]) -> Self {
+    fn of<S: Simd, Q: Code>(params: &[QuantParams<Q>]) -> Self {
         if params.is_empty() {
             return Self::Different;
         }
@@ -157,7 +152,7 @@ impl Kind {
         let (mut exact, mut codes, mut zero_points) = (true, 0, 0);
         for p in 0..params.len() {
             let grid = params[p].grid();
-            exact &= grid.has_exact_reciprocal();
+            exact &= by_reciprocal::<S>(grid);
             codes |= grid.codes ^ first.codes;
             zero_points |= grid.zero_point;
         }

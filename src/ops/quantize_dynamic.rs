@@ -66,7 +66,7 @@ impl Tier {
         while end > 0 {
             let start = (end - 1) / CHUNK * CHUNK;
             let out = Q::erase_mut(&mut out[start..end]);
-            quantize::compiled(self, &x[start..end], params.grid(), out, bytes)?;
+            quantize::compiled(self, &x[start..end], params.grid(), out, bytes);
             end = start;
         }
         Ok(params)

@@ -6,7 +6,6 @@ use crate::drive::Traffic;
 use crate::element::{Code, sealed::ParamsMut};
 use crate::error::{Error, one_for_each, row_shape};
 use crate::params::{Choice, Grid, QuantParams, Scheme};
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Operation, Tier};
 
@@ -119,11 +118,6 @@ struct QuantizeRows<'a, Q> {
 
 impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
     type Output = Result<Option<usize>, Error>;
-
-    fn scalar(&mut self) -> Result<Option<usize>, Error> {
-        let Self { x, row, choice, of_finite, .. } = *self;
-        reference::quantize_each_row(x, row, choice, of_finite, self.params, self.out)
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<Option<usize>, Error> {

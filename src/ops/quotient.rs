@@ -66,6 +66,13 @@ impl<Q: Code> Words<6> for ByScaleAndBounds<'_, Q> {
     }
 }
 
+/// Whether quotients are found by the reciprocal, and not by division: where it is exact, and a product and
+/// a sum are rounded once.
+#[inline(always)]
+pub(super) fn by_reciprocal<S: Simd>(grid: &Grid) -> bool {
+    S::FUSED && grid.has_exact_reciprocal()
+}
+
 /// A way to find quotients. `from` has the words above; `at` and `i` say where `x` is.
 pub(super) trait Quotient: Copy {
     /// `x / s`. For an `x` that is NaN or infinite, or a quotient that is infinite, something that
@@ -95,7 +102,7 @@ impl Quotient for Product {
     }
 }
 
-/// By division, for scales so large that they have no exact reciprocal.
+/// By division.
 #[derive(Clone, Copy)]
 pub(super) struct Divided;
 

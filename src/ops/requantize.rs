@@ -6,7 +6,6 @@ use crate::element::{Code, sealed::CodesMut};
 use crate::error::{Error, one_for_each};
 use crate::multiplier::{DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind};
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::spread::{Source, Uniform};
 use crate::tier::{Operation, Tier};
@@ -45,7 +44,8 @@ impl Tier {
         out: &mut [Q],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
-        compiled(self, accumulators, multiplier, params.grid(), Q::erase_mut(out))
+        compiled(self, accumulators, multiplier, params.grid(), Q::erase_mut(out));
+        Ok(())
     }
 }
 
@@ -55,7 +55,7 @@ fn compiled(
     multiplier: Multiplier,
     grid: &Grid,
     out: CodesMut<'_>,
-) -> Result<(), Error> {
+) {
     match out {
         CodesMut::U8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
         CodesMut::I8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
@@ -70,15 +70,10 @@ struct Requantize<'a, Q> {
 }
 
 impl<Q: Byte> Operation for Requantize<'_, Q> {
-    type Output = Result<(), Error>;
-
-    fn scalar(&mut self) -> Result<(), Error> {
-        let params = QuantParams::of(*self.grid);
-        reference::requantize(self.accumulators, self.multiplier, params, self.out)
-    }
+    type Output = ();
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn simd<S: Simd>(&mut self, s: S) {
         let Self { multiplier, grid, .. } = *self;
         use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
         match (multiplier.kind(), multiplier.is_large()) {
@@ -93,7 +88,6 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
                 encode(s, grid, (&mut *self, PhantomData::<RoundedTwice<true>>));
             }
         }
-        Ok(())
     }
 }
 

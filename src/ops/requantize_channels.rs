@@ -8,7 +8,6 @@ use crate::error::{Error, one_for_each};
 use crate::layout::Layout;
 use crate::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::simd::{Byte, Simd};
 use crate::spread::{Source, Spread, Uniform, Words, spread};
 use crate::tier::{Operation, Tier};
@@ -119,19 +118,6 @@ struct RequantizeSpread<'a, Q> {
 
 impl<Q: Byte> Operation for RequantizeSpread<'_, Q> {
     type Output = ();
-
-    fn scalar(&mut self) {
-        let Factors { multipliers, bias } = self.factors;
-        let params = QuantParams::of(*self.grid);
-        reference::requantize_each(
-            self.accumulators,
-            multipliers,
-            bias,
-            self.layout,
-            params,
-            self.out,
-        );
-    }
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {

@@ -2,12 +2,11 @@
 
 use super::encode::Encoder;
 use super::quantize;
-use super::quotient::{Divided, Product, Quotient, words};
+use super::quotient::{Divided, Product, Quotient, by_reciprocal, words};
 use crate::drive::{Codes, Map, Offsets, Traffic, map};
 use crate::element::{Code, sealed};
 use crate::error::{Error, one_for_each};
 use crate::params::{Grid, QuantParams};
-use crate::reference;
 use crate::simd::{BYTES, Byte, Line, Lookup, Simd};
 use crate::spread::Uniform;
 use crate::tier::{Operation, Tier};
@@ -54,7 +53,8 @@ impl Tier {
         out: &mut [B],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-        compiled(self, A::erase(codes), from.grid(), to.grid(), B::erase_mut(out))
+        compiled(self, A::erase(codes), from.grid(), to.grid(), B::erase_mut(out));
+        Ok(())
     }
 }
 
@@ -64,7 +64,7 @@ fn compiled(
     from: &Grid,
     to: &Grid,
     out: sealed::CodesMut<'_>,
-) -> Result<(), Error> {
+) {
     use sealed::{Codes, CodesMut};
     match (codes, out) {
         (Codes::U8(codes), CodesMut::U8(out)) => tier.run(Rescale { codes, from, to, out }),
@@ -85,15 +85,10 @@ struct Rescale<'a, A, B> {
 const MANY: usize = 1024;
 
 impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
-    type Output = Result<(), Error>;
-
-    fn scalar(&mut self) -> Result<(), Error> {
-        let (from, to) = (QuantParams::of(*self.from), QuantParams::of(*self.to));
-        reference::rescale(self.codes, from, to, self.out)
-    }
+    type Output = ();
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn simd<S: Simd>(&mut self, s: S) {
         let Self { codes, from, to, .. } = *self;
         let line = Line {
             ratio: from.scale / to.scale,
@@ -112,18 +107,17 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
             if let Some(table) = lookup.table(&bytes, line) {
                 let out = &mut *self.out;
                 lookup.vectorize(Frame { s, lookup, table: &table, codes, out });
-                return Ok(());
+                return;
             }
         }
         compute(s, codes, from, to, self.out);
-        Ok(())
     }
 }
 
 /// By way of the values.
 #[inline(always)]
 fn compute<S: Simd, A: Byte, B: Byte>(s: S, codes: &[A], from: &Grid, to: &Grid, out: &mut [B]) {
-    if to.has_exact_reciprocal() {
+    if by_reciprocal::<S>(to) {
         compute_by::<S, A, B, Product>(s, codes, from, to, out);
     } else {
         compute_by::<S, A, B, Divided>(s, codes, from, to, out);

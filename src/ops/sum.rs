@@ -3,7 +3,6 @@
 use super::operand::add_codes;
 use crate::element::{Code, sealed::Codes};
 use crate::pairs::{Pairs, pairs};
-use crate::reference;
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::tier::{DotOperation, Tier};
@@ -44,10 +43,6 @@ struct Sum<'a, Q> {
 
 impl<Q: Byte> DotOperation for Sum<'_, Q> {
     type Output = i64;
-
-    fn scalar(&mut self) -> i64 {
-        reference::sum(self.codes)
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {

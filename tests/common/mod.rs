@@ -52,24 +52,15 @@ pub(crate) fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Every tier but the reference itself; if there is none, the reference. Where the emulated tier is
-/// among them, in the crate's unit tests, only that: the others are tested from outside.
+/// Every tier.
 pub(crate) fn tiers() -> Vec<Tier> {
-    let emulated = Tier::available().find(|tier| tier.name() == "emulated");
-    if let Some(emulated) = emulated {
-        return vec![emulated];
-    }
-    let fast: Vec<_> = Tier::available().filter(|&tier| tier != Tier::SCALAR).collect();
-    if fast.is_empty() { vec![Tier::SCALAR] } else { fast }
+    Tier::available().collect()
 }
 
-/// As `tiers`, without those that add dot products to another: what does not multiply codes runs on
-/// them as on that one.
+/// Those that add no dot products to another: what does not multiply codes runs on the others as on
+/// these.
 pub(crate) fn base_tiers() -> Vec<Tier> {
-    const DOT: [&str; 4] = ["avxvnni", "avx512vnni", "dotprod", "i8mm"];
-    let mut tiers = tiers();
-    tiers.retain(|tier| !DOT.contains(&tier.name()));
-    tiers
+    Tier::available().filter(|&tier| tier == tier.base()).collect()
 }
 
 /// A code of type `Q` from the bits of a byte.
