@@ -273,6 +273,9 @@ fn percentiles() {
     let method = "percentile=60".parse().unwrap();
     let range = Some(Range::new(2.0, 2.0));
     assert_eq!(chosen(method, &[1.0, 2.0, 3.0]), range);
+    // In f64 these are less than 1 together, but of six numbers one and five.
+    let method = Method::Percentile { below: 1.0 / 6.0, above: 0.833_333_333_333_333_3 };
+    assert_eq!(chosen(method, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), range);
 }
 
 /// The range without the `⌊beyond · n⌋` numbers that are farthest from 0, by sorting.

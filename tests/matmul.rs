@@ -311,6 +311,16 @@ fn requantized() {
     }
 }
 
+/// The codes of a tile take so much room that blocks are narrower for it.
+#[test]
+fn requantized_in_narrow_blocks() {
+    for tier in tiers() {
+        for k in [3450, 3960] {
+            check_requantized::<u8, i8, u8>(tier, [13, k, 300], 1);
+        }
+    }
+}
+
 #[test]
 fn dequantized() {
     for tier in tiers() {

@@ -204,6 +204,35 @@ fn scales_that_are_none() {
     }
 }
 
+/// A code whose value is halfway between the largest float and 2¹²⁸ is too large, and the next is not.
+#[test]
+fn values_next_to_infinity() {
+    let scale = f32::from_bits(247 << 23 | (8_659_208 - (1 << 23)));
+    assert_eq!(f64::from(scale) * 248.0, 2_f64.powi(128) - 2_f64.powi(103));
+    let error = QuantParams::<u8>::new(scale, 7).unwrap_err();
+    assert_eq!(error, Error::Overflow { scale, distance: 248 });
+    assert!(QuantParams::<u8>::new(scale.next_down(), 7).is_ok());
+    assert!(QuantParams::<u8>::new(scale, 8).is_ok());
+
+    let bit = Scheme::<u8>::affine().with_codes(0..=1).unwrap();
+    let params = bit.params(Range::new(0.0, f32::MAX)).unwrap();
+    assert_eq!(params.scale(), f32::MAX);
+    assert_eq!(params.with_codes(0..=1), Ok(params));
+    let error = params.with_codes(0..=2).unwrap_err();
+    assert_eq!(error, Error::Overflow { scale: f32::MAX, distance: 2 });
+}
+
+#[test]
+fn unions_leave_nan_out() {
+    for nan in [f32::NAN, -f32::NAN] {
+        let (none, some) = (Range::new(nan, nan), Range::new(-1.0, 2.0));
+        assert_eq!(none.union(some), some);
+        assert_eq!(some.union(none), some);
+        assert_eq!(Range::new(nan, 5.0).union(some), Range::new(-1.0, 5.0));
+        assert_eq!(Range::new(-5.0, nan).union(some), Range::new(-5.0, 2.0));
+    }
+}
+
 #[test]
 fn lengths_that_differ() {
     let params = QuantParams::<u8>::new(1.0, 0).unwrap();
@@ -227,6 +256,7 @@ fn lengths_that_differ() {
 fn used_and_wasted_codes() {
     let params = affine::<u8>(-20.0, 1000.0);
     assert_eq!(params.used_codes(Range::new(-20.0, 1000.0)), Ok(0..=255));
+    assert_eq!(params.used_codes(Range::new(4.0, 4.0)), Ok(6..=6));
     assert_eq!(params.wasted_codes(Range::new(0.0, 500.0)), Ok(255 - 125));
     // Values beyond saturate.
     let everything = Range::new(f32::NEG_INFINITY, f32::INFINITY);

@@ -168,7 +168,7 @@ impl Plan {
         let codes = group * depth / shape.chunk;
 
         // Blocks of about the same width.
-        let panel = shape.columns.max(1);
+        let panel = shape.columns;
         let mut width = n;
         if tiles > 1 {
             width = (BLOCK / k.max(1)).max(FEWEST * panel);
