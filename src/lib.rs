@@ -129,7 +129,7 @@
 //! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; x86 with 32 bits; a big-endian PowerPC |
 //! | no dependence on the floating-point environment | every operation under all rounding modes, with subnormal numbers flushed to zero, taken as zero, or both: the bits of the default, and the host's setting restored |
 //! | a small stack | every operation on a thread of 96 KiB |
-//! | streamed stores are fenced, and what was streamed is not touched before | a tier for tests keeps record of every store |
+//! | streamed stores are fenced, and what was streamed is not touched before | in unit tests the tier `scalar` streams, and keeps record of every store |
 //! | no dependence on threads | 32 threads at once that use the crate for the first time; parts of a tensor on any number of them, on different tiers |
 //! | what ONNX asks for | ONNX's own node tests of the operators that there are; 10801 cases of five operators, 4.1 million outputs, against ONNX Runtime: `tests/conformance/README.md` has the differences |
 //!
@@ -161,41 +161,57 @@ extern crate std;
 
 #[cfg(feature = "std")]
 pub mod calibrate;
-mod drive;
-mod element;
+mod elementwise;
 mod error;
-mod layout;
-mod multiplier;
+mod gemm;
+mod image;
+mod kernels;
+mod measure;
 mod norm;
-mod ops;
-mod packed;
-mod pairs;
-mod params;
 pub mod reference;
-mod rounding;
-mod rows;
+mod search;
 mod simd;
-mod spread;
-mod sums;
 mod tier;
-mod zero_points;
+mod values;
 
-pub use element::Code;
+pub use elementwise::clamp::{clamp, relu};
+pub use elementwise::dequantize::dequantize;
+pub use elementwise::dequantize_channels::{dequantize_blocks, dequantize_channels};
+pub use elementwise::fake_quantize::fake_quantize;
+pub use elementwise::fake_quantize_channels::{fake_quantize_blocks, fake_quantize_channels};
+pub use elementwise::min_max::min_max;
+pub use elementwise::min_max_channels::{min_max_blocks, min_max_channels};
+pub use elementwise::quantize::quantize;
+pub use elementwise::quantize_channels::{quantize_blocks, quantize_channels};
+pub use elementwise::quantize_dynamic::quantize_dynamic;
+pub use elementwise::quantize_dynamic_rows::quantize_dynamic_rows;
+pub use elementwise::requantize::requantize;
+pub use elementwise::requantize_channels::requantize_channels;
+pub use elementwise::rescale::rescale;
 pub use error::Error;
-pub use layout::Blocks;
-pub use multiplier::{Multiplier, MultiplierKind};
+pub use gemm::layer_multipliers::layer_multipliers;
+pub use gemm::linear::linear;
+pub use gemm::matmul::matmul;
+pub use gemm::matmul_dequantize::matmul_dequantize;
+pub use gemm::matmul_requantize::matmul_requantize;
+pub use gemm::packed::{PackedMatrix, Weights};
+pub use image::im2col::{Windows, im2col};
+pub use image::pad::{Border, pad};
+pub use measure::fidelity::{Fidelity, fidelity, quantization_fidelity};
+pub use measure::moments::{Moments, moments};
 pub use norm::Norm;
-pub use ops::{
-    Border, Fidelity, Moments, Windows, clamp, cosine, dequantize, dequantize_blocks,
-    dequantize_channels, dot, dot_rows, dot_with_sums, fake_quantize, fake_quantize_blocks,
-    fake_quantize_channels, fidelity, im2col, l2_rows, l2_squared, layer_multipliers, linear,
-    matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks, min_max_channels,
-    moments, normalize_quantize_rows, normalize_rows, pad, quantization_fidelity, quantize,
-    quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu, requantize,
-    requantize_channels, rescale, sum,
-};
-pub use packed::{PackedMatrix, Weights};
-pub use params::{MIN_SCALE, QuantParams, Range, Scheme};
-pub use rows::{Rows, RowsMut};
+pub use norm::normalize_quantize_rows::normalize_quantize_rows;
+pub use norm::normalize_rows::normalize_rows;
+pub use search::cosine::cosine;
+pub use search::dot::{dot, dot_with_sums};
+pub use search::dot_rows::dot_rows;
+pub use search::l2_rows::l2_rows;
+pub use search::l2_squared::l2_squared;
+pub use search::sum::sum;
 pub use tier::Tier;
-pub use zero_points::ZeroPoints;
+pub use values::code::Code;
+pub use values::granularity::Blocks;
+pub use values::multiplier::{Multiplier, MultiplierKind};
+pub use values::params::{MIN_SCALE, QuantParams, Range, Scheme};
+pub use values::rows::{Rows, RowsMut};
+pub use values::zero_points::ZeroPoints;

@@ -1,7 +1,10 @@
-//! What rows are normalized by.
+//! Layer norm and RMS norm of rows.
+
+pub(crate) mod normalize_quantize_rows;
+pub(crate) mod normalize_rows;
 
 use crate::error::{Error, one_for_each, row_shape};
-use crate::rounding::order;
+use crate::values::rounding::order;
 
 /// How each row of a matrix is normalized: layer norm or RMS norm, with a weight and, if there is one,
 /// a bias for each element of a row.

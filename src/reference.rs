@@ -4,14 +4,15 @@
 //! exactly these results. The tier `scalar` runs these very functions. Kernels call none of them, and
 //! these call nothing that kernels call: a mistake can't be in both.
 
-use crate::element::Code;
 use crate::error::{Error, check_depth, one_for_each, one_or_each, row_shape};
-use crate::layout::{Blocks, Layout};
-use crate::multiplier::{Multiplier, MultiplierKind, alike};
+use crate::measure::fidelity::Fidelity;
+use crate::measure::moments::{MomentSums, Moments};
 use crate::norm::Norm;
-use crate::ops::{Fidelity, MomentSums, Moments};
-use crate::params::{Choice, Kind, MIN_SCALE, QuantParams, Range, Scheme};
-use crate::zero_points::{Side, ZeroPoints, Zeros};
+use crate::values::code::Code;
+use crate::values::granularity::{Blocks, Layout};
+use crate::values::multiplier::{Multiplier, MultiplierKind, alike};
+use crate::values::params::{Choice, Kind, MIN_SCALE, QuantParams, Range, Scheme};
+use crate::values::zero_points::{Side, ZeroPoints, Zeros};
 use core::ops::RangeInclusive;
 
 /// The specification of [`min_max`](crate::min_max).

@@ -1,7 +1,7 @@
 //! Numbers to choose a range from, sorted: each with how often there is one, or bins of them.
 
 use super::histogram::{Bins, ends};
-use crate::params::Range;
+use crate::values::params::Range;
 use std::vec::Vec;
 
 /// Numbers that are equal, or in one bin.

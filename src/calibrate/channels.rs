@@ -3,11 +3,11 @@
 use super::histogram::reserve;
 use super::method::Method;
 use super::observer::{Observer, checked};
-use crate::element::Code;
 use crate::error::Error;
-use crate::layout::Layout;
-use crate::params::{QuantParams, Range, Scheme};
 use crate::tier::Tier;
+use crate::values::code::Code;
+use crate::values::granularity::Layout;
+use crate::values::params::{QuantParams, Range, Scheme};
 use std::vec::Vec;
 
 /// An [`Observer`] for each channel of a tensor.

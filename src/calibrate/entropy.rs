@@ -3,7 +3,7 @@
 
 use super::bars::count_from;
 use super::histogram::{Bins, OCTAVE, edge};
-use crate::params::{Choice, Grid, Range};
+use crate::values::params::{Choice, Grid, Range};
 use std::vec::Vec;
 
 /// How many bounds are tried, about.

@@ -2,9 +2,9 @@
 
 use super::tally::{Summary, Tally};
 use crate::error::Error;
-use crate::params::Range;
 use crate::simd::environment::in_default;
 use crate::tier::Tier;
+use crate::values::params::Range;
 use core::fmt;
 use std::alloc::{Layout, handle_alloc_error};
 use std::boxed::Box;

@@ -1,8 +1,8 @@
 //! The range with the least `Σ c · (v − v̂)²`, of values `v` that come `c` times.
 
 use super::bars::{Bars, count_from};
-use crate::params::{Choice, Grid, Range};
-use crate::rounding::rne;
+use crate::values::params::{Choice, Grid, Range};
+use crate::values::rounding::rne;
 use std::vec::Vec;
 
 /// Steps from one end of what is tried to the other, where both ends of the range are tried.

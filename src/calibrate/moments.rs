@@ -1,6 +1,6 @@
 //! Mean and variance of a stream.
 
-use crate::ops::MomentSums;
+use crate::measure::moments::MomentSums;
 use crate::tier::Tier;
 
 /// How many numbers, their mean, and `Σ (x − mean)²`.

@@ -8,11 +8,11 @@ use super::least_squares::least_squares;
 use super::method::Method;
 use super::moments::Moments;
 use super::tally::{Summary, Tally};
-use crate::element::Code;
 use crate::error::Error;
-use crate::params::{Choice, QuantParams, Range, Scheme};
 use crate::simd::environment::in_default;
 use crate::tier::Tier;
+use crate::values::code::Code;
+use crate::values::params::{Choice, QuantParams, Range, Scheme};
 use core::fmt;
 use std::vec::Vec;
 

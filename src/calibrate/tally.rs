@@ -1,10 +1,10 @@
 //! What there is to observe: how many numbers of each kind, and the range of those that count.
 
-use crate::drive::{Reduce, reduce};
 use crate::error::Error;
-use crate::params::Range;
+use crate::kernels::map::{Reduce, reduce};
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
+use crate::values::params::Range;
 
 /// How many numbers of each kind there were.
 ///

@@ -3,7 +3,7 @@
 
 use super::dot::Dot;
 use super::{BYTES, Byte, Line, Lookup, Simd, Streaming, array, put, put_words, words};
-use crate::rounding::Reciprocal;
+use crate::values::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
 

@@ -4,7 +4,7 @@
 use super::avx512vbmi::Avx512Vbmi;
 use super::dot::Dot;
 use super::{Byte, Simd, Streaming, array, put};
-use crate::rounding::Reciprocal;
+use crate::values::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
 

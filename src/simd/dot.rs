@@ -50,7 +50,7 @@ pub(crate) trait Dot: Copy {
     /// widened to 16 bits), or 4 (of 8 codes of one row and 8 of the next).
     const WORDS: usize = 1;
 
-    /// Rows of the highest tile whose sums, for [`WIDTH`](crate::packed::WIDTH) vectors of columns,
+    /// Rows of the highest tile whose sums, for two vectors of columns,
     /// stay in registers.
     const TALLEST: usize;
 

@@ -8,6 +8,7 @@ use super::dot::Dot;
 use super::{Byte, Line, Lookup, Simd, Streaming, array, put};
 use core::array::from_fn;
 use pulp::NullaryFnOnce;
+use record::{streamed, touched};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalar;
@@ -19,67 +20,6 @@ impl Scalar {
         Some(Self)
     }
 }
-
-/// What is streamed past the caches, in unit tests. The tier does not do so otherwise.
-#[cfg(test)]
-pub(crate) mod record {
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
-
-    std::thread_local! {
-        /// Where this thread has streamed to since the last fence: from these addresses to these.
-        static STREAMED: RefCell<BTreeMap<usize, usize>> = const { RefCell::new(BTreeMap::new()) };
-    }
-
-    /// Notes that a slice was streamed to.
-    pub(super) fn streamed<T>(to: &[T]) {
-        touched(to);
-        let [start, end] = ends_of(to);
-        STREAMED.with_borrow_mut(|all| match all.range_mut(..start).next_back() {
-            Some((_, last)) if *last == start => *last = end,
-            _ => drop(all.insert(start, end)),
-        });
-    }
-
-    /// Checks that a slice, which is to be read or written, was not streamed to since the last fence.
-    pub(super) fn touched<T>(slice: &[T]) {
-        let [start, end] = ends_of(slice);
-        STREAMED.with_borrow(|all| {
-            let last = all.range(..end).next_back();
-            let is_free = last.is_none_or(|(_, &last)| last <= start);
-            assert!(is_free, "streamed to, and touched before a fence");
-        });
-    }
-
-    pub(super) fn fence() {
-        STREAMED.with_borrow_mut(BTreeMap::clear);
-    }
-
-    /// Whether this thread has fenced all that it streamed.
-    pub(crate) fn all_fenced() -> bool {
-        STREAMED.with_borrow(BTreeMap::is_empty)
-    }
-
-    #[inline(always)]
-    fn ends_of<T>(slice: &[T]) -> [usize; 2] {
-        let range = slice.as_ptr_range();
-        [range.start.addr(), range.end.addr()]
-    }
-}
-
-#[cfg(not(test))]
-mod record {
-    #[inline(always)]
-    pub(super) fn streamed<T>(_: &[T]) {}
-
-    #[inline(always)]
-    pub(super) fn touched<T>(_: &[T]) {}
-
-    #[inline(always)]
-    pub(super) fn fence() {}
-}
-
-use record::{streamed, touched};
 
 /// A code as a number.
 #[inline(always)]
@@ -537,5 +477,64 @@ impl Lookup<Self> for Scalar {
     #[inline(always)]
     fn look_up(self, table: [u8; 256], i: [u8; 16]) -> [u8; 16] {
         i.map(|i| table[usize::from(i)])
+    }
+}
+
+#[cfg(not(test))]
+mod record {
+    #[inline(always)]
+    pub(super) fn streamed<T>(_: &[T]) {}
+
+    #[inline(always)]
+    pub(super) fn touched<T>(_: &[T]) {}
+
+    #[inline(always)]
+    pub(super) fn fence() {}
+}
+
+/// What is streamed past the caches, in unit tests. The tier does not do so otherwise.
+#[cfg(test)]
+pub(crate) mod record {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    std::thread_local! {
+        /// Where this thread has streamed to since the last fence: from these addresses to these.
+        static STREAMED: RefCell<BTreeMap<usize, usize>> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    /// Notes that a slice was streamed to.
+    pub(super) fn streamed<T>(to: &[T]) {
+        touched(to);
+        let [start, end] = ends_of(to);
+        STREAMED.with_borrow_mut(|all| match all.range_mut(..start).next_back() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => drop(all.insert(start, end)),
+        });
+    }
+
+    /// Checks that a slice, which is to be read or written, was not streamed to since the last fence.
+    pub(super) fn touched<T>(slice: &[T]) {
+        let [start, end] = ends_of(slice);
+        STREAMED.with_borrow(|all| {
+            let last = all.range(..end).next_back();
+            let is_free = last.is_none_or(|(_, &last)| last <= start);
+            assert!(is_free, "streamed to, and touched before a fence");
+        });
+    }
+
+    pub(super) fn fence() {
+        STREAMED.with_borrow_mut(BTreeMap::clear);
+    }
+
+    /// Whether this thread has fenced all that it streamed.
+    pub(crate) fn all_fenced() -> bool {
+        STREAMED.with_borrow(BTreeMap::is_empty)
+    }
+
+    #[inline(always)]
+    fn ends_of<T>(slice: &[T]) -> [usize; 2] {
+        let range = slice.as_ptr_range();
+        [range.start.addr(), range.end.addr()]
     }
 }

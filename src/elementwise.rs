@@ -1,0 +1,18 @@
+//! The operations on each element, one a file: the formula, the public functions, the kernel.
+
+pub(crate) mod clamp;
+pub(crate) mod dequantize;
+pub(crate) mod dequantize_channels;
+pub(crate) mod encode;
+pub(crate) mod fake_quantize;
+pub(crate) mod fake_quantize_channels;
+pub(crate) mod min_max;
+pub(crate) mod min_max_channels;
+pub(crate) mod quantize;
+pub(crate) mod quantize_channels;
+pub(crate) mod quantize_dynamic;
+pub(crate) mod quantize_dynamic_rows;
+pub(crate) mod quotient;
+pub(crate) mod requantize;
+pub(crate) mod requantize_channels;
+pub(crate) mod rescale;

@@ -1,0 +1,69 @@
+//! From integers to codes: `clamp(n + z, lo, hi)`, the last part of every operation that ends in
+//! codes.
+
+use crate::simd::{Byte, Simd};
+use crate::values::params::Grid;
+use core::marker::PhantomData;
+
+/// The codes in use, the same for all elements. `SHIFT`: the zero point is not 0. `FLOOR`, `CEIL`: the
+/// lowest and the highest code in use may not be those of the type.
+#[derive(Clone, Copy)]
+pub(crate) struct Encoder<S: Simd, Q, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
+    lo: S::U8,
+    hi: S::U8,
+    code: PhantomData<Q>,
+}
+
+impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
+    Encoder<S, Q, SHIFT, FLOOR, CEIL>
+{
+    #[inline(always)]
+    pub(crate) fn new(s: S, grid: &Grid) -> Self {
+        Self { lo: s.splat_u8(grid.lo() as u8), hi: s.splat_u8(grid.hi() as u8), code: PhantomData }
+    }
+
+    /// The codes of integers that `narrow_i32` has saturated, and so have the zero points.
+    #[inline(always)]
+    pub(crate) fn codes(
+        &self,
+        s: S,
+        [mut low, mut high]: [S::I16; 2],
+        zero_points: [S::I16; 2],
+    ) -> S::U8 {
+        if SHIFT {
+            low = s.add_i16(low, zero_points[0]);
+            high = s.add_i16(high, zero_points[1]);
+        }
+        let mut codes = Q::narrow(s, low, high);
+        if FLOOR {
+            codes = Q::larger(s, codes, self.lo);
+        }
+        if CEIL {
+            codes = Q::smaller(s, codes, self.hi);
+        }
+        codes
+    }
+}
+
+/// What is done with an encoder.
+pub(crate) trait Encode<S: Simd, Q> {
+    fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        self,
+        s: S,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    );
+}
+
+/// Runs `then` with the simplest encoder that does for these parameters.
+#[inline(always)]
+pub(crate) fn encode<S: Simd, Q: Byte>(s: S, grid: &Grid, then: impl Encode<S, Q>) {
+    let from_lowest = Q::MIN.into() == grid.lo();
+    let to_highest = Q::MAX.into() == grid.hi();
+    if to_highest && grid.zero_point == 0 {
+        then.with(s, Encoder::<S, Q, false, true, false>::new(s, grid));
+    } else if to_highest && from_lowest {
+        then.with(s, Encoder::<S, Q, true, false, false>::new(s, grid));
+    } else {
+        then.with(s, Encoder::<S, Q, true, true, true>::new(s, grid));
+    }
+}

@@ -1,0 +1,156 @@
+//! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
+
+use super::quotient::{
+    CEIL, Divided, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
+};
+use crate::error::{Error, one_for_each};
+use crate::kernels::map::{Floats, Map, Traffic, map};
+use crate::kernels::per_axis::{Source, Uniform};
+use crate::simd::Simd;
+use crate::tier::{Operation, Tier};
+use crate::values::code::Code;
+use crate::values::params::{Grid, QuantParams};
+use core::marker::PhantomData;
+
+/// Quantizes and dequantizes in one pass, without codes: what `x` becomes by quantization.
+///
+/// The result is [`dequantize`](crate::dequantize()) of [`quantize`](crate::quantize()), bit for
+/// bit.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length.
+///
+/// ```
+/// # use zeropoint::{QuantParams, fake_quantize};
+/// let params = QuantParams::<i8>::new(0.5, 0)?;
+/// let mut y = [0.0; 4];
+/// fake_quantize(&[0.7, -0.3, 100.0, f32::NAN], params, &mut y)?;
+/// assert_eq!(y, [0.5, -0.5, 63.5, 0.0]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn fake_quantize<Q: Code>(
+    x: &[f32],
+    params: QuantParams<Q>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    Tier::best().fake_quantize(x, params, out)
+}
+
+impl Tier {
+    /// [`fake_quantize`](crate::fake_quantize()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fake_quantize<Q: Code>(
+        self,
+        x: &[f32],
+        params: QuantParams<Q>,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        compiled(self, x, params.grid(), out);
+        Ok(())
+    }
+}
+
+fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: &mut [f32]) {
+    tier.run(FakeQuantize { x, grid, out });
+}
+
+struct FakeQuantize<'a> {
+    x: &'a [f32],
+    grid: &'a Grid,
+    out: &'a mut [f32],
+}
+
+impl Operation for FakeQuantize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
+        uniform(s, self.grid, self.x, self.out, &traffic);
+    }
+}
+
+/// Fake-quantizes `x`, all of it with the same parameters.
+#[inline(always)]
+pub(crate) fn uniform<S: Simd>(
+    s: S,
+    grid: &Grid,
+    x: &[f32],
+    out: &mut [f32],
+    traffic: &Traffic<S>,
+) {
+    let source = Uniform::new(s, words_and_bounds(grid));
+    if by_reciprocal::<S>(grid) {
+        let kernel = Kernel::<_, _, Product>::new(s, source);
+        map(s, kernel, x, out, traffic);
+    } else {
+        let kernel = Kernel::<_, _, Divided>::new(s, source);
+        map(s, kernel, x, out, traffic);
+    }
+}
+
+pub(crate) struct Kernel<S: Simd, P, D> {
+    source: P,
+    finite: [S::F32; 2],
+    quotient: PhantomData<D>,
+}
+
+impl<S: Simd, P: Source<S>, D> Kernel<S, P, D> {
+    #[inline(always)]
+    pub(crate) fn new(s: S, source: P) -> Self {
+        Self { source, finite: s.finite(), quotient: PhantomData }
+    }
+
+    /// `clamp(rne(quotients), lo − z, hi − z) · s`. The bounds are integers, so clamping may come
+    /// first; and by way of an integer a −0.0 becomes +0.0.
+    #[inline(always)]
+    fn values(&self, s: S, mut quotients: [S::F32; 4], at: usize) -> [S::F32; 4] {
+        for i in 0..4 {
+            let floor = self.source.f32(s, FLOOR, at, i);
+            let ceil = self.source.f32(s, CEIL, at, i);
+            let offset = s.round(s.clamp(quotients[i], floor, ceil));
+            quotients[i] = s.mul(s.to_f32(offset), self.source.f32(s, SCALE, at, i));
+        }
+        quotients
+    }
+}
+
+impl<S: Simd, P: Source<S>, D: Quotient> Map<S> for Kernel<S, P, D> {
+    type In = Floats;
+    type Out = Floats;
+
+    const WATCHES: bool = true;
+    const ANYWHERE: bool = P::UNIFORM;
+
+    #[inline(always)]
+    fn input(&self) -> Floats {
+        Floats
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
+        for i in 0..4 {
+            x[i] = D::of(s, &self.source, x[i], at, i);
+        }
+        self.finite = s.watch_finite(self.finite, x);
+        self.values(s, x, at)
+    }
+
+    #[inline(always)]
+    fn alarmed(&mut self, s: S) -> bool {
+        let alarmed = !s.all_finite(self.finite);
+        self.finite = s.finite();
+        alarmed
+    }
+
+    #[inline(always)]
+    fn careful_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
+        for i in 0..4 {
+            x[i] = D::careful(s, &self.source, x[i], at, i);
+        }
+        self.values(s, x, at)
+    }
+}

@@ -1,0 +1,213 @@
+//! `min = minᵢ xᵢ`, `max = maxᵢ xᵢ`
+
+use crate::kernels::map::{Reduce, reduce};
+use crate::simd::Simd;
+use crate::tier::{Operation, Tier};
+use crate::values::params::Range;
+
+/// The smallest and the largest element of `x`.
+///
+/// NaN are ignored, ±∞ are ordinary values, and a zero is reported as +0.0. `None` if nothing is
+/// left: `x` is empty, or all NaN.
+///
+/// ```
+/// # use zeropoint::{Range, min_max};
+/// assert_eq!(min_max(&[3.0, f32::NAN, -1.0]), Some(Range::new(-1.0, 3.0)));
+/// assert_eq!(min_max(&[f32::NAN]), None);
+/// ```
+#[must_use]
+pub fn min_max(x: &[f32]) -> Option<Range> {
+    Tier::best().min_max(x)
+}
+
+impl Tier {
+    /// [`min_max`](crate::min_max()) on this tier.
+    #[must_use]
+    pub fn min_max(self, x: &[f32]) -> Option<Range> {
+        self.run(MinMax { x })
+    }
+}
+
+struct MinMax<'a> {
+    x: &'a [f32],
+}
+
+/// Elements after which the quick form's result is checked.
+const CHUNK: usize = 16 << 10;
+
+impl Operation for MinMax<'_> {
+    type Output = Option<Range>;
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) -> Option<Range> {
+        range(s, self.x)
+    }
+}
+
+/// The range of `x`, if there are numbers in it.
+#[inline(always)]
+pub(crate) fn range<S: Simd>(s: S, x: &[f32]) -> Option<Range> {
+    let mut total = Range::new(f32::INFINITY, f32::NEG_INFINITY);
+    let mut quick = true;
+    for x in x.chunks(CHUNK) {
+        // What the quick form can't do is likely to come again: a tensor of negative numbers.
+        let mut range = total;
+        if quick {
+            (range, quick) = quick_range(s, x);
+        }
+        if !quick {
+            range = careful_range(s, x);
+        }
+        total = union(total, range);
+    }
+    let found = total.min < f32::INFINITY || total.max > f32::NEG_INFINITY;
+    found.then(|| Range::new(total.min + 0.0, total.max + 0.0))
+}
+
+/// As [`Range::union`], of ends that are not NaN, where the floating-point environment is the default one.
+#[inline(always)]
+pub(crate) fn union(a: Range, b: Range) -> Range {
+    let min = if b.min < a.min { b.min } else { a.min };
+    let max = if b.max > a.max { b.max } else { a.max };
+    Range { min, max }
+}
+
+/// The range of `x`, and whether it is right.
+#[inline(always)]
+fn quick_range<S: Simd>(s: S, x: &[f32]) -> (Range, bool) {
+    let mut found = Extremes::<S, true>::nothing(s);
+    reduce(s, &mut found, x);
+    let [a, b, c, d] = found.min;
+    let min = s.quick_min(s.quick_min(a, b), s.quick_min(c, d));
+    let [a, b, c, d] = found.max;
+    let max = s.quick_max(s.quick_max(a, b), s.quick_max(c, d));
+    let (min, max) = (s.quick_reduce_min(min), s.quick_reduce_max(max));
+    (Range::new(min, max), s.quick_holds(min, max))
+}
+
+/// The range of `x`.
+#[inline(always)]
+fn careful_range<S: Simd>(s: S, x: &[f32]) -> Range {
+    let mut found = Extremes::<S, false>::nothing(s);
+    reduce(s, &mut found, x);
+    let [a, b, c, d] = found.min;
+    let min = s.min(s.min(a, b), s.min(c, d));
+    let [a, b, c, d] = found.max;
+    let max = s.max(s.max(a, b), s.max(c, d));
+    Range::new(s.reduce_min(min), s.reduce_max(max))
+}
+
+struct Extremes<S: Simd, const QUICK: bool> {
+    min: [S::F32; 4],
+    max: [S::F32; 4],
+}
+
+impl<S: Simd, const QUICK: bool> Extremes<S, QUICK> {
+    #[inline(always)]
+    fn nothing(s: S) -> Self {
+        Self { min: [s.splat_f32(f32::INFINITY); 4], max: [s.splat_f32(f32::NEG_INFINITY); 4] }
+    }
+}
+
+impl<S: Simd, const QUICK: bool> Reduce<S> for Extremes<S, QUICK> {
+    #[inline(always)]
+    fn step(&mut self, s: S, x: [S::F32; 4]) {
+        for i in 0..4 {
+            if QUICK {
+                self.min[i] = s.quick_min(x[i], self.min[i]);
+                self.max[i] = s.quick_max(x[i], self.max[i]);
+            } else {
+                self.min[i] = s.min(x[i], self.min[i]);
+                self.max[i] = s.max(x[i], self.max[i]);
+            }
+        }
+    }
+}
+
+/// How far numbers reach on both sides of 0, as bits; NaN reach farther than infinities.
+///
+/// As unsigned numbers, the bits of negative floats are above those of all others, and the farther
+/// from 0, the higher; as signed numbers, the bits of positive floats are. So two maxima of integers find
+/// the range that is extended to include 0, and whatever is not finite.
+#[derive(Clone, Copy)]
+pub(crate) struct Reach {
+    /// The bits of the lowest negative number, or of −0.0.
+    below: u32,
+    /// The bits of the highest positive number, or of 0.0.
+    above: u32,
+}
+
+impl Reach {
+    pub(crate) const NOTHING: Self = Self { below: 1 << 31, above: 0 };
+
+    /// How far these numbers reach.
+    #[inline(always)]
+    pub(crate) fn of<S: Simd>(s: S, x: &[f32]) -> Self {
+        let mut found = Ends::<S> { below: [s.splat_i32(i32::MIN); 4], above: [s.splat_i32(0); 4] };
+        reduce(s, &mut found, x);
+        let [a, b, c, d] = found.below;
+        let below = s.max_u32(s.max_u32(a, b), s.max_u32(c, d));
+        let [a, b, c, d] = found.above;
+        let above = s.max_i32(s.max_i32(a, b), s.max_i32(c, d));
+        // Without its highest bit, which is 1, it is a signed number of the same order.
+        let below = s.sub_i32(below, s.splat_i32(i32::MIN));
+        Self {
+            below: s.reduce_max_i32(below) as u32 | 1 << 31,
+            above: s.reduce_max_i32(above) as u32,
+        }
+    }
+
+    /// How far both reach.
+    #[inline(always)]
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self { below: self.below.max(other.below), above: self.above.max(other.above) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_finite(self) -> bool {
+        let infinity = f32::INFINITY.to_bits();
+        self.below < infinity | 1 << 31 && self.above < infinity
+    }
+
+    /// The range, extended to include 0, if all numbers are finite.
+    #[inline(always)]
+    pub(crate) fn range(self) -> Range {
+        Range::new(f32::from_bits(self.below) + 0.0, f32::from_bits(self.above))
+    }
+}
+
+struct Ends<S: Simd> {
+    below: [S::I32; 4],
+    above: [S::I32; 4],
+}
+
+impl<S: Simd> Reduce<S> for Ends<S> {
+    #[inline(always)]
+    fn step(&mut self, s: S, x: [S::F32; 4]) {
+        for i in 0..4 {
+            let bits = bytemuck::must_cast(x[i]);
+            self.below[i] = s.max_u32(bits, self.below[i]);
+            self.above[i] = s.max_i32(bits, self.above[i]);
+        }
+    }
+}
+
+/// The range of the finite elements, extended to include 0.
+#[cold]
+#[inline(never)]
+pub(crate) fn finite_range(x: &[f32]) -> Range {
+    let mut range = Range::new(0.0, 0.0);
+    for &x in x {
+        if x.is_finite() {
+            range = range.union(Range::new(x, x));
+        }
+    }
+    range
+}
+
+/// The first element that is not finite.
+#[cold]
+#[inline(never)]
+pub(crate) fn first_not_finite(x: &[f32]) -> Option<f32> {
+    x.iter().copied().find(|x| !x.is_finite())
+}

@@ -1,0 +1,201 @@
+//! `q = clamp(rne(x / s) + z, lo, hi)`
+
+use super::encode::{Encode, Encoder, encode};
+use super::quotient::{Divided, Product, Quotient, by_reciprocal, words, zero_points};
+use crate::error::{Error, one_for_each};
+use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
+use crate::kernels::per_axis::{Source, Uniform};
+use crate::simd::{Byte, Simd};
+use crate::tier::{Operation, Tier};
+use crate::values::code::{Code, sealed::CodesMut};
+use crate::values::params::{Grid, QuantParams};
+use core::marker::PhantomData;
+
+/// Quantizes: `out[i] = clamp(rne(x[i] / s) + z, lo, hi)`.
+///
+/// `x / s` is the quotient rounded to f32, as in ONNX `QuantizeLinear`, not the product with a
+/// reciprocal; `rne` rounds half to even. NaN gives `z`, so it dequantizes to 0.0; ±∞ and what is
+/// too large saturate.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length.
+///
+/// ```
+/// # use zeropoint::{QuantParams, quantize};
+/// let params = QuantParams::<u8>::new(2.0, 128)?;
+/// let mut codes = [0; 5];
+/// quantize(&[0.0, 3.0, 1000.0, -254.0, f32::NAN], params, &mut codes)?;
+/// assert_eq!(codes, [128, 130, 255, 1, 128]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn quantize<Q: Code>(x: &[f32], params: QuantParams<Q>, out: &mut [Q]) -> Result<(), Error> {
+    Tier::best().quantize(x, params, out)
+}
+
+impl Tier {
+    /// [`quantize`](crate::quantize()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quantize<Q: Code>(
+        self,
+        x: &[f32],
+        params: QuantParams<Q>,
+        out: &mut [Q],
+    ) -> Result<(), Error> {
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        let bytes = size_of_val(x) + size_of_val(out);
+        compiled(self, x, params.grid(), Q::erase_mut(out), bytes);
+        Ok(())
+    }
+}
+
+/// `bytes`: that the whole operation reads and writes, where this is a part.
+pub(crate) fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: CodesMut<'_>, bytes: usize) {
+    match out {
+        CodesMut::U8(out) => tier.run(Quantize { x, grid, out, bytes }),
+        CodesMut::I8(out) => tier.run(Quantize { x, grid, out, bytes }),
+    }
+}
+
+struct Quantize<'a, Q> {
+    x: &'a [f32],
+    grid: &'a Grid,
+    out: &'a mut [Q],
+    bytes: usize,
+}
+
+impl<Q: Byte> Operation for Quantize<'_, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let traffic = Traffic::of(s, self.bytes);
+        uniform(s, self.grid, self.x, self.out, &traffic);
+    }
+}
+
+/// Quantizes `x`, all of it with the same parameters.
+#[inline(always)]
+pub(crate) fn uniform<S: Simd, Q: Byte>(
+    s: S,
+    grid: &Grid,
+    x: &[f32],
+    out: &mut [Q],
+    traffic: &Traffic<S>,
+) {
+    let source = Uniform::new(s, words(grid));
+    let by = By { x, out, traffic, source };
+    if by_reciprocal::<S>(grid) {
+        encode(s, grid, by);
+    } else {
+        let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
+        by.quotient(s, PhantomData::<Divided>, encoder);
+    }
+}
+
+/// What to quantize, and the source of its parameters.
+struct By<'a, S: Simd, Q, P> {
+    x: &'a [f32],
+    out: &'a mut [Q],
+    traffic: &'a Traffic<S>,
+    source: P,
+}
+
+impl<S: Simd, Q: Byte, P> By<'_, S, Q, P> {
+    #[inline(always)]
+    fn quotient<D: Quotient, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        self,
+        s: S,
+        quotient: PhantomData<D>,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) where
+        P: Source<S>,
+    {
+        let kernel = Kernel::new(s, self.source, quotient, encoder);
+        map(s, kernel, self.x, self.out, self.traffic);
+    }
+}
+
+impl<S: Simd, Q: Byte, P: Source<S>> Encode<S, Q> for By<'_, S, Q, P> {
+    #[inline(always)]
+    fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        self,
+        s: S,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) {
+        self.quotient(s, PhantomData::<Product>, encoder);
+    }
+}
+
+/// Also the last part of a rescale.
+pub(crate) struct Kernel<S: Simd, Q, P, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
+    source: P,
+    encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    watch: S::Watch,
+    quotient: PhantomData<D>,
+}
+
+impl<S: Simd, Q: Byte, P: Source<S>, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
+    Kernel<S, Q, P, D, SHIFT, FLOOR, CEIL>
+{
+    #[inline(always)]
+    pub(crate) fn new(
+        s: S,
+        source: P,
+        quotient: PhantomData<D>,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) -> Self {
+        Self { source, encoder, watch: s.unwatched(), quotient }
+    }
+
+    #[inline(always)]
+    fn codes(&mut self, s: S, quotients: [S::F32; 4], at: usize) -> S::U8 {
+        let [a, b, c, d] = quotients;
+        let integers = [s.narrow_i32(s.round(a), s.round(b)), s.narrow_i32(s.round(c), s.round(d))];
+        self.watch = s.watch(self.watch, quotients, integers);
+        let zero_points = zero_points(s, &self.source, at);
+        self.encoder.codes(s, integers, zero_points)
+    }
+}
+
+impl<S: Simd, Q: Byte, P, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Map<S>
+    for Kernel<S, Q, P, D, SHIFT, FLOOR, CEIL>
+where
+    P: Source<S>,
+    D: Quotient,
+{
+    type In = Floats;
+    type Out = Codes<Q>;
+
+    const WATCHES: bool = true;
+    const ANYWHERE: bool = P::UNIFORM;
+
+    #[inline(always)]
+    fn input(&self) -> Floats {
+        Floats
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
+        for i in 0..4 {
+            x[i] = D::of(s, &self.source, x[i], at, i);
+        }
+        self.codes(s, x, at)
+    }
+
+    #[inline(always)]
+    fn alarmed(&mut self, s: S) -> bool {
+        let alarmed = s.alarmed(self.watch);
+        self.watch = s.unwatched();
+        alarmed
+    }
+
+    #[inline(always)]
+    fn careful_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
+        for i in 0..4 {
+            x[i] = D::careful(s, &self.source, x[i], at, i);
+        }
+        self.codes(s, x, at)
+    }
+}

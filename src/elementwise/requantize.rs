@@ -1,0 +1,267 @@
+//! `q = clamp(rne(f32(acc) · m) + z, lo, hi)`, or with `(acc · M + half) >> shift` for the product
+
+use super::encode::{Encode, Encoder, encode};
+use crate::error::{Error, one_for_each};
+use crate::kernels::map::{Codes, Ints, Map, Traffic, map};
+use crate::kernels::per_axis::{Source, Uniform};
+use crate::simd::{Byte, Simd};
+use crate::tier::{Operation, Tier};
+use crate::values::code::{Code, sealed::CodesMut};
+use crate::values::multiplier::{DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind};
+use crate::values::params::{Grid, QuantParams};
+use core::marker::PhantomData;
+
+/// Requantizes: turns the i32 accumulators of an integer product into codes.
+///
+/// By a real multiplier `m`, `out[i] = clamp(rne(f32(accumulators[i]) · m) + z, lo, hi)`: the
+/// accumulator is rounded to f32, the product too, and that to an integer, each half to even. By a
+/// fixed-point multiplier `M · 2^−shift`, `out[i] = clamp(((accumulators[i] · M + 2^(shift − 1)) >>
+/// shift) + z, lo, hi)`, exact but for one rounding, half up: the single rounding of TensorFlow
+/// Lite. Its double rounding is [`Multiplier::fixed_double_rounding`]. All saturate. Of `params`, the zero point and the codes in use count; a ReLU is
+/// `lo = z`. See [`Multiplier`] for examples.
+///
+/// # Errors
+/// [`Error::Length`] if `accumulators` and `out` differ in length.
+pub fn requantize<Q: Code>(
+    accumulators: &[i32],
+    multiplier: Multiplier,
+    params: QuantParams<Q>,
+    out: &mut [Q],
+) -> Result<(), Error> {
+    Tier::best().requantize(accumulators, multiplier, params, out)
+}
+
+impl Tier {
+    /// [`requantize`](crate::requantize()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn requantize<Q: Code>(
+        self,
+        accumulators: &[i32],
+        multiplier: Multiplier,
+        params: QuantParams<Q>,
+        out: &mut [Q],
+    ) -> Result<(), Error> {
+        one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
+        compiled(self, accumulators, multiplier, params.grid(), Q::erase_mut(out));
+        Ok(())
+    }
+}
+
+fn compiled(
+    tier: Tier,
+    accumulators: &[i32],
+    multiplier: Multiplier,
+    grid: &Grid,
+    out: CodesMut<'_>,
+) {
+    match out {
+        CodesMut::U8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
+        CodesMut::I8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
+    }
+}
+
+struct Requantize<'a, Q> {
+    accumulators: &'a [i32],
+    multiplier: Multiplier,
+    grid: &'a Grid,
+    out: &'a mut [Q],
+}
+
+impl<Q: Byte> Operation for Requantize<'_, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let Self { multiplier, grid, .. } = *self;
+        use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
+        match (multiplier.kind(), multiplier.is_large()) {
+            (InReals, false) => encode(s, grid, (&mut *self, PhantomData::<Real<false>>)),
+            (InReals, true) => encode(s, grid, (&mut *self, PhantomData::<Real<true>>)),
+            (Fixed, false) => encode(s, grid, (&mut *self, PhantomData::<Shifted<false>>)),
+            (Fixed, true) => encode(s, grid, (&mut *self, PhantomData::<Shifted<true>>)),
+            (FixedDoubleRounding, false) => {
+                encode(s, grid, (&mut *self, PhantomData::<RoundedTwice<false>>));
+            }
+            (FixedDoubleRounding, true) => {
+                encode(s, grid, (&mut *self, PhantomData::<RoundedTwice<true>>));
+            }
+        }
+    }
+}
+
+impl<S: Simd, Q: Byte, P: Product> Encode<S, Q> for (&mut Requantize<'_, Q>, PhantomData<P>) {
+    #[inline(always)]
+    fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        self,
+        s: S,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) {
+        let (operation, product) = self;
+        let source = Uniform::new(s, words(operation.multiplier, 0));
+        let kernel = Kernel::new(s, source, product, encoder, operation.grid);
+        let (x, out) = (operation.accumulators, &mut *operation.out);
+        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
+        map(s, kernel, x, out, &traffic);
+    }
+}
+
+/// The words of the multiplier, of the fixed-point shift (with double rounding, to the right), of the
+/// accumulators between which products stay within an integer (with double rounding, of the power of two
+/// of the shift to the left, and of the highest number that it does not overflow), and of the bias.
+const FACTOR: usize = 0;
+const SHIFT: usize = 1;
+const LOWEST: usize = 2;
+const POWER: usize = 2;
+const HIGHEST: usize = 3;
+const BIAS: usize = 4;
+
+/// What products need.
+#[inline(always)]
+pub(crate) fn words(multiplier: Multiplier, bias: i32) -> [u32; 5] {
+    match multiplier.0 {
+        Factor::Real(factor) => [factor.to_bits(), 0, 0, 0, bias as u32],
+        Factor::Fixed(Fixed { multiplier: factor, shift }) => {
+            // An accumulator whose product is beyond all codes, if there is one.
+            let mut limit = i32::MAX;
+            if multiplier.is_large() {
+                let factor = u64::from(factor.unsigned_abs());
+                limit = (BEYOND << shift).div_ceil(factor) as i32;
+            }
+            [factor as u32, shift, !limit as u32, limit as u32, bias as u32]
+        }
+        Factor::DoubleRounding(DoubleRounding { multiplier: factor, left, right }) => {
+            [factor as u32, right, 1 << left, i32::MAX as u32 >> left, bias as u32]
+        }
+    }
+}
+
+/// An integer beyond all codes, whatever the zero point.
+const BEYOND: u64 = 1 << 16;
+
+/// How an accumulator becomes an integer.
+pub(crate) trait Product: Copy {
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32;
+}
+
+/// By a real multiplier. `LARGE`: one is 1 or more, so products may be too large for an integer.
+#[derive(Clone, Copy)]
+pub(crate) struct Real<const LARGE: bool>;
+
+impl<const LARGE: bool> Product for Real<LARGE> {
+    #[inline(always)]
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32 {
+        let mut product = s.mul(s.to_f32(acc), from.f32(s, FACTOR, at, i));
+        if LARGE {
+            let beyond = BEYOND as f32;
+            product = s.clamp(product, s.splat_f32(-beyond), s.splat_f32(beyond));
+        }
+        s.round(product)
+    }
+}
+
+/// By a fixed-point multiplier. `LARGE`: one is 1 or more, so products may be too large for an
+/// integer; but beyond the bounds of the accumulator they are beyond all codes.
+#[derive(Clone, Copy)]
+pub(crate) struct Shifted<const LARGE: bool>;
+
+impl<const LARGE: bool> Product for Shifted<LARGE> {
+    #[inline(always)]
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
+        if LARGE {
+            let lowest = from.i32(s, LOWEST, at, i);
+            let highest = from.i32(s, HIGHEST, at, i);
+            acc = s.clamp_i32(acc, lowest, highest);
+        }
+        let (factor, shift) = (from.i32(s, FACTOR, at, i), from.i32(s, SHIFT, at, i));
+        s.mul_shift(acc, factor, shift, P::UNIFORM)
+    }
+}
+
+/// By a fixed-point multiplier with double rounding. `LARGE`: one has a shift to the left.
+#[derive(Clone, Copy)]
+pub(crate) struct RoundedTwice<const LARGE: bool>;
+
+impl<const LARGE: bool> Product for RoundedTwice<LARGE> {
+    #[inline(always)]
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
+        if LARGE {
+            // What is beyond the bounds is made ±(2³¹ − 1), and added to what is shifted within them.
+            let highest = from.i32(s, HIGHEST, at, i);
+            let lowest = s.sub_i32(s.splat_i32(-1), highest);
+            let within = s.clamp_i32(acc, lowest, highest);
+            let beyond = s.sub_i32(acc, within);
+            let beyond = s.clamp_i32(beyond, s.splat_i32(-1), s.splat_i32(1));
+            let beyond = s.mul_i32(beyond, s.splat_i32(i32::MAX));
+            let shifted = s.mul_i32(within, from.i32(s, POWER, at, i));
+            acc = s.add_saturated_i32(shifted, beyond);
+        }
+        // The nudge of the definition, and a division that cuts off, round half up.
+        let factor = from.i32(s, FACTOR, at, i);
+        let high = s.mul_shift(acc, factor, s.splat_i32(31), P::UNIFORM);
+        s.divide_by_power(high, from.i32(s, SHIFT, at, i))
+    }
+}
+
+/// As `F`, of the sum of the accumulator and the bias.
+#[derive(Clone, Copy)]
+pub(crate) struct Biased<F>(PhantomData<F>);
+
+impl<F: Product> Product for Biased<F> {
+    #[inline(always)]
+    fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32 {
+        let sum = s.add_saturated_i32(acc, from.i32(s, BIAS, at, i));
+        F::of(s, from, sum, at, i)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Kernel<S: Simd, Q, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
+    source: P,
+    zero_point: S::I16,
+    encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    product: PhantomData<F>,
+}
+
+impl<S: Simd, Q: Byte, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
+    Kernel<S, Q, P, F, SHIFT, FLOOR, CEIL>
+{
+    #[inline(always)]
+    pub(crate) fn new(
+        s: S,
+        source: P,
+        product: PhantomData<F>,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+        grid: &Grid,
+    ) -> Self {
+        Self { source, zero_point: s.splat_i16(grid.zero_point as i16), encoder, product }
+    }
+}
+
+impl<S: Simd, Q: Byte, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Map<S>
+    for Kernel<S, Q, P, F, SHIFT, FLOOR, CEIL>
+where
+    P: Source<S>,
+    F: Product,
+{
+    type In = Ints;
+    type Out = Codes<Q>;
+
+    const ANYWHERE: bool = P::UNIFORM;
+
+    #[inline(always)]
+    fn input(&self) -> Ints {
+        Ints
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, mut acc: [S::I32; 4], at: usize) -> S::U8 {
+        for i in 0..4 {
+            acc[i] = F::of(s, &self.source, acc[i], at, i);
+        }
+        let [a, b, c, d] = acc;
+        let integers = [s.narrow_i32(a, b), s.narrow_i32(c, d)];
+        self.encoder.codes(s, integers, [self.zero_point; 2])
+    }
+}

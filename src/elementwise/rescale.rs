@@ -1,0 +1,236 @@
+//! `p = quantize(dequantize(q))`, from one scale and zero point to another
+
+use super::encode::Encoder;
+use super::quantize;
+use super::quotient::{Divided, Product, Quotient, by_reciprocal, words};
+use crate::error::{Error, one_for_each};
+use crate::kernels::map::{Codes, Map, Offsets, Traffic, map};
+use crate::kernels::per_axis::Uniform;
+use crate::simd::{BYTES, Byte, Line, Lookup, Simd};
+use crate::tier::{Operation, Tier};
+use crate::values::code::{Code, sealed};
+use crate::values::params::{Grid, QuantParams};
+use core::marker::PhantomData;
+use pulp::NullaryFnOnce;
+
+/// Rescales: turns codes with the parameters `from` into codes with the parameters `to`, which
+/// may be of the other type.
+///
+/// The result is [`quantize`](crate::quantize()) of [`dequantize`](crate::dequantize()), bit for
+/// bit, without the values between.
+///
+/// # Errors
+/// [`Error::Length`] if `codes` and `out` differ in length.
+///
+/// ```
+/// # use zeropoint::{QuantParams, rescale};
+/// let from = QuantParams::<u8>::new(0.5, 10)?;
+/// let to = QuantParams::<i8>::new(1.0, -3)?;
+/// let mut out = [0; 4];
+/// rescale(&[10, 12, 13, 255], from, to, &mut out)?;
+/// assert_eq!(out, [-3, -2, -1, 119]); // 0.0, 1.0, 1.5 → 2.0, 122.5 → 122.0
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn rescale<A: Code, B: Code>(
+    codes: &[A],
+    from: QuantParams<A>,
+    to: QuantParams<B>,
+    out: &mut [B],
+) -> Result<(), Error> {
+    Tier::best().rescale(codes, from, to, out)
+}
+
+impl Tier {
+    /// [`rescale`](crate::rescale()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rescale<A: Code, B: Code>(
+        self,
+        codes: &[A],
+        from: QuantParams<A>,
+        to: QuantParams<B>,
+        out: &mut [B],
+    ) -> Result<(), Error> {
+        one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+        compiled(self, A::erase(codes), from.grid(), to.grid(), B::erase_mut(out));
+        Ok(())
+    }
+}
+
+fn compiled(
+    tier: Tier,
+    codes: sealed::Codes<'_>,
+    from: &Grid,
+    to: &Grid,
+    out: sealed::CodesMut<'_>,
+) {
+    use sealed::{Codes, CodesMut};
+    match (codes, out) {
+        (Codes::U8(codes), CodesMut::U8(out)) => tier.run(Rescale { codes, from, to, out }),
+        (Codes::U8(codes), CodesMut::I8(out)) => tier.run(Rescale { codes, from, to, out }),
+        (Codes::I8(codes), CodesMut::U8(out)) => tier.run(Rescale { codes, from, to, out }),
+        (Codes::I8(codes), CodesMut::I8(out)) => tier.run(Rescale { codes, from, to, out }),
+    }
+}
+
+struct Rescale<'a, A, B> {
+    codes: &'a [A],
+    from: &'a Grid,
+    to: &'a Grid,
+    out: &'a mut [B],
+}
+
+/// Codes from which on a table of all 256 is made, to be looked up.
+const MANY: usize = 1024;
+
+impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let Self { codes, from, to, .. } = *self;
+        let line = Line {
+            ratio: from.scale / to.scale,
+            from: from.zero_point as i16,
+            to: to.zero_point as i16,
+            // The lowest code as a byte: 0x80 of a signed type, 0 of an unsigned one.
+            flip_from: bytemuck::must_cast(A::MIN),
+            flip_to: bytemuck::must_cast(B::MIN),
+        };
+        if let Some(lookup) = s.lookup()
+            && codes.len() >= MANY
+        {
+            let mut bytes = [0; 256];
+            let entries: &mut [B] = bytemuck::must_cast_slice_mut(&mut bytes);
+            compute::<S, A, B>(s, bytemuck::must_cast_slice(&BYTES), from, to, entries);
+            if let Some(table) = lookup.table(&bytes, line) {
+                let out = &mut *self.out;
+                lookup.vectorize(Frame { s, lookup, table: &table, codes, out });
+                return;
+            }
+        }
+        compute(s, codes, from, to, self.out);
+    }
+}
+
+/// By way of the values.
+#[inline(always)]
+fn compute<S: Simd, A: Byte, B: Byte>(s: S, codes: &[A], from: &Grid, to: &Grid, out: &mut [B]) {
+    if by_reciprocal::<S>(to) {
+        compute_by::<S, A, B, Product>(s, codes, from, to, out);
+    } else {
+        compute_by::<S, A, B, Divided>(s, codes, from, to, out);
+    }
+}
+
+#[inline(always)]
+fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
+    s: S,
+    codes: &[A],
+    from: &Grid,
+    to: &Grid,
+    out: &mut [B],
+) {
+    let source = Uniform::new(s, words(to));
+    let kernel = Compute {
+        offsets: Offsets::<A, true> { zero_point: A::saturate(from.zero_point) },
+        scale: s.splat_f32(from.scale),
+        quantize: quantize::Kernel::new(s, source, PhantomData::<D>, Encoder::new(s, to)),
+    };
+    let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(out));
+    map(s, kernel, codes, out, &traffic);
+}
+
+struct Compute<S: Simd, A, B, D> {
+    offsets: Offsets<A, true>,
+    scale: S::F32,
+    quantize: quantize::Kernel<S, B, Uniform<S, 4>, D, true, true, true>,
+}
+
+impl<S: Simd, A: Byte, B: Byte, D> Compute<S, A, B, D> {
+    #[inline(always)]
+    fn values(&self, s: S, mut offsets: [S::F32; 4]) -> [S::F32; 4] {
+        for i in 0..4 {
+            offsets[i] = s.mul(offsets[i], self.scale);
+        }
+        offsets
+    }
+}
+
+impl<S: Simd, A: Byte, B: Byte, D: Quotient> Map<S> for Compute<S, A, B, D> {
+    type In = Offsets<A, true>;
+    type Out = Codes<B>;
+
+    const WATCHES: bool = true;
+
+    #[inline(always)]
+    fn input(&self) -> Offsets<A, true> {
+        self.offsets
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, offsets: [S::F32; 4], at: usize) -> S::U8 {
+        let values = self.values(s, offsets);
+        self.quantize.step(s, values, at)
+    }
+
+    #[inline(always)]
+    fn alarmed(&mut self, s: S) -> bool {
+        self.quantize.alarmed(s)
+    }
+
+    #[inline(always)]
+    fn careful_step(&mut self, s: S, offsets: [S::F32; 4], at: usize) -> S::U8 {
+        let values = self.values(s, offsets);
+        self.quantize.careful_step(s, values, at)
+    }
+}
+
+/// By look-up in a table of all codes.
+struct Frame<'a, S: Simd, L: Lookup<S>, A, B> {
+    s: S,
+    lookup: L,
+    table: &'a L::Table,
+    codes: &'a [A],
+    out: &'a mut [B],
+}
+
+impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> NullaryFnOnce for Frame<'_, S, L, A, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let kernel = LookUp {
+            lookup: self.lookup,
+            table: *self.table,
+            input: Codes::<A>::NEW,
+            output: PhantomData::<B>,
+        };
+        let bytes = size_of_val(self.codes) + size_of_val(self.out);
+        let traffic = Traffic::of(self.s, bytes);
+        map(self.s, kernel, self.codes, self.out, &traffic);
+    }
+}
+
+struct LookUp<L, T, A, B> {
+    lookup: L,
+    table: T,
+    input: Codes<A>,
+    output: PhantomData<B>,
+}
+
+impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> Map<S> for LookUp<L, L::Table, A, B> {
+    type In = Codes<A>;
+    type Out = Codes<B>;
+
+    #[inline(always)]
+    fn input(&self) -> Codes<A> {
+        self.input
+    }
+
+    #[inline(always)]
+    fn step(&mut self, _: S, codes: S::U8, _: usize) -> S::U8 {
+        self.lookup.look_up(self.table, codes)
+    }
+}

@@ -1,0 +1,418 @@
+//! Weights as matrix products read them: packed once, in panels of columns.
+//!
+//! A panel has `WIDTH` vectors of columns. It begins with the sums of its columns, and then has the
+//! codes, [`Dot::DEPTH`] of the first column, as many of the next, and so on; then the next rows.
+//! All codes are `i8`: those that are `u8` are flipped. Columns and rows that the matrix does not
+//! have are zeros.
+
+use crate::error::{Error, row_shape, strided_shape};
+use crate::simd::Simd;
+use crate::simd::dot::Dot;
+use crate::tier::{DotOperation, Tier};
+use crate::values::code::Code;
+use core::fmt;
+use core::marker::PhantomData;
+
+/// A matrix of weights, `[K, N]`, that is to be packed.
+///
+/// ```
+/// # use zeropoint::{Tier, Weights};
+/// let weights = Weights::new(&[1_i8, 2, 3, 4, 5, 6], 2, 3); // [[1, 2, 3], [4, 5, 6]]
+/// let transposed = Weights::transposed(&[1_i8, 4, 2, 5, 3, 6], 2, 3); // the same
+/// let packed = weights.pack(Tier::best())?;
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+///
+/// From the f32 weights of a layer, `[N, K]` with a row for each output (as most frameworks store them),
+/// to the packed matrix: [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()) chooses the
+/// parameters of each output and quantizes its row, and the codes are the matrix, transposed.
+///
+/// ```
+/// # use zeropoint::{QuantParams, Scheme, Tier, Weights, linear, quantize_dynamic_rows};
+/// let (k, n) = (3, 2);
+/// let w = [
+///     0.5, -1.27, 1.0, //
+///     2.54, 0.0, -1.0,
+/// ];
+/// let mut params_b = vec![QuantParams::default(); n];
+/// let mut codes = vec![0; n * k];
+/// quantize_dynamic_rows(&w, k, Scheme::<i8>::symmetric(), &mut params_b, &mut codes)?;
+/// assert_eq!(codes, [50, -127, 100, 127, 0, -50]);
+/// let b = Weights::transposed(&codes, k, n).pack(Tier::best())?;
+///
+/// // y = x · wᵀ
+/// let (mut params, mut codes) = ([QuantParams::default()], [0; 3]);
+/// let mut y = [0.0; 2];
+/// linear(&[2.55, 0.0, 1.0], Scheme::<u8>::affine(), &mut params, &mut codes, &b, &params_b, None, &mut y)?;
+/// assert!((y[0] - 2.275).abs() < 1e-5 && (y[1] - 5.477).abs() < 1e-5);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Weights<'a, B> {
+    codes: &'a [B],
+    k: usize,
+    n: usize,
+    stride: Option<usize>,
+    transposed: bool,
+}
+
+impl<'a, B: Code> Weights<'a, B> {
+    /// `k` rows of `n` codes, row by row.
+    #[must_use]
+    pub fn new(codes: &'a [B], k: usize, n: usize) -> Self {
+        Self { codes, k, n, stride: None, transposed: false }
+    }
+
+    /// `k` rows of `n` codes, column by column: `codes` is `[N, K]`.
+    #[must_use]
+    pub fn transposed(codes: &'a [B], k: usize, n: usize) -> Self {
+        Self { codes, k, n, stride: None, transposed: true }
+    }
+
+    /// The same as a part of a larger matrix: with `stride` elements from the start of a row (of a column,
+    /// if it is transposed) to the start of the next. More elements may follow the last one.
+    #[must_use]
+    pub fn with_stride(self, stride: usize) -> Self {
+        Self { stride: Some(stride), ..self }
+    }
+
+    /// Bytes that a buffer for [`Weights::pack_into`] must have. It does not depend on the codes.
+    #[must_use]
+    pub fn packed_len(&self, tier: Tier) -> usize {
+        Layout::new(tier, self.k, self.n).buffer
+    }
+
+    /// Packs them for products on this tier, into memory of its own.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if `codes` is not of that size; [`Error::Buffer`] if there is no memory.
+    #[cfg(feature = "alloc")]
+    pub fn pack(&self, tier: Tier) -> Result<PackedMatrix<'static, B>, Error> {
+        self.check()?;
+        let needed = self.packed_len(tier);
+        let mut buffer = alloc::vec::Vec::new();
+        buffer.try_reserve_exact(needed).map_err(|_| Error::Buffer { bytes: 0, needed })?;
+        buffer.resize(needed, 0);
+        self.packed(tier, Buffer::Owned(buffer))
+    }
+
+    /// Packs them for products on this tier, into this buffer, of which the first
+    /// [`packed_len`](Weights::packed_len) bytes are used. Where each matrix of a batch has weights
+    /// of its own, one buffer serves all of them in turn.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if `codes` is not of that size; [`Error::Buffer`] if the buffer is smaller
+    /// than `packed_len`.
+    pub fn pack_into<'b>(
+        &self,
+        tier: Tier,
+        buffer: &'b mut [u8],
+    ) -> Result<PackedMatrix<'b, B>, Error> {
+        self.check()?;
+        let (bytes, needed) = (buffer.len(), self.packed_len(tier));
+        if bytes < needed {
+            return Err(Error::Buffer { bytes, needed });
+        }
+        self.packed(tier, Buffer::Borrowed(&mut buffer[..needed]))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let (rows, row) = if self.transposed { (self.n, self.k) } else { (self.k, self.n) };
+        let codes = ("codes", self.codes.len());
+        match self.stride {
+            None => row_shape(codes, rows, row),
+            Some(stride) => strided_shape(codes, rows, row, stride),
+        }
+    }
+
+    fn packed<'b>(&self, tier: Tier, mut buffer: Buffer<'b>) -> Result<PackedMatrix<'b, B>, Error> {
+        let layout = Layout::new(tier, self.k, self.n);
+        let bytes = buffer.bytes_mut();
+        let start = first_line(bytes);
+        let source = Source {
+            codes: bytemuck::must_cast_slice(self.codes),
+            k: self.k,
+            n: self.n,
+            steps: if self.transposed {
+                [1, self.stride.unwrap_or(self.k)]
+            } else {
+                [self.stride.unwrap_or(self.n), 1]
+            },
+            flip: if B::SIGNED { 0 } else { 0x80 },
+        };
+        source.pack(&layout, &mut bytes[start..]);
+        Ok(PackedMatrix {
+            tier,
+            shape: tier.run_dot(ShapeOf),
+            k: self.k,
+            n: self.n,
+            buffer,
+            start,
+            of: PhantomData,
+        })
+    }
+}
+
+/// A matrix of weights, `[K, N]`, packed for the products of one tier: see [`Weights`].
+pub struct PackedMatrix<'b, B> {
+    tier: Tier,
+    shape: Shape,
+    k: usize,
+    n: usize,
+    buffer: Buffer<'b>,
+    start: usize,
+    of: PhantomData<B>,
+}
+
+impl<B> PackedMatrix<'_, B> {
+    /// The tier that it was packed for, the only one that it can be used on.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// The rows, K.
+    #[must_use]
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// The columns, N.
+    #[must_use]
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The shape of the tier's products.
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// What [`Source::pack`] wrote.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer.bytes()[self.start..]
+    }
+}
+
+/// The clone has memory of its own, in which panels begin where cache lines do, as they do here.
+#[cfg(feature = "alloc")]
+impl<B> Clone for PackedMatrix<'_, B> {
+    fn clone(&self) -> Self {
+        let len = self.buffer.bytes().len();
+        let panels = len - (LINE - 1);
+        let mut bytes = alloc::vec![0; len];
+        let start = first_line(&bytes);
+        bytes[start..][..panels].copy_from_slice(&self.bytes()[..panels]);
+        Self { buffer: Buffer::Owned(bytes), start, ..*self }
+    }
+}
+
+impl<B> fmt::Debug for PackedMatrix<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PackedMatrix")
+            .field("tier", &self.tier)
+            .field("k", &self.k)
+            .field("n", &self.n)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Buffer<'b> {
+    #[cfg(feature = "alloc")]
+    Owned(alloc::vec::Vec<u8>),
+    Borrowed(&'b mut [u8]),
+}
+
+impl Buffer<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            #[cfg(feature = "alloc")]
+            Self::Owned(bytes) => bytes,
+            Self::Borrowed(bytes) => bytes,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            #[cfg(feature = "alloc")]
+            Self::Owned(bytes) => bytes,
+            Self::Borrowed(bytes) => bytes,
+        }
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Where the first cache line begins in a buffer that is long enough: no vector of a panel that begins
+/// there lies across two.
+fn first_line(bytes: &[u8]) -> usize {
+    bytes.as_ptr().align_offset(LINE).min(LINE - 1)
+}
+
+/// Vectors of columns in a panel.
+pub(crate) const WIDTH: usize = 2;
+
+/// Columns of the widest panel.
+pub(crate) const WIDEST_PANEL: usize = 32;
+
+/// Bytes of the column sums of a panel.
+pub(crate) const fn sums_len<D: Dot>() -> usize {
+    WIDTH * D::Base::LANES * size_of::<i32>()
+}
+
+/// Bytes of `depth` rows of a panel, and of as many more as fill the last four words of each row on
+/// the left.
+pub(crate) const fn rows_len<D: Dot>(depth: usize) -> usize {
+    WIDTH * D::Base::LANES * depth.next_multiple_of(quad::<D>())
+}
+
+/// Rows for four words of a row on the left.
+const fn quad<D: Dot>() -> usize {
+    4 / D::WORDS * D::DEPTH
+}
+
+/// Where the codes of a matrix are put for a tier.
+struct Layout {
+    /// Columns of a panel.
+    columns: usize,
+    depth: usize,
+    /// Bytes of a panel.
+    panel: usize,
+    /// Bytes of all of it, wherever it starts.
+    buffer: usize,
+}
+
+impl Layout {
+    fn new(tier: Tier, k: usize, n: usize) -> Self {
+        let Shape { columns, depth, quad, .. } = tier.run_dot(ShapeOf);
+        let rows = k.div_ceil(quad).saturating_mul(quad);
+        let panel = rows.saturating_add(size_of::<i32>()).saturating_mul(columns);
+        Self {
+            columns,
+            depth,
+            panel,
+            buffer: n.div_ceil(columns).saturating_mul(panel).saturating_add(LINE - 1),
+        }
+    }
+}
+
+/// The shape of a tier's products.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// Columns of a panel.
+    pub(crate) columns: usize,
+    /// Codes of a column in a step.
+    depth: usize,
+    /// Codes of a column for four words on the left.
+    quad: usize,
+    /// Rows in a step.
+    pub(crate) rows: usize,
+    /// Rows of the highest tile.
+    pub(crate) tallest: usize,
+    /// Codes of a row in [`CHUNK`] words.
+    pub(crate) chunk: usize,
+    /// Codes of a row in whole chunks, and in whole vectors.
+    pub(crate) unit: usize,
+}
+
+/// Words of 32 bits that lie together, of a row on the left, or of as many rows as a step has.
+pub(crate) const CHUNK: usize = 16;
+
+/// Codes of a row in a chunk.
+pub(crate) const fn chunk_depth<D: Dot>() -> usize {
+    CHUNK / D::WORDS * D::DEPTH
+}
+
+struct ShapeOf;
+
+impl DotOperation for ShapeOf {
+    type Output = Shape;
+
+    #[inline(always)]
+    fn simd<D: Dot>(&mut self, _: D) -> Shape {
+        Shape {
+            columns: WIDTH * D::Base::LANES,
+            depth: D::DEPTH,
+            quad: quad::<D>(),
+            rows: D::ROWS,
+            tallest: D::TALLEST,
+            chunk: chunk_depth::<D>(),
+            unit: D::Base::STEP.max(chunk_depth::<D>()),
+        }
+    }
+}
+
+/// Codes to pack.
+struct Source<'a> {
+    codes: &'a [u8],
+    k: usize,
+    n: usize,
+    /// Elements from one row to the next, and from one column to the next.
+    steps: [usize; 2],
+    flip: u8,
+}
+
+impl Source<'_> {
+    fn code(&self, k: usize, n: usize) -> u8 {
+        self.codes[k * self.steps[0] + n * self.steps[1]]
+    }
+
+    fn pack(&self, layout: &Layout, to: &mut [u8]) {
+        let &Layout { columns, depth, panel, .. } = layout;
+        if self.n == 0 {
+            return;
+        }
+        for p in 0..self.n.div_ceil(columns) {
+            let panel = &mut to[p * panel..][..panel];
+            panel.fill(0);
+            let (sums, rows) = panel.split_at_mut(columns * size_of::<i32>());
+            let first = p * columns;
+            let width = columns.min(self.n - first);
+            let mut totals = [0_i32; WIDEST_PANEL];
+            for k in 0..self.k {
+                let row = &mut rows[k / depth * depth * columns..][..depth * columns];
+                for c in 0..width {
+                    let code = self.code(k, first + c) ^ self.flip;
+                    totals[c] = totals[c].wrapping_add((code as i8).into());
+                    row[c * depth + k % depth] = code;
+                }
+            }
+            for c in 0..width {
+                sums[c * size_of::<i32>()..][..size_of::<i32>()]
+                    .copy_from_slice(&totals[c].to_le_bytes());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A derived clone would keep `start`, which is right for the memory of the original only.
+    #[test]
+    fn clones_begin_where_cache_lines_do() {
+        for tier in Tier::available() {
+            let codes = [3_i8, -1, 4, 1, -5, 9];
+            let packed = Weights::new(&codes, 2, 3).pack(tier).unwrap();
+            let mut memory = [0; 1 << 14];
+            let weights = Weights::new(&codes, 2, 3);
+            let panels = weights.packed_len(tier) - (LINE - 1);
+            for offset in 0..LINE {
+                let borrowed = weights.pack_into(tier, &mut memory[offset..]).unwrap();
+                // Blocks of memory that lie differently.
+                let clones: [_; 8] = core::array::from_fn(|i| {
+                    let between = alloc::vec![0_u8; 16 * i + 8];
+                    let clone = borrowed.clone().clone();
+                    core::hint::black_box(between);
+                    clone
+                });
+                for clone in &clones {
+                    assert_eq!(clone.bytes().as_ptr().align_offset(LINE), 0);
+                    assert_eq!(clone.bytes()[..panels], packed.bytes()[..panels]);
+                }
+            }
+        }
+    }
+}

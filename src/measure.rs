@@ -1,0 +1,4 @@
+//! What tensors are like, and what quantization loses of them.
+
+pub(crate) mod fidelity;
+pub(crate) mod moments;

@@ -1,0 +1,165 @@
+//! `y = normalize(x[r])`, `params[r] = scheme(min_max(y))`, `q[r] = quantize(y, params[r])`
+
+use super::normalize_rows::Line;
+use crate::elementwise::min_max::{Reach, finite_range, first_not_finite};
+use crate::elementwise::quantize;
+use crate::error::{Error, one_for_each, row_shape};
+use crate::kernels::map::Traffic;
+use crate::norm::Norm;
+use crate::simd::{Byte, Simd};
+use crate::tier::{Operation, Tier};
+use crate::values::code::{Code, sealed::ParamsMut};
+use crate::values::params::{Choice, QuantParams, Range, Scheme};
+
+/// Normalizes and quantizes each row of a matrix by itself, as transformers do before each linear
+/// layer: [`normalize_rows()`](crate::normalize_rows()), then
+/// [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()), bit for bit. The normalized rows are
+/// not written to memory.
+///
+/// # Errors
+/// Those of [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()), for the normalized rows: a row
+/// that becomes NaN (see [`normalize_rows()`](crate::normalize_rows())) is [`Error::NonFinite`], with the
+/// first element of `x` that is not finite, or NaN. If the scheme is [`Scheme::of_finite`], it gets the
+/// codes that NaN get: its zero points.
+///
+/// ```
+/// # use zeropoint::{Norm, QuantParams, Scheme, normalize_quantize_rows};
+/// // Worked example 5: of values in [2000, 4000] a symmetric scheme uses half of its codes on one
+/// // side only. Normalized, they use both sides.
+/// let x = [2000.0, 2000.0, 4000.0, 4000.0];
+/// let norm = Norm::layer(&[1.0; 4], None, 1e-5)?;
+/// let (mut codes, mut params) = ([0; 4], [QuantParams::default()]);
+/// normalize_quantize_rows(&x, norm, Scheme::<i8>::symmetric(), &mut params, &mut codes)?;
+/// assert_eq!(codes, [-127, -127, 127, 127]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn normalize_quantize_rows<Q: Code>(
+    x: &[f32],
+    norm: Norm<'_>,
+    scheme: Scheme<Q>,
+    params: &mut [QuantParams<Q>],
+    out: &mut [Q],
+) -> Result<(), Error> {
+    Tier::best().normalize_quantize_rows(x, norm, scheme, params, out)
+}
+
+/// Elements that are normalized at a time. Rows that are longer are normalized twice: to find their
+/// range, and to be quantized.
+const PART: usize = 4096;
+
+/// Elements of a short row: for that, to clear all of a buffer for `PART` would take too long.
+const SHORT: usize = 1024;
+
+impl Tier {
+    /// [`normalize_quantize_rows`](crate::normalize_quantize_rows()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn normalize_quantize_rows<Q: Code>(
+        self,
+        x: &[f32],
+        norm: Norm<'_>,
+        scheme: Scheme<Q>,
+        params: &mut [QuantParams<Q>],
+        out: &mut [Q],
+    ) -> Result<(), Error> {
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        row_shape(("x", x.len()), params.len(), norm.row())?;
+        let params = Q::erase_params_mut(params);
+        let out = bytemuck::must_cast_slice_mut(out);
+        let scheme = (scheme.choice(), scheme.is_of_finite());
+        compiled(self, x, norm, scheme, params, out)
+    }
+}
+
+/// `out`: codes of the type that `params` says, as bytes.
+fn compiled(
+    tier: Tier,
+    x: &[f32],
+    norm: Norm<'_>,
+    (choice, of_finite): (Choice, bool),
+    params: ParamsMut<'_>,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    match params {
+        ParamsMut::U8(params) => {
+            tier.run(NormalizeQuantize { x, norm, choice, of_finite, params, out })
+        }
+        ParamsMut::I8(params) => tier.run(NormalizeQuantize {
+            x,
+            norm,
+            choice,
+            of_finite,
+            params,
+            out: bytemuck::must_cast_slice_mut(out),
+        }),
+    }
+}
+
+struct NormalizeQuantize<'a, Q> {
+    x: &'a [f32],
+    norm: Norm<'a>,
+    choice: Choice,
+    of_finite: bool,
+    params: &'a mut [QuantParams<Q>],
+    out: &'a mut [Q],
+}
+
+impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+        let row = self.norm.row();
+        let (mut short, mut long);
+        let normalized: &mut [f32] = if row <= SHORT {
+            short = [0.0; SHORT];
+            &mut short
+        } else {
+            long = [0.0; PART];
+            &mut long
+        };
+        for r in 0..self.params.len() {
+            let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
+            let whole = x;
+            let line = Line::of(s, &self.norm, x);
+            let mut reach = Reach::NOTHING;
+            let mut range = Range::new(0.0, 0.0);
+            let mut value = None;
+            let mut start = 0;
+            while start < row {
+                let x = &x[start..row.min(start + PART)];
+                let part = &mut normalized[..x.len()];
+                line.normalize(s, &self.norm, start, x, part, &Traffic::CACHED);
+                let of_part = Reach::of(s, part);
+                if of_part.is_finite() {
+                    reach = reach.union(of_part);
+                } else {
+                    value = value.or(first_not_finite(whole)).or(first_not_finite(part));
+                    range = range.union(finite_range(part));
+                }
+                start += PART;
+            }
+            if let (Some(value), false) = (value, self.of_finite) {
+                return Err(Error::non_finite("x", Some(r), value));
+            }
+            let grid = match self.choice.grid(range.union(reach.range())) {
+                Ok(grid) => grid,
+                Err(error) => return Err(error.in_row(r)),
+            };
+            self.params[r] = QuantParams::of(grid);
+            let mut start = 0;
+            while start < row {
+                let x = &x[start..row.min(start + PART)];
+                let part = &mut normalized[..x.len()];
+                if row > PART {
+                    line.normalize(s, &self.norm, start, x, part, &Traffic::CACHED);
+                }
+                let out = &mut out[start..][..x.len()];
+                quantize::uniform(s, &grid, part, out, &Traffic::CACHED);
+                start += PART;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! `y = ((x − c) − d) · (1 / √(variance + ε)) · w + b`, with the mean `c + d`
+
+use crate::error::{Error, one_for_each};
+use crate::kernels::map::{Floats, Load, Map, Traffic, map};
+use crate::measure::moments::{MomentSums, moment_sums, squares};
+use crate::norm::Norm;
+use crate::simd::Simd;
+use crate::tier::{Operation, Tier};
+
+/// Normalizes each row of a matrix by itself: layer norm or RMS norm, as [`Norm`] says.
+///
+/// A row with a NaN or an infinity in it, or whose variance and epsilon add up to 0 or to infinity,
+/// becomes NaN, all of it. With weights and biases that are finite, no other NaN appears.
+///
+/// # Errors
+/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Rows`] if that is not a whole number
+/// of rows.
+///
+/// ```
+/// # use zeropoint::{Norm, normalize_rows};
+/// let x = [
+///     1.0, 1.0, 1.0, 5.0, //
+///     -3.0, 3.0, 3.0, -3.0,
+/// ];
+/// let mut y = [0.0; 8];
+/// normalize_rows(&x, Norm::rms(&[7.0; 4], None, 0.0)?, &mut y)?;
+/// assert_eq!(y[4..], [-7.0, 7.0, 7.0, -7.0]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
+    Tier::best().normalize_rows(x, norm, out)
+}
+
+impl Tier {
+    /// [`normalize_rows`](crate::normalize_rows()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn normalize_rows(self, x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
+        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
+        let rows = norm.rows(x.len())?;
+        self.run(NormalizeRows { x, norm, rows, out });
+        Ok(())
+    }
+}
+
+struct NormalizeRows<'a> {
+    x: &'a [f32],
+    norm: Norm<'a>,
+    rows: usize,
+    out: &'a mut [f32],
+}
+
+impl Operation for NormalizeRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let row = self.norm.row();
+        let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
+        for r in 0..self.rows {
+            let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
+            let line = Line::of(s, &self.norm, x);
+            line.normalize(s, &self.norm, 0, x, out, &traffic);
+        }
+    }
+}
+
+/// What a row is normalized by.
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    /// The mean in two parts.
+    mean: [f32; 2],
+    /// NaN if the row can't be normalized.
+    factor: f32,
+}
+
+impl Line {
+    #[inline(always)]
+    pub(super) fn of<S: Simd>(s: S, norm: &Norm<'_>, x: &[f32]) -> Self {
+        let (mean, squares) = if norm.centred {
+            let MomentSums { near, off, squares } = moment_sums(s, x);
+            ([near, off as f32], squares)
+        } else {
+            ([0.0; 2], squares(s, x))
+        };
+        let factor = norm.factor(squares);
+        Self { mean, factor }
+    }
+
+    /// Normalizes a part of the row, from its element `from` on.
+    #[inline(always)]
+    pub(super) fn normalize<S: Simd>(
+        self,
+        s: S,
+        norm: &Norm<'_>,
+        from: usize,
+        x: &[f32],
+        out: &mut [f32],
+        traffic: &Traffic<S>,
+    ) {
+        if self.factor.is_nan() {
+            return out.fill(f32::NAN);
+        }
+        let weight = &norm.weight[from..][..x.len()];
+        let [near, off] = self.mean;
+        let mut kernel = Kernel::<S, 0, false> {
+            near: s.splat_f32(near),
+            off: s.splat_f32(off),
+            factor: s.splat_f32(self.factor),
+            weight,
+            bias: &[],
+        };
+        if let Some(bias) = norm.bias {
+            kernel.bias = &bias[from..][..x.len()];
+        }
+        // To subtract 0 changes nothing.
+        let parts = if off != 0.0 { 2 } else { u8::from(norm.centred) };
+        match (parts, norm.bias.is_some()) {
+            (0, false) => map(s, kernel, x, out, traffic),
+            (0, true) => map(s, kernel.with::<0, true>(), x, out, traffic),
+            (1, false) => map(s, kernel.with::<1, false>(), x, out, traffic),
+            (1, true) => map(s, kernel.with::<1, true>(), x, out, traffic),
+            (_, false) => map(s, kernel.with::<2, false>(), x, out, traffic),
+            (_, true) => map(s, kernel.with::<2, true>(), x, out, traffic),
+        }
+    }
+}
+
+/// `PARTS`: how many parts the mean has.
+struct Kernel<'a, S: Simd, const PARTS: u8, const BIASED: bool> {
+    near: S::F32,
+    off: S::F32,
+    factor: S::F32,
+    weight: &'a [f32],
+    bias: &'a [f32],
+}
+
+impl<'a, S: Simd> Kernel<'a, S, 0, false> {
+    #[inline(always)]
+    fn with<const PARTS: u8, const BIASED: bool>(self) -> Kernel<'a, S, PARTS, BIASED> {
+        let Self { near, off, factor, weight, bias } = self;
+        Kernel { near, off, factor, weight, bias }
+    }
+}
+
+/// The elements from `at` on, a quad or what there is of it.
+#[inline(always)]
+fn quad<S: Simd>(s: S, from: &[f32], at: usize) -> [S::F32; 4] {
+    let from = &from[at..];
+    if from.len() >= S::STEP {
+        Floats.load(s, &from[..S::STEP])
+    } else {
+        Floats.load_partial(s, from)
+    }
+}
+
+impl<S: Simd, const PARTS: u8, const BIASED: bool> Map<S> for Kernel<'_, S, PARTS, BIASED> {
+    type In = Floats;
+    type Out = Floats;
+
+    #[inline(always)]
+    fn input(&self) -> Floats {
+        Floats
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
+        let weight = quad(s, self.weight, at);
+        for i in 0..4 {
+            if PARTS > 0 {
+                x[i] = s.sub(x[i], self.near);
+            }
+            if PARTS > 1 {
+                x[i] = s.sub(x[i], self.off);
+            }
+            x[i] = s.mul(s.mul(x[i], self.factor), weight[i]);
+        }
+        if BIASED {
+            let bias = quad(s, self.bias, at);
+            for i in 0..4 {
+                x[i] = s.add(x[i], bias[i]);
+            }
+        }
+        x
+    }
+}

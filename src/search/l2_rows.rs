@@ -1,0 +1,163 @@
+//! `outᵣ = Σ ((qᵢ − zq) − (rowᵣᵢ − zrᵣ))²`
+
+use super::l2_squared::Differences;
+use super::operand::{Matrix, Meaning, Operand, value};
+use crate::error::Error;
+use crate::kernels::pairs::{Pairs, Rows, rows};
+use crate::simd::Byte;
+use crate::simd::dot::{Bytes, Dot, Int};
+use crate::tier::{DotOperation, Tier};
+use crate::values::code::Code;
+use crate::values::zero_points::ZeroPoints;
+use core::marker::PhantomData;
+
+/// The squared Euclidean distance of one vector from each row of a matrix:
+/// `out[r] = Σ ((query[i] − zq) − (rows[r][i] − zr[r]))²`, exact.
+///
+/// `rows` has `out.len()` rows of `query.len()` codes. They have one zero point, or each its own:
+/// see [`ZeroPoints`].
+///
+/// # Errors
+/// [`Error::Rows`] if `rows` is not of that size; [`Error::Length`] if there is a zero point
+/// for each row, but not as many as rows. `out` is then untouched.
+///
+/// ```
+/// # use zeropoint::l2_rows;
+/// let rows = [
+///     1_u8, 2, 3, //
+///     4, 5, 6,
+/// ];
+/// let mut out = [0; 2];
+/// l2_rows(&[1_u8, 2, 4], 7, &rows, 7, &mut out)?;
+/// assert_eq!(out, [1, 9 + 9 + 4]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+pub fn l2_rows<'a, A: Code, B: Code>(
+    query: &[A],
+    zq: A,
+    rows: &[B],
+    zr: impl Into<ZeroPoints<'a, B>>,
+    out: &mut [i64],
+) -> Result<(), Error> {
+    Tier::best().l2_rows(query, zq, rows, zr, out)
+}
+
+impl Tier {
+    /// [`l2_rows`](crate::l2_rows()) on this tier.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn l2_rows<'a, A: Code, B: Code>(
+        self,
+        query: &[A],
+        zq: A,
+        rows: &[B],
+        zr: impl Into<ZeroPoints<'a, B>>,
+        out: &mut [i64],
+    ) -> Result<(), Error> {
+        let rows = Matrix::new(rows, zr.into(), [out.len(), query.len()])?;
+        let meaning = Meaning::new(zq, B::MIN);
+        compiled(self, bytemuck::must_cast_slice(query), &rows, meaning, out);
+        Ok(())
+    }
+}
+
+fn compiled(tier: Tier, query: &[u8], rows: &Matrix<'_>, of: Meaning, out: &mut [i64]) {
+    let [zq, _] = of.zero_points;
+    match of.signed {
+        [false, false] => tier.run_dot(L2Rows::<u8, u8>::new(query, zq, rows, out)),
+        [false, true] => tier.run_dot(L2Rows::<u8, i8>::new(query, zq, rows, out)),
+        [true, false] => tier.run_dot(L2Rows::<i8, u8>::new(query, zq, rows, out)),
+        [true, true] => tier.run_dot(L2Rows::<i8, i8>::new(query, zq, rows, out)),
+    }
+}
+
+struct L2Rows<'a, A, B> {
+    query: Operand<'a, A>,
+    rows: &'a Matrix<'a>,
+    out: &'a mut [i64],
+    of: PhantomData<B>,
+}
+
+impl<'a, A: Byte, B> L2Rows<'a, A, B> {
+    #[inline(always)]
+    fn new(query: &'a [u8], zq: u8, rows: &'a Matrix<'a>, out: &'a mut [i64]) -> Self {
+        Self { query: Operand::new(query, zq), rows, out, of: PhantomData }
+    }
+}
+
+impl<A: Byte, B: Byte> DotOperation for L2Rows<'_, A, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<D: Dot>(&mut self, d: D) {
+        if const { A::SIGNED == B::SIGNED } {
+            by_sums::<D, B, false>(d, self.query.retyped(), *self.rows, self.out);
+        } else {
+            by_sums::<D, B, true>(d, self.query.flipped().retyped(), *self.rows, self.out);
+        }
+    }
+}
+
+/// Both of type `Q`, the query after it is flipped, if it is.
+#[inline(always)]
+fn by_sums<D: Dot, Q: Byte, const FLIP: bool>(
+    d: D,
+    query: Operand<'_, Q>,
+    matrix: Matrix<'_>,
+    out: &mut [i64],
+) {
+    if matrix.zero_points.all_are(query.zero_point) {
+        let kernel = Kernel::<Q, FLIP, false>::new(query, matrix);
+        rows::<D, _, 4, 2>(d, kernel, query.codes, matrix.codes, out);
+    } else {
+        let kernel = Kernel::<Q, FLIP, true>::new(query, matrix);
+        rows::<D, _, 4, 2>(d, kernel, query.codes, matrix.codes, out);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Kernel<'a, Q, const FLIP: bool, const SUMS: bool> {
+    differences: Differences<Q, FLIP, false, SUMS>,
+    zero_points: ZeroPoints<'a, u8>,
+    zero_point: i64,
+    len: usize,
+}
+
+impl<'a, Q: Byte, const FLIP: bool, const SUMS: bool> Kernel<'a, Q, FLIP, SUMS> {
+    #[inline(always)]
+    fn new(query: Operand<'_, Q>, rows: Matrix<'a>) -> Self {
+        Self {
+            differences: Differences::NEW,
+            zero_points: rows.zero_points,
+            zero_point: query.zero_point(),
+            len: query.codes.len(),
+        }
+    }
+}
+
+impl<D: Dot, Q: Byte, const FLIP: bool, const SUMS: bool> Pairs<D, 4, 2>
+    for Kernel<'_, Q, FLIP, SUMS>
+{
+    const USED: usize = <Differences<Q, FLIP, false, SUMS> as Pairs<D, 4, 2>>::USED;
+
+    #[inline(always)]
+    fn step(self, d: D, sums: [Int<D>; 4], a: Bytes<D>, b: Bytes<D>) -> [Int<D>; 4] {
+        self.differences.step(d, sums, a, b)
+    }
+
+    #[inline(always)]
+    fn results(self, d: D, sums: [Int<D>; 4]) -> [Int<D>; 2] {
+        self.differences.results(d, sums)
+    }
+}
+
+impl<D: Dot, Q: Byte, const FLIP: bool, const SUMS: bool> Rows<D, 4, 2>
+    for Kernel<'_, Q, FLIP, SUMS>
+{
+    #[inline(always)]
+    fn value(self, r: usize, totals: [i64; 2]) -> i64 {
+        let offset = self.zero_point - value::<Q>(self.zero_points.of(r));
+        Differences::<Q, FLIP, false, SUMS>::distance::<D>(totals, offset, self.len)
+    }
+}

@@ -1,0 +1,181 @@
+//! A vector of codes of either type, on its way to a kernel; and sums over pairs of them.
+
+use crate::error::{Error, row_shape};
+use crate::kernels::pairs::Pairs;
+use crate::simd::dot::{Bytes, Dot, Int};
+use crate::simd::{Byte, Simd};
+use crate::values::code::Code;
+use crate::values::zero_points::ZeroPoints;
+use core::marker::PhantomData;
+
+/// What the bytes of two vectors mean.
+///
+/// It is as small as a register: what an operation is called with goes by way of as few stores and
+/// loads as possible, since they are a good part of the time that short vectors take.
+#[derive(Clone, Copy)]
+pub(super) struct Meaning {
+    pub(super) signed: [bool; 2],
+    pub(super) zero_points: [u8; 2],
+}
+
+impl Meaning {
+    #[inline(always)]
+    pub(super) fn new<A: Code, B: Code>(za: A, zb: B) -> Self {
+        Self {
+            signed: [A::SIGNED, B::SIGNED],
+            zero_points: [bytemuck::must_cast(za), bytemuck::must_cast(zb)],
+        }
+    }
+}
+
+/// A vector of codes of `Q`, as bytes, and the bits of its zero point.
+pub(super) struct Operand<'a, Q> {
+    pub(super) codes: &'a [u8],
+    pub(super) zero_point: u8,
+    of: PhantomData<Q>,
+}
+
+impl<Q> Clone for Operand<'_, Q> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q> Copy for Operand<'_, Q> {}
+
+impl<'a, Q: Byte> Operand<'a, Q> {
+    #[inline(always)]
+    pub(super) fn new(codes: &'a [u8], zero_point: u8) -> Self {
+        Self { codes, zero_point, of: PhantomData }
+    }
+
+    /// For a kernel that flips the codes.
+    #[inline(always)]
+    pub(super) fn flipped(self) -> Operand<'a, Q::Flipped> {
+        Operand::new(self.codes, self.zero_point ^ 0x80)
+    }
+
+    /// As one of a type that has the same sign.
+    #[inline(always)]
+    pub(super) fn retyped<T: Byte>(self) -> Operand<'a, T> {
+        Operand::new(self.codes, self.zero_point)
+    }
+
+    /// The zero point as a number.
+    #[inline(always)]
+    pub(super) fn zero_point(self) -> i64 {
+        value::<Q>(self.zero_point)
+    }
+}
+
+/// The rows of a matrix of codes, as bytes, and their zero points.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a> {
+    pub(super) codes: &'a [u8],
+    pub(super) zero_points: ZeroPoints<'a, u8>,
+}
+
+impl<'a> Matrix<'a> {
+    /// Of so many rows of that length.
+    #[inline(always)]
+    pub(super) fn new<Q: Code>(
+        codes: &'a [Q],
+        zero_points: ZeroPoints<'a, Q>,
+        [rows, row]: [usize; 2],
+    ) -> Result<Self, Error> {
+        row_shape(("rows", codes.len()), rows, row)?;
+        zero_points.check("zr", ("rows", rows))?;
+        Ok(Self { codes: bytemuck::must_cast_slice(codes), zero_points: zero_points.bytes() })
+    }
+}
+
+/// The code of these bits.
+#[inline(always)]
+pub(super) fn value<Q: Byte>(bits: u8) -> i64 {
+    if Q::SIGNED { i64::from(bits as i8) } else { i64::from(bits) }
+}
+
+/// Whether the instruction set multiplies codes of `A` and `B` with each other.
+#[inline(always)]
+pub(super) const fn has<D: Dot, A: Byte, B: Byte>() -> bool {
+    if A::SIGNED == B::SIGNED { D::SAME } else { D::MIXED }
+}
+
+/// `Σ ab − za · Σb − zb · Σa`, of products and of the sums that are asked for.
+///
+/// `A`, `B`: the types that are multiplied. Codes of the other type are flipped to that.
+#[derive(Clone, Copy)]
+pub(super) struct Products<
+    D: Dot,
+    A,
+    B,
+    const FLIP_A: bool,
+    const FLIP_B: bool,
+    const SUM_A: bool,
+    const SUM_B: bool,
+> {
+    za: Bytes<D>,
+    zb: Bytes<D>,
+    types: PhantomData<(A, B)>,
+}
+
+impl<D: Dot, A, B, const FLIP_A: bool, const FLIP_B: bool, const SUM_A: bool, const SUM_B: bool>
+    Products<D, A, B, FLIP_A, FLIP_B, SUM_A, SUM_B>
+{
+    /// Zero points of `A` and `B`.
+    #[inline(always)]
+    pub(super) fn new(d: D, za: u8, zb: u8) -> Self {
+        Self { za: d.base().splat_u8(za), zb: d.base().splat_u8(zb), types: PhantomData }
+    }
+}
+
+impl<
+    D: Dot,
+    A: Byte,
+    B: Byte,
+    const FLIP_A: bool,
+    const FLIP_B: bool,
+    const SUM_A: bool,
+    const SUM_B: bool,
+> Pairs<D, 3, 1> for Products<D, A, B, FLIP_A, FLIP_B, SUM_A, SUM_B>
+{
+    const USED: usize = 1 + SUM_A as usize + SUM_B as usize;
+
+    #[inline(always)]
+    fn step(
+        self,
+        d: D,
+        [mut products, mut a_sum, mut b_sum]: [Int<D>; 3],
+        mut a: Bytes<D>,
+        mut b: Bytes<D>,
+    ) -> [Int<D>; 3] {
+        if FLIP_A {
+            a = d.base().flip(a);
+        }
+        if FLIP_B {
+            b = d.base().flip(b);
+        }
+        products = d.dot::<A, B>(products, a, b);
+        if SUM_A {
+            a_sum = d.weighted::<A, B>(a_sum, a, self.zb);
+        }
+        if SUM_B {
+            b_sum = d.weighted::<B, A>(b_sum, b, self.za);
+        }
+        [products, a_sum, b_sum]
+    }
+
+    #[inline(always)]
+    fn results(self, d: D, [products, a_sum, b_sum]: [Int<D>; 3]) -> [Int<D>; 1] {
+        let s = d.base();
+        let mut result = products;
+        if SUM_A {
+            result = s.sub_i32(result, a_sum);
+        }
+        if SUM_B {
+            result = s.sub_i32(result, b_sum);
+        }
+        [result]
+    }
+}
