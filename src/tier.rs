@@ -106,7 +106,59 @@ pub(crate) trait DotOperation {
 
     /// Its kernel; `#[inline(always)]`.
     fn simd<D: Dot>(&mut self, d: D) -> Self::Output;
+
+    /// Runs it on a tier, by this kernel or another.
+    #[inline(always)]
+    fn run_on(&mut self, tier: Tier) -> Self::Output
+    where
+        Self: Sized,
+    {
+        tier.run_dot(self)
+    }
 }
+
+/// An operation as the public functions call it.
+///
+/// A public function that is generic is compiled in the caller's crate, by the caller's settings. Kernels must
+/// not be, so an operation has an entry for each type it is of, which is not generic, and `of_type!` finds
+/// it.
+pub(crate) trait Entry {
+    type Output;
+
+    fn on(&mut self, tier: Tier) -> Self::Output;
+}
+
+/// The entries of an [`Operation`], of these types.
+macro_rules! entries {
+    ($($operation:ty),*) => {
+        $(
+            impl $crate::tier::Entry for $operation {
+                type Output = <Self as $crate::tier::Operation>::Output;
+
+                fn on(&mut self, tier: $crate::tier::Tier) -> Self::Output {
+                    tier.run(self)
+                }
+            }
+        )*
+    };
+}
+pub(crate) use entries;
+
+/// The entries of a [`DotOperation`], of these types.
+macro_rules! dot_entries {
+    ($($operation:ty),*) => {
+        $(
+            impl $crate::tier::Entry for $operation {
+                type Output = <Self as $crate::tier::DotOperation>::Output;
+
+                fn on(&mut self, tier: $crate::tier::Tier) -> Self::Output {
+                    $crate::tier::DotOperation::run_on(self, tier)
+                }
+            }
+        )*
+    };
+}
+pub(crate) use dot_entries;
 
 impl Tier {
     /// The names of all tiers of all architectures, slowest first.
@@ -193,17 +245,17 @@ impl Tier {
 
     /// Runs an operation on this tier: on one that adds dot products to another, as on that one.
     #[inline(always)]
-    pub(crate) fn run<O: Operation>(self, mut operation: O) -> O::Output {
+    pub(crate) fn run<O: Operation>(self, operation: &mut O) -> O::Output {
         if O::FLOATS && !environment::is_default() {
-            return environment::with_default(|| self.0.run(&mut operation));
+            return environment::with_default(|| self.0.run(operation));
         }
-        self.0.run(&mut operation)
+        self.0.run(operation)
     }
 
     /// Runs an operation with the dot products of this tier.
     #[inline(always)]
-    pub(crate) fn run_dot<O: DotOperation>(self, mut operation: O) -> O::Output {
-        self.0.run_dot(&mut operation)
+    pub(crate) fn run_dot<O: DotOperation>(self, operation: &mut O) -> O::Output {
+        self.0.run_dot(operation)
     }
 }
 

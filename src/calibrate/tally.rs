@@ -100,11 +100,11 @@ impl Summary {
         let mut finite;
         for mut x in x.chunks(CHUNK) {
             let mut left_out = Tally::default();
-            let mut found = tier.run(FiniteRange { x });
+            let mut found = tier.run(&mut FiniteRange { x });
             if found.is_none_or(|found| found.union(bounds) != bounds) {
                 finite = [0.0; CHUNK];
                 x = left_out.sift(x, bounds, &mut finite);
-                found = tier.run(FiniteRange { x });
+                found = tier.run(&mut FiniteRange { x });
             }
             if let Some(found) = found {
                 then(x)?;

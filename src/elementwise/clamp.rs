@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::kernels::map::{Codes, Map, map_in_place};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::CodesMut};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type};
 use core::ops::RangeInclusive;
 
 /// Clamps codes, in place: `codes[i] = min(max(codes[i], lo), hi)`, compared as `Q`.
@@ -58,25 +58,25 @@ impl Tier {
             let (lo, hi) = (lo.into(), hi.into());
             return Err(Error::TooFewCodes { lo, hi });
         }
-        let [lo, hi] = [lo, hi].map(bytemuck::must_cast);
-        compiled(self, Q::erase_mut(codes), lo, hi);
+        self.within(codes, lo, hi);
         Ok(())
     }
 
     /// [`relu`](crate::relu()) on this tier.
     pub fn relu<Q: Code>(self, codes: &mut [Q], zero_point: Q) {
-        let [lo, hi] = [zero_point, Q::MAX].map(bytemuck::must_cast);
-        compiled(self, Q::erase_mut(codes), lo, hi);
+        self.within(codes, zero_point, Q::MAX);
+    }
+
+    fn within<Q: Code>(self, codes: &mut [Q], lo: Q, hi: Q) {
+        of_type!(Q as T => {
+            let codes: &mut [T] = bytemuck::must_cast_slice_mut(codes);
+            let [lo, hi]: [T; 2] = [lo, hi].map(bytemuck::must_cast);
+            Clamp { codes, lo, hi }.on(self);
+        });
     }
 }
 
-/// `lo`, `hi`: codes of either type as bytes.
-fn compiled(tier: Tier, codes: CodesMut<'_>, lo: u8, hi: u8) {
-    match codes {
-        CodesMut::U8(codes) => tier.run(Clamp { codes, lo, hi }),
-        CodesMut::I8(codes) => tier.run(Clamp { codes, lo: lo as i8, hi: hi as i8 }),
-    }
-}
+of_each_code!(entries: Clamp);
 
 struct Clamp<'a, Q> {
     codes: &'a mut [Q],

@@ -3,8 +3,8 @@
 use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::params::{Grid, QuantParams};
 
 /// Dequantizes: `out[i] = (codes[i] − z) · s`.
@@ -43,17 +43,16 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-        compiled(self, Q::erase(codes), params.grid(), out);
+        let grid = params.grid();
+        of_type!(Q as T => {
+            let codes: &[T] = bytemuck::must_cast_slice(codes);
+            Dequantize { codes, grid, out }.on(self);
+        });
         Ok(())
     }
 }
 
-fn compiled(tier: Tier, codes: sealed::Codes<'_>, grid: &Grid, out: &mut [f32]) {
-    match codes {
-        sealed::Codes::U8(codes) => tier.run(Dequantize { codes, grid, out }),
-        sealed::Codes::I8(codes) => tier.run(Dequantize { codes, grid, out }),
-    }
-}
+of_each_code!(entries: Dequantize);
 
 struct Dequantize<'a, Q> {
     codes: &'a [Q],

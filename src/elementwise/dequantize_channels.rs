@@ -6,8 +6,8 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::kernels::per_axis::{Source, Spread, spread};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::Params};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type, params_as};
 use crate::values::granularity::{Blocks, Layout};
 use crate::values::params::QuantParams;
 
@@ -66,7 +66,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
         let layout = Layout::channels(("codes", codes.len()), params.len(), inner)?;
-        compiled(self, bytemuck::must_cast_slice(codes), Q::erase_params(params), layout, out);
+        self.dequantize_spread(codes, params, layout, out);
         Ok(())
     }
 
@@ -83,23 +83,25 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
         let layout = Layout::blocks(("codes", codes.len()), ("params", params.len()), blocks)?;
-        compiled(self, bytemuck::must_cast_slice(codes), Q::erase_params(params), layout, out);
+        self.dequantize_spread(codes, params, layout, out);
         Ok(())
+    }
+
+    fn dequantize_spread<Q: Code>(
+        self,
+        codes: &[Q],
+        params: &[QuantParams<Q>],
+        layout: Layout,
+        out: &mut [f32],
+    ) {
+        of_type!(Q as T => {
+            let params: &[QuantParams<T>] = params_as(params);
+            DequantizeSpread { codes: bytemuck::must_cast_slice(codes), params, layout, out }.on(self);
+        });
     }
 }
 
-/// `codes`: of the type that `params` says, as bytes.
-fn compiled(tier: Tier, codes: &[u8], params: Params<'_>, layout: Layout, out: &mut [f32]) {
-    match params {
-        Params::U8(params) => tier.run(DequantizeSpread { codes, params, layout, out }),
-        Params::I8(params) => tier.run(DequantizeSpread {
-            codes: bytemuck::must_cast_slice(codes),
-            params,
-            layout,
-            out,
-        }),
-    }
-}
+of_each_code!(entries: DequantizeSpread);
 
 struct DequantizeSpread<'a, Q> {
     codes: &'a [Q],

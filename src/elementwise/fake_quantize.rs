@@ -7,7 +7,7 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Floats, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
@@ -48,14 +48,12 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-        compiled(self, x, params.grid(), out);
+        FakeQuantize { x, grid: params.grid(), out }.on(self);
         Ok(())
     }
 }
 
-fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: &mut [f32]) {
-    tier.run(FakeQuantize { x, grid, out });
-}
+entries!(FakeQuantize<'_>);
 
 struct FakeQuantize<'a> {
     x: &'a [f32],

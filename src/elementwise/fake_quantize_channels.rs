@@ -6,8 +6,8 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Traffic, map};
 use crate::kernels::per_axis::{Source, Spread, spread};
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::Params};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type, params_as};
 use crate::values::granularity::{Blocks, Layout};
 use crate::values::params::QuantParams;
 
@@ -66,7 +66,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
-        compiled(self, x, Q::erase_params(params), layout, out);
+        self.fake_quantize_spread(x, params, layout, out);
         Ok(())
     }
 
@@ -83,17 +83,25 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
-        compiled(self, x, Q::erase_params(params), layout, out);
+        self.fake_quantize_spread(x, params, layout, out);
         Ok(())
+    }
+
+    fn fake_quantize_spread<Q: Code>(
+        self,
+        x: &[f32],
+        params: &[QuantParams<Q>],
+        layout: Layout,
+        out: &mut [f32],
+    ) {
+        of_type!(Q as T => {
+            let params: &[QuantParams<T>] = params_as(params);
+            FakeQuantizeSpread { x, params, layout, out }.on(self);
+        });
     }
 }
 
-fn compiled(tier: Tier, x: &[f32], params: Params<'_>, layout: Layout, out: &mut [f32]) {
-    match params {
-        Params::U8(params) => tier.run(FakeQuantizeSpread { x, params, layout, out }),
-        Params::I8(params) => tier.run(FakeQuantizeSpread { x, params, layout, out }),
-    }
-}
+of_each_code!(entries: FakeQuantizeSpread);
 
 struct FakeQuantizeSpread<'a, Q> {
     x: &'a [f32],

@@ -24,7 +24,7 @@ impl Tier {
     /// [`min_max`](crate::min_max()) on this tier.
     #[must_use]
     pub fn min_max(self, x: &[f32]) -> Option<Range> {
-        self.run(MinMax { x })
+        self.run(&mut MinMax { x })
     }
 }
 

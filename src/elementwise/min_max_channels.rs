@@ -49,7 +49,7 @@ impl Tier {
         out: &mut [Option<Range>],
     ) -> Result<(), Error> {
         let layout = Layout::channels(("x", x.len()), out.len(), inner)?;
-        self.run(MinMaxSpread { x, layout, out });
+        self.run(&mut MinMaxSpread { x, layout, out });
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Tier {
         out: &mut [Option<Range>],
     ) -> Result<(), Error> {
         let layout = Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?;
-        self.run(MinMaxSpread { x, layout, out });
+        self.run(&mut MinMaxSpread { x, layout, out });
         Ok(())
     }
 }

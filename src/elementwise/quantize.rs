@@ -6,8 +6,8 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::CodesMut};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -45,18 +45,27 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let bytes = size_of_val(x) + size_of_val(out);
-        compiled(self, x, params.grid(), Q::erase_mut(out), bytes);
+        self.quantize_part(x, params, out, bytes);
         Ok(())
+    }
+
+    /// `bytes`: that the whole operation reads and writes, where this is a part.
+    pub(crate) fn quantize_part<Q: Code>(
+        self,
+        x: &[f32],
+        params: QuantParams<Q>,
+        out: &mut [Q],
+        bytes: usize,
+    ) {
+        let grid = params.grid();
+        of_type!(Q as T => {
+            let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
+            Quantize { x, grid, out, bytes }.on(self);
+        });
     }
 }
 
-/// `bytes`: that the whole operation reads and writes, where this is a part.
-pub(crate) fn compiled(tier: Tier, x: &[f32], grid: &Grid, out: CodesMut<'_>, bytes: usize) {
-    match out {
-        CodesMut::U8(out) => tier.run(Quantize { x, grid, out, bytes }),
-        CodesMut::I8(out) => tier.run(Quantize { x, grid, out, bytes }),
-    }
-}
+of_each_code!(entries: Quantize);
 
 struct Quantize<'a, Q> {
     x: &'a [f32],

@@ -9,8 +9,8 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::Params};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type, params_as};
 use crate::values::granularity::{Blocks, Layout};
 use crate::values::params::QuantParams;
 use core::marker::PhantomData;
@@ -72,7 +72,7 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
-        compiled(self, x, Q::erase_params(params), layout, bytemuck::must_cast_slice_mut(out));
+        self.quantize_spread(x, params, layout, out);
         Ok(())
     }
 
@@ -89,20 +89,25 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
-        compiled(self, x, Q::erase_params(params), layout, bytemuck::must_cast_slice_mut(out));
+        self.quantize_spread(x, params, layout, out);
         Ok(())
+    }
+
+    fn quantize_spread<Q: Code>(
+        self,
+        x: &[f32],
+        params: &[QuantParams<Q>],
+        layout: Layout,
+        out: &mut [Q],
+    ) {
+        of_type!(Q as T => {
+            let params: &[QuantParams<T>] = params_as(params);
+            QuantizeSpread { x, params, layout, out: bytemuck::must_cast_slice_mut(out) }.on(self);
+        });
     }
 }
 
-/// `out`: codes of the type that `params` says, as bytes.
-fn compiled(tier: Tier, x: &[f32], params: Params<'_>, layout: Layout, out: &mut [u8]) {
-    match params {
-        Params::U8(params) => tier.run(QuantizeSpread { x, params, layout, out }),
-        Params::I8(params) => {
-            tier.run(QuantizeSpread { x, params, layout, out: bytemuck::must_cast_slice_mut(out) });
-        }
-    }
-}
+of_each_code!(entries: QuantizeSpread);
 
 struct QuantizeSpread<'a, Q> {
     x: &'a [f32],

@@ -1,7 +1,6 @@
 //! `params = scheme(min_max(x))`, `q = quantize(x, params)`
 
 use super::min_max::finite_range;
-use super::quantize;
 use crate::error::{Error, one_for_each};
 use crate::simd::environment::in_default;
 use crate::tier::Tier;
@@ -65,8 +64,7 @@ impl Tier {
         let mut end = x.len();
         while end > 0 {
             let start = (end - 1) / CHUNK * CHUNK;
-            let out = Q::erase_mut(&mut out[start..end]);
-            quantize::compiled(self, &x[start..end], params.grid(), out, bytes);
+            self.quantize_part(&x[start..end], params, &mut out[start..end], bytes);
             end = start;
         }
         Ok(params)

@@ -5,8 +5,8 @@ use super::quantize;
 use crate::error::{Error, one_for_each, row_shape};
 use crate::kernels::map::Traffic;
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::ParamsMut};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type, params_mut_as};
 use crate::values::params::{Choice, Grid, QuantParams, Scheme};
 
 /// [`quantize_dynamic`](crate::quantize_dynamic()) of each row of a matrix (each token of a batch,
@@ -74,38 +74,16 @@ impl Tier {
         params: &mut [QuantParams<Q>],
         out: &mut [Q],
     ) -> Result<Option<usize>, Error> {
-        compiled(
-            self,
-            x,
-            row,
-            (scheme.choice(), scheme.is_of_finite()),
-            Q::erase_params_mut(params),
-            bytemuck::must_cast_slice_mut(out),
-        )
+        let (choice, of_finite) = (scheme.choice(), scheme.is_of_finite());
+        of_type!(Q as T => {
+            let params: &mut [QuantParams<T>] = params_mut_as(params);
+            let out = bytemuck::must_cast_slice_mut(out);
+            QuantizeRows { x, row, choice, of_finite, params, out }.on(self)
+        })
     }
 }
 
-/// `out`: codes of the type that `params` says, as bytes.
-fn compiled(
-    tier: Tier,
-    x: &[f32],
-    row: usize,
-    (choice, of_finite): (Choice, bool),
-    params: ParamsMut<'_>,
-    out: &mut [u8],
-) -> Result<Option<usize>, Error> {
-    match params {
-        ParamsMut::U8(params) => tier.run(QuantizeRows { x, row, choice, of_finite, params, out }),
-        ParamsMut::I8(params) => tier.run(QuantizeRows {
-            x,
-            row,
-            choice,
-            of_finite,
-            params,
-            out: bytemuck::must_cast_slice_mut(out),
-        }),
-    }
-}
+of_each_code!(entries: QuantizeRows);
 
 struct QuantizeRows<'a, Q> {
     x: &'a [f32],

@@ -5,8 +5,8 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Codes, Ints, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::CodesMut};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::multiplier::{DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
@@ -44,23 +44,16 @@ impl Tier {
         out: &mut [Q],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
-        compiled(self, accumulators, multiplier, params.grid(), Q::erase_mut(out));
+        let grid = params.grid();
+        of_type!(Q as T => {
+            let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
+            Requantize { accumulators, multiplier, grid, out }.on(self);
+        });
         Ok(())
     }
 }
 
-fn compiled(
-    tier: Tier,
-    accumulators: &[i32],
-    multiplier: Multiplier,
-    grid: &Grid,
-    out: CodesMut<'_>,
-) {
-    match out {
-        CodesMut::U8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
-        CodesMut::I8(out) => tier.run(Requantize { accumulators, multiplier, grid, out }),
-    }
-}
+of_each_code!(entries: Requantize);
 
 struct Requantize<'a, Q> {
     accumulators: &'a [i32],

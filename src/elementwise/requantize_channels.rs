@@ -6,8 +6,8 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Traffic, map};
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::CodesMut};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Multiplier, MultiplierKind, alike};
 use crate::values::params::{Grid, QuantParams};
@@ -67,28 +67,16 @@ impl Tier {
             Layout::channels(("accumulators", accumulators.len()), multipliers.len(), inner)?;
         alike(multipliers, bias, ("elements of `multipliers`", multipliers.len()))?;
         let factors = Factors { multipliers, bias };
-        compiled(self, accumulators, factors, layout, params.grid(), Q::erase_mut(out));
+        let grid = params.grid();
+        of_type!(Q as T => {
+            let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
+            RequantizeSpread { accumulators, factors, layout, grid, out }.on(self);
+        });
         Ok(())
     }
 }
 
-fn compiled(
-    tier: Tier,
-    accumulators: &[i32],
-    factors: Factors<'_>,
-    layout: Layout,
-    grid: &Grid,
-    out: CodesMut<'_>,
-) {
-    match out {
-        CodesMut::U8(out) => {
-            tier.run(RequantizeSpread { accumulators, factors, layout, grid, out });
-        }
-        CodesMut::I8(out) => {
-            tier.run(RequantizeSpread { accumulators, factors, layout, grid, out });
-        }
-    }
-}
+of_each_code!(entries: RequantizeSpread);
 
 /// The multipliers of all channels, and their biases.
 #[derive(Clone, Copy)]

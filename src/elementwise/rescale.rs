@@ -7,8 +7,8 @@ use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Codes, Map, Offsets, Traffic, map};
 use crate::kernels::per_axis::Uniform;
 use crate::simd::{BYTES, Byte, Line, Lookup, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_type};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 use pulp::NullaryFnOnce;
@@ -53,26 +53,17 @@ impl Tier {
         out: &mut [B],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-        compiled(self, A::erase(codes), from.grid(), to.grid(), B::erase_mut(out));
+        let (from, to) = (from.grid(), to.grid());
+        of_type!(A as S => of_type!(B as T => {
+            let codes: &[S] = bytemuck::must_cast_slice(codes);
+            let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
+            Rescale { codes, from, to, out }.on(self);
+        }));
         Ok(())
     }
 }
 
-fn compiled(
-    tier: Tier,
-    codes: sealed::Codes<'_>,
-    from: &Grid,
-    to: &Grid,
-    out: sealed::CodesMut<'_>,
-) {
-    use sealed::{Codes, CodesMut};
-    match (codes, out) {
-        (Codes::U8(codes), CodesMut::U8(out)) => tier.run(Rescale { codes, from, to, out }),
-        (Codes::U8(codes), CodesMut::I8(out)) => tier.run(Rescale { codes, from, to, out }),
-        (Codes::I8(codes), CodesMut::U8(out)) => tier.run(Rescale { codes, from, to, out }),
-        (Codes::I8(codes), CodesMut::I8(out)) => tier.run(Rescale { codes, from, to, out }),
-    }
-}
+entries!(Rescale<'_, u8, u8>, Rescale<'_, u8, i8>, Rescale<'_, i8, u8>, Rescale<'_, i8, i8>);
 
 struct Rescale<'a, A, B> {
     codes: &'a [A],

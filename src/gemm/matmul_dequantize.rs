@@ -127,7 +127,7 @@ impl Stage for Dequantized<'_> {
         sums: TileSums<'_>,
         out: &mut Part<'_, f32>,
     ) {
-        tier.run(Finish(self, ready, sums, out));
+        tier.run(&mut Finish(self, ready, sums, out));
     }
 }
 

@@ -141,9 +141,9 @@ impl Stage for Requantized<'_> {
         out: &mut Part<'_, u8>,
     ) {
         if self.is_signed {
-            tier.run(Finish::<i8>(self, ready, sums, out, PhantomData));
+            tier.run(&mut Finish::<i8>(self, ready, sums, out, PhantomData));
         } else {
-            tier.run(Finish::<u8>(self, ready, sums, out, PhantomData));
+            tier.run(&mut Finish::<u8>(self, ready, sums, out, PhantomData));
         }
     }
 }

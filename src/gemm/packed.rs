@@ -143,7 +143,7 @@ impl<'a, B: Code> Weights<'a, B> {
         source.pack(&layout, &mut bytes[start..]);
         Ok(PackedMatrix {
             tier,
-            shape: tier.run_dot(ShapeOf),
+            shape: tier.run_dot(&mut ShapeOf),
             k: self.k,
             n: self.n,
             buffer,
@@ -285,7 +285,7 @@ struct Layout {
 
 impl Layout {
     fn new(tier: Tier, k: usize, n: usize) -> Self {
-        let Shape { columns, depth, quad, .. } = tier.run_dot(ShapeOf);
+        let Shape { columns, depth, quad, .. } = tier.run_dot(&mut ShapeOf);
         let rows = k.div_ceil(quad).saturating_mul(quad);
         let panel = rows.saturating_add(size_of::<i32>()).saturating_mul(columns);
         Self {

@@ -230,8 +230,9 @@ fn run_in<const CHUNKS: usize>(piece: Piece<'_>) {
 
 /// Compiled once for each tier.
 #[inline(never)]
-fn run_kernel(kernel: Kernel<'_, '_>) {
-    kernel.piece.product.tier.run_dot(kernel);
+fn run_kernel(mut kernel: Kernel<'_, '_>) {
+    let tier = kernel.piece.product.tier;
+    tier.run_dot(&mut kernel);
 }
 
 /// What becomes of sums.

@@ -6,7 +6,7 @@ use crate::kernels::map::Traffic;
 use crate::kernels::sums::{BLOCK, Terms, sums};
 use crate::simd::Simd;
 use crate::simd::environment::in_default;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
 use crate::values::params::{Grid, QuantParams};
 
@@ -123,19 +123,17 @@ impl Tier {
     /// As there.
     pub fn fidelity(self, x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
         one_for_each(("y", y.len()), ("elements of `x`", x.len()))?;
-        Ok(self.run(Between { x, y }))
+        Ok(self.run(&mut Between { x, y }))
     }
 
     /// [`quantization_fidelity`](crate::quantization_fidelity()) on this tier.
     #[must_use]
     pub fn quantization_fidelity<Q: Code>(self, x: &[f32], params: QuantParams<Q>) -> Fidelity {
-        compiled(self, x, params.grid())
+        OfQuantization { x, grid: params.grid() }.on(self)
     }
 }
 
-fn compiled(tier: Tier, x: &[f32], grid: &Grid) -> Fidelity {
-    tier.run(OfQuantization { x, grid })
-}
+entries!(OfQuantization<'_>);
 
 struct Between<'a> {
     x: &'a [f32],

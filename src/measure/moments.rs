@@ -55,7 +55,7 @@ impl Tier {
 
     /// The sums that moments are made of.
     pub(crate) fn moment_sums(self, x: &[f32]) -> MomentSums {
-        self.run(MomentsOf { x })
+        self.run(&mut MomentsOf { x })
     }
 }
 

@@ -7,8 +7,8 @@ use crate::error::{Error, one_for_each, row_shape};
 use crate::kernels::map::Traffic;
 use crate::norm::Norm;
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
-use crate::values::code::{Code, sealed::ParamsMut};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type, params_mut_as};
 use crate::values::params::{Choice, QuantParams, Range, Scheme};
 
 /// Normalizes and quantizes each row of a matrix by itself, as transformers do before each linear
@@ -65,36 +65,16 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         row_shape(("x", x.len()), params.len(), norm.row())?;
-        let params = Q::erase_params_mut(params);
-        let out = bytemuck::must_cast_slice_mut(out);
-        let scheme = (scheme.choice(), scheme.is_of_finite());
-        compiled(self, x, norm, scheme, params, out)
+        let (choice, of_finite) = (scheme.choice(), scheme.is_of_finite());
+        of_type!(Q as T => {
+            let params: &mut [QuantParams<T>] = params_mut_as(params);
+            let out = bytemuck::must_cast_slice_mut(out);
+            NormalizeQuantize { x, norm, choice, of_finite, params, out }.on(self)
+        })
     }
 }
 
-/// `out`: codes of the type that `params` says, as bytes.
-fn compiled(
-    tier: Tier,
-    x: &[f32],
-    norm: Norm<'_>,
-    (choice, of_finite): (Choice, bool),
-    params: ParamsMut<'_>,
-    out: &mut [u8],
-) -> Result<(), Error> {
-    match params {
-        ParamsMut::U8(params) => {
-            tier.run(NormalizeQuantize { x, norm, choice, of_finite, params, out })
-        }
-        ParamsMut::I8(params) => tier.run(NormalizeQuantize {
-            x,
-            norm,
-            choice,
-            of_finite,
-            params,
-            out: bytemuck::must_cast_slice_mut(out),
-        }),
-    }
-}
+of_each_code!(entries: NormalizeQuantize);
 
 struct NormalizeQuantize<'a, Q> {
     x: &'a [f32],

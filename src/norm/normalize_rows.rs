@@ -39,7 +39,7 @@ impl Tier {
     pub fn normalize_rows(self, x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         let rows = norm.rows(x.len())?;
-        self.run(NormalizeRows { x, norm, rows, out });
+        self.run(&mut NormalizeRows { x, norm, rows, out });
         Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! `Σ (aᵢ − za)(bᵢ − zb) / (√Σ (aᵢ − za)² · √Σ (bᵢ − zb)²)`
 
-use super::operand::{Meaning, Operand, value};
+use super::operand::{Operand, of_pair, value};
 use crate::error::{Error, one_for_each};
 use crate::kernels::pairs::{Pairs, add_codes, padding, pairs};
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::simd::environment::in_default;
 use crate::simd::{Byte, Simd};
-use crate::tier::{DotOperation, Tier};
+use crate::tier::{DotOperation, Entry, Tier, dot_entries};
 use crate::values::code::Code;
 use core::marker::PhantomData;
 
@@ -40,35 +40,30 @@ impl Tier {
     #[inline]
     pub fn cosine<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
         one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
-        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
-        Ok(compiled(self, a, b, Meaning::new(za, zb)))
+        if const { A::SIGNED && !B::SIGNED } {
+            return self.cosine(b, zb, a, za);
+        }
+        Ok(of_pair!(A as S, B as T => {
+            let (a, b) = (Operand::<S>::of(a, za), Operand::<T>::of(b, zb));
+            Cosine { a, b }.on(self)
+        }))
     }
 }
 
-fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> f64 {
-    let [za, zb] = of.zero_points;
-    in_default(|| match of.signed {
-        [false, false] => tier.run_dot(Cosine::<u8, u8>::new(a, za, b, zb)),
-        [false, true] => tier.run_dot(Cosine::<u8, i8>::new(a, za, b, zb)),
-        [true, false] => tier.run_dot(Cosine::<u8, i8>::new(b, zb, a, za)),
-        [true, true] => tier.run_dot(Cosine::<i8, i8>::new(a, za, b, zb)),
-    })
-}
+dot_entries!(Cosine<'_, u8, u8>, Cosine<'_, u8, i8>, Cosine<'_, i8, i8>);
 
 struct Cosine<'a, A, B> {
     a: Operand<'a, A>,
     b: Operand<'a, B>,
 }
 
-impl<'a, A: Byte, B: Byte> Cosine<'a, A, B> {
-    #[inline(always)]
-    fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
-        Self { a: Operand::new(a, za), b: Operand::new(b, zb) }
-    }
-}
-
 impl<A: Byte, B: Byte> DotOperation for Cosine<'_, A, B> {
     type Output = f64;
+
+    #[inline(always)]
+    fn run_on(&mut self, tier: Tier) -> f64 {
+        in_default(|| tier.run_dot(self))
+    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> f64 {

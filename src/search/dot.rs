@@ -1,11 +1,11 @@
 //! `Σ (aᵢ − za)(bᵢ − zb)`
 
-use super::operand::{Meaning, Operand, Products, has, value};
+use super::operand::{Operand, Products, has, of_pair, value};
 use crate::error::{Error, one_for_each};
 use crate::kernels::pairs::{SHORT, padding, pairs, short_pairs};
 use crate::simd::Byte;
 use crate::simd::dot::Dot;
-use crate::tier::{DotOperation, Tier};
+use crate::tier::{DotOperation, Entry, Tier, dot_entries};
 use crate::values::code::Code;
 
 /// The dot product of two vectors of codes, less their zero points: `Σ (a[i] − za)(b[i] − zb)`.
@@ -62,8 +62,13 @@ impl Tier {
     #[inline]
     pub fn dot<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
         one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
-        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
-        Ok(compiled(self, a, b, Meaning::new(za, zb)))
+        if const { A::SIGNED && !B::SIGNED } {
+            return self.dot(b, zb, a, za);
+        }
+        Ok(of_pair!(A as S, B as T => {
+            let (a, b) = (Operand::<S>::of(a, za), Operand::<T>::of(b, zb));
+            Dots { a, b }.on(self)
+        }))
     }
 
     /// [`dot_with_sums`](crate::dot_with_sums()) on this tier.
@@ -89,39 +94,24 @@ impl Tier {
     }
 }
 
-/// Each operation is made where it is run: to move it takes as long as to multiply a vector.
-fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> i64 {
-    let [za, zb] = of.zero_points;
-    if a.len() <= SHORT {
-        return match of.signed {
-            [false, false] => tier.run_dot(Short(Dots::<u8, u8>::new(a, za, b, zb))),
-            [false, true] => tier.run_dot(Short(Dots::<u8, i8>::new(a, za, b, zb))),
-            [true, false] => tier.run_dot(Short(Dots::<u8, i8>::new(b, zb, a, za))),
-            [true, true] => tier.run_dot(Short(Dots::<i8, i8>::new(a, za, b, zb))),
-        };
-    }
-    match of.signed {
-        [false, false] => tier.run_dot(Dots::<u8, u8>::new(a, za, b, zb)),
-        [false, true] => tier.run_dot(Dots::<u8, i8>::new(a, za, b, zb)),
-        [true, false] => tier.run_dot(Dots::<u8, i8>::new(b, zb, a, za)),
-        [true, true] => tier.run_dot(Dots::<i8, i8>::new(a, za, b, zb)),
-    }
-}
+dot_entries!(Dots<'_, u8, u8>, Dots<'_, u8, i8>, Dots<'_, i8, i8>);
 
 struct Dots<'a, A, B> {
     a: Operand<'a, A>,
     b: Operand<'a, B>,
 }
 
-impl<'a, A: Byte, B: Byte> Dots<'a, A, B> {
-    #[inline(always)]
-    fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
-        Self { a: Operand::new(a, za), b: Operand::new(b, zb) }
-    }
-}
-
 impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
     type Output = i64;
+
+    #[inline(always)]
+    fn run_on(&mut self, tier: Tier) -> i64 {
+        if self.a.codes.len() <= SHORT {
+            tier.run_dot(&mut Short(self))
+        } else {
+            tier.run_dot(self)
+        }
+    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
@@ -192,14 +182,14 @@ fn constant<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
 }
 
 /// Of short vectors: all sums are made, since to choose would take longer.
-struct Short<'a, A, B>(Dots<'a, A, B>);
+struct Short<'s, 'a, A, B>(&'s Dots<'a, A, B>);
 
-impl<A: Byte, B: Byte> DotOperation for Short<'_, A, B> {
+impl<A: Byte, B: Byte> DotOperation for Short<'_, '_, A, B> {
     type Output = i64;
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
-        let Dots { a, b } = self.0;
+        let &Dots { a, b } = self.0;
         if const { has::<D, A, B>() } {
             short::<D, A, B, false>(d, a, b)
         } else {

@@ -1,13 +1,13 @@
 //! `outᵣ = Σ (qᵢ − zq)(rowᵣᵢ − zrᵣ)`
 
-use super::operand::{Matrix, Meaning, Operand, Products, has, value};
+use super::operand::{Matrix, Operand, Products, has, value};
 use super::sum::sum_of;
 use crate::error::Error;
 use crate::kernels::pairs::{Pairs, Rows, rows};
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
-use crate::tier::{DotOperation, Tier};
-use crate::values::code::Code;
+use crate::tier::{DotOperation, Entry, Tier, dot_entries};
+use crate::values::code::{Code, of_type};
 use crate::values::zero_points::ZeroPoints;
 use core::marker::PhantomData;
 
@@ -57,35 +57,22 @@ impl Tier {
         zr: impl Into<ZeroPoints<'a, B>>,
         out: &mut [i64],
     ) -> Result<(), Error> {
-        let rows = Matrix::new(rows, zr.into(), [out.len(), query.len()])?;
-        let meaning = Meaning::new(zq, B::MIN);
-        compiled(self, bytemuck::must_cast_slice(query), &rows, meaning, out);
+        let rows = &Matrix::new(rows, zr.into(), [out.len(), query.len()])?;
+        of_type!(A as S => of_type!(B as T => {
+            let (query, of) = (Operand::<S>::of(query, zq), PhantomData::<T>);
+            DotRows { query, rows, out, of }.on(self);
+        }));
         Ok(())
     }
 }
 
-fn compiled(tier: Tier, query: &[u8], rows: &Matrix<'_>, of: Meaning, out: &mut [i64]) {
-    let [zq, _] = of.zero_points;
-    match of.signed {
-        [false, false] => tier.run_dot(DotRows::<u8, u8>::new(query, zq, rows, out)),
-        [false, true] => tier.run_dot(DotRows::<u8, i8>::new(query, zq, rows, out)),
-        [true, false] => tier.run_dot(DotRows::<i8, u8>::new(query, zq, rows, out)),
-        [true, true] => tier.run_dot(DotRows::<i8, i8>::new(query, zq, rows, out)),
-    }
-}
+dot_entries!(DotRows<'_, u8, u8>, DotRows<'_, u8, i8>, DotRows<'_, i8, u8>, DotRows<'_, i8, i8>);
 
 struct DotRows<'a, A, B> {
     query: Operand<'a, A>,
     rows: &'a Matrix<'a>,
     out: &'a mut [i64],
     of: PhantomData<B>,
-}
-
-impl<'a, A: Byte, B> DotRows<'a, A, B> {
-    #[inline(always)]
-    fn new(query: &'a [u8], zq: u8, rows: &'a Matrix<'a>, out: &'a mut [i64]) -> Self {
-        Self { query: Operand::new(query, zq), rows, out, of: PhantomData }
-    }
 }
 
 impl<A: Byte, B: Byte> DotOperation for DotRows<'_, A, B> {

@@ -1,11 +1,11 @@
 //! `Σ ((aᵢ − za) − (bᵢ − zb))²`
 
-use super::operand::{Meaning, Operand, value};
+use super::operand::{Operand, of_pair, value};
 use crate::error::{Error, one_for_each};
 use crate::kernels::pairs::{Pairs, add_codes, padding, pairs};
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::simd::{Byte, Simd};
-use crate::tier::{DotOperation, Tier};
+use crate::tier::{DotOperation, Entry, Tier, dot_entries};
 use crate::values::code::Code;
 use core::marker::PhantomData;
 
@@ -42,31 +42,21 @@ impl Tier {
         zb: B,
     ) -> Result<i64, Error> {
         one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
-        let (a, b) = (bytemuck::must_cast_slice(a), bytemuck::must_cast_slice(b));
-        Ok(compiled(self, a, b, Meaning::new(za, zb)))
+        if const { A::SIGNED && !B::SIGNED } {
+            return self.l2_squared(b, zb, a, za);
+        }
+        Ok(of_pair!(A as S, B as T => {
+            let (a, b) = (Operand::<S>::of(a, za), Operand::<T>::of(b, zb));
+            L2 { a, b }.on(self)
+        }))
     }
 }
 
-fn compiled(tier: Tier, a: &[u8], b: &[u8], of: Meaning) -> i64 {
-    let [za, zb] = of.zero_points;
-    match of.signed {
-        [false, false] => tier.run_dot(L2::<u8, u8>::new(a, za, b, zb)),
-        [false, true] => tier.run_dot(L2::<u8, i8>::new(a, za, b, zb)),
-        [true, false] => tier.run_dot(L2::<u8, i8>::new(b, zb, a, za)),
-        [true, true] => tier.run_dot(L2::<i8, i8>::new(a, za, b, zb)),
-    }
-}
+dot_entries!(L2<'_, u8, u8>, L2<'_, u8, i8>, L2<'_, i8, i8>);
 
 struct L2<'a, A, B> {
     a: Operand<'a, A>,
     b: Operand<'a, B>,
-}
-
-impl<'a, A: Byte, B: Byte> L2<'a, A, B> {
-    #[inline(always)]
-    fn new(a: &'a [u8], za: u8, b: &'a [u8], zb: u8) -> Self {
-        Self { a: Operand::new(a, za), b: Operand::new(b, zb) }
-    }
 }
 
 impl<A: Byte, B: Byte> DotOperation for L2<'_, A, B> {

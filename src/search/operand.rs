@@ -8,25 +8,26 @@ use crate::values::code::Code;
 use crate::values::zero_points::ZeroPoints;
 use core::marker::PhantomData;
 
-/// What the bytes of two vectors mean.
-///
-/// It is as small as a register: what an operation is called with goes by way of as few stores and
-/// loads as possible, since they are a good part of the time that short vectors take.
-#[derive(Clone, Copy)]
-pub(super) struct Meaning {
-    pub(super) signed: [bool; 2],
-    pub(super) zero_points: [u8; 2],
-}
-
-impl Meaning {
-    #[inline(always)]
-    pub(super) fn new<A: Code, B: Code>(za: A, zb: B) -> Self {
-        Self {
-            signed: [A::SIGNED, B::SIGNED],
-            zero_points: [bytemuck::must_cast(za), bytemuck::must_cast(zb)],
+/// As [`of_type!`](crate::values::code::of_type), of two types, of which the first is the unsigned one if
+/// they differ.
+macro_rules! of_pair {
+    ($a:ty as $s:ident, $b:ty as $t:ident => $body:expr) => {
+        if const { <$a as $crate::values::code::sealed::Sealed>::SIGNED } {
+            type $s = i8;
+            type $t = i8;
+            $body
+        } else if const { <$b as $crate::values::code::sealed::Sealed>::SIGNED } {
+            type $s = u8;
+            type $t = i8;
+            $body
+        } else {
+            type $s = u8;
+            type $t = u8;
+            $body
         }
-    }
+    };
 }
+pub(super) use of_pair;
 
 /// A vector of codes of `Q`, as bytes, and the bits of its zero point.
 pub(super) struct Operand<'a, Q> {
@@ -46,8 +47,14 @@ impl<Q> Copy for Operand<'_, Q> {}
 
 impl<'a, Q: Byte> Operand<'a, Q> {
     #[inline(always)]
-    pub(super) fn new(codes: &'a [u8], zero_point: u8) -> Self {
+    fn new(codes: &'a [u8], zero_point: u8) -> Self {
         Self { codes, zero_point, of: PhantomData }
+    }
+
+    /// Codes of the type that `C` is: `Q`.
+    #[inline(always)]
+    pub(super) fn of<C: Code>(codes: &'a [C], zero_point: C) -> Self {
+        Self::new(bytemuck::must_cast_slice(codes), bytemuck::must_cast(zero_point))
     }
 
     /// For a kernel that flips the codes.

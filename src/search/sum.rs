@@ -3,8 +3,8 @@
 use crate::kernels::pairs::{Pairs, add_codes, pairs};
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
-use crate::tier::{DotOperation, Tier};
-use crate::values::code::{Code, sealed::Codes};
+use crate::tier::{DotOperation, Entry, Tier, dot_entries};
+use crate::values::code::{Code, of_each_code, of_type};
 use core::marker::PhantomData;
 
 /// The sum of codes, exact for every length: `Σ codes[i]`.
@@ -25,16 +25,14 @@ impl Tier {
     /// [`sum`](crate::sum()) on this tier.
     #[must_use]
     pub fn sum<Q: Code>(self, codes: &[Q]) -> i64 {
-        compiled(self, Q::erase(codes))
+        of_type!(Q as T => {
+            let codes: &[T] = bytemuck::must_cast_slice(codes);
+            Sum { codes }.on(self)
+        })
     }
 }
 
-fn compiled(tier: Tier, codes: Codes<'_>) -> i64 {
-    match codes {
-        Codes::U8(codes) => tier.run_dot(Sum { codes }),
-        Codes::I8(codes) => tier.run_dot(Sum { codes }),
-    }
-}
+of_each_code!(dot_entries: Sum);
 
 struct Sum<'a, Q> {
     codes: &'a [Q],

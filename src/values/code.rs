@@ -1,5 +1,6 @@
 //! The types of codes.
 
+use crate::values::params::QuantParams;
 use bytemuck::Pod;
 use core::fmt::{Debug, Display};
 
@@ -30,28 +31,41 @@ impl Code for i8 {
     const MAX: Self = i8::MAX;
 }
 
+/// Evaluates `$body` with `$t` as the type that `$q`, a type of codes, is.
+///
+/// It is known when the caller is compiled, so what `$body` does with the other types is not compiled.
+macro_rules! of_type {
+    ($q:ty as $t:ident => $body:expr) => {
+        if const { <$q as $crate::values::code::sealed::Sealed>::SIGNED } {
+            type $t = i8;
+            $body
+        } else {
+            type $t = u8;
+            $body
+        }
+    };
+}
+pub(crate) use of_type;
+
+/// The entries of operations, for each type of codes.
+macro_rules! of_each_code {
+    ($entries:ident: $($operation:ident),*) => {
+        $($entries!($operation<'_, u8>, $operation<'_, i8>);)*
+    };
+}
+pub(crate) use of_each_code;
+
 pub(crate) mod sealed {
     use crate::values::params::{Grid, QuantParams};
 
-    /// Codes to write to, with their type as a value.
-    ///
-    /// A generic public function is compiled in the caller's crate, by the caller's settings. It
-    /// hands its slices over in this form, to a function that is not generic: so the kernels are
-    /// compiled once, in this crate, by this crate's settings.
-    #[derive(Debug)]
-    pub enum CodesMut<'a> {
-        U8(&'a mut [u8]),
-        I8(&'a mut [i8]),
-    }
-
-    /// Codes to read from, with their type as a value; see [`CodesMut`].
+    /// Codes to read from, with their type as a value.
     #[derive(Clone, Copy, Debug)]
     pub enum Codes<'a> {
         U8(&'a [u8]),
         I8(&'a [i8]),
     }
 
-    /// Parameters, with the type of their codes as a value; see [`CodesMut`].
+    /// Parameters, with the type of their codes as a value.
     #[derive(Clone, Copy, Debug)]
     pub enum Params<'a> {
         U8(&'a [QuantParams<u8>]),
@@ -85,7 +99,7 @@ pub(crate) mod sealed {
         }
     }
 
-    /// Parameters to write to, with the type of their codes as a value; see [`CodesMut`].
+    /// Parameters to write to, with the type of their codes as a value.
     #[derive(Debug)]
     pub enum ParamsMut<'a> {
         U8(&'a mut [QuantParams<u8>]),
@@ -101,68 +115,68 @@ pub(crate) mod sealed {
         /// `code` saturated to the type.
         fn saturate(code: i32) -> Self;
         fn erase(codes: &[Self]) -> Codes<'_>;
-        fn erase_mut(codes: &mut [Self]) -> CodesMut<'_>;
         fn erase_params(params: &[QuantParams<Self>]) -> Params<'_>;
         fn erase_params_mut(params: &mut [QuantParams<Self>]) -> ParamsMut<'_>;
+        /// The parameters that are of this type; none, if they are of another.
+        fn params(params: Params<'_>) -> &[QuantParams<Self>];
+        /// The parameters that are of this type; none, if they are of another.
+        fn params_mut(params: ParamsMut<'_>) -> &mut [QuantParams<Self>];
     }
 
-    impl Sealed for u8 {
-        const SIGNED: bool = false;
-        const SYMMETRIC_MIN: Self = 0;
+    macro_rules! code_type {
+        ($type:ident, $variant:ident, $symmetric_min:expr) => {
+            impl Sealed for $type {
+                #[allow(unused_comparisons, reason = "of unsigned types")]
+                const SIGNED: bool = $type::MIN < 0;
+                const SYMMETRIC_MIN: Self = $symmetric_min;
 
-        #[inline(always)]
-        fn saturate(code: i32) -> Self {
-            code.clamp(0, 255) as u8
-        }
+                #[inline(always)]
+                fn saturate(code: i32) -> Self {
+                    code.clamp($type::MIN.into(), $type::MAX.into()) as Self
+                }
 
-        #[inline(always)]
-        fn erase(codes: &[Self]) -> Codes<'_> {
-            Codes::U8(codes)
-        }
+                #[inline(always)]
+                fn erase(codes: &[Self]) -> Codes<'_> {
+                    Codes::$variant(codes)
+                }
 
-        #[inline(always)]
-        fn erase_mut(codes: &mut [Self]) -> CodesMut<'_> {
-            CodesMut::U8(codes)
-        }
+                #[inline(always)]
+                fn erase_params(params: &[QuantParams<Self>]) -> Params<'_> {
+                    Params::$variant(params)
+                }
 
-        #[inline(always)]
-        fn erase_params(params: &[QuantParams<Self>]) -> Params<'_> {
-            Params::U8(params)
-        }
+                #[inline(always)]
+                fn erase_params_mut(params: &mut [QuantParams<Self>]) -> ParamsMut<'_> {
+                    ParamsMut::$variant(params)
+                }
 
-        #[inline(always)]
-        fn erase_params_mut(params: &mut [QuantParams<Self>]) -> ParamsMut<'_> {
-            ParamsMut::U8(params)
-        }
+                #[inline(always)]
+                fn params(params: Params<'_>) -> &[QuantParams<Self>] {
+                    if let Params::$variant(params) = params { params } else { &[] }
+                }
+
+                #[inline(always)]
+                fn params_mut(params: ParamsMut<'_>) -> &mut [QuantParams<Self>] {
+                    if let ParamsMut::$variant(params) = params { params } else { &mut [] }
+                }
+            }
+        };
     }
 
-    impl Sealed for i8 {
-        const SIGNED: bool = true;
-        const SYMMETRIC_MIN: Self = -127;
+    code_type!(u8, U8, 0);
+    code_type!(i8, I8, -127);
+}
 
-        #[inline(always)]
-        fn saturate(code: i32) -> Self {
-            code.clamp(-128, 127) as i8
-        }
+/// These parameters as those of the type that `Q` is: `T`, within [`of_type!`].
+#[inline(always)]
+pub(crate) fn params_as<Q: Code, T: Code>(params: &[QuantParams<Q>]) -> &[QuantParams<T>] {
+    T::params(Q::erase_params(params))
+}
 
-        #[inline(always)]
-        fn erase(codes: &[Self]) -> Codes<'_> {
-            Codes::I8(codes)
-        }
-
-        #[inline(always)]
-        fn erase_mut(codes: &mut [Self]) -> CodesMut<'_> {
-            CodesMut::I8(codes)
-        }
-
-        #[inline(always)]
-        fn erase_params(params: &[QuantParams<Self>]) -> Params<'_> {
-            Params::I8(params)
-        }
-
-        #[inline(always)]
-        fn erase_params_mut(params: &mut [QuantParams<Self>]) -> ParamsMut<'_> {
-            ParamsMut::I8(params)
-        }
-    }
+/// The same of parameters to write to.
+#[inline(always)]
+pub(crate) fn params_mut_as<Q: Code, T: Code>(
+    params: &mut [QuantParams<Q>],
+) -> &mut [QuantParams<T>] {
+    T::params_mut(Q::erase_params_mut(params))
 }
