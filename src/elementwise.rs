@@ -6,6 +6,7 @@ pub(crate) mod dequantize_channels;
 pub(crate) mod encode;
 pub(crate) mod fake_quantize;
 pub(crate) mod fake_quantize_channels;
+pub(crate) mod lut;
 pub(crate) mod min_max;
 pub(crate) mod min_max_channels;
 pub(crate) mod quantize;

@@ -55,6 +55,7 @@
 //! | [`matmul()`] | `Σ (a[m][k] − za)(b[k][n] − zb)`, exact; a depth at which a sum might not fit `i32` is an error |
 //! | [`matmul_requantize()`], [`matmul_dequantize()`] | its sums as codes, as [`requantize_channels()`] has them; or as values, `f32(sum) · sa · sb + bias` |
 //! | [`linear()`] | [`quantize_dynamic_rows()`] and [`matmul_dequantize()`]: a linear layer, f32 to f32 |
+//! | [`lut()`] | `table[q]`: any function of one number on codes, its table by [`lut_table()`] |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
 //! | [`pad()`] | a border of zero points around images of codes |
 //! | [`im2col()`] | the [`Windows`] of an image of codes as the rows of a matrix, zero points outside: a convolution is its product |
@@ -179,6 +180,7 @@ pub use elementwise::dequantize::dequantize;
 pub use elementwise::dequantize_channels::{dequantize_blocks, dequantize_channels};
 pub use elementwise::fake_quantize::fake_quantize;
 pub use elementwise::fake_quantize_channels::{fake_quantize_blocks, fake_quantize_channels};
+pub use elementwise::lut::{lut, lut_table};
 pub use elementwise::min_max::min_max;
 pub use elementwise::min_max_channels::{min_max_blocks, min_max_channels};
 pub use elementwise::quantize::quantize;

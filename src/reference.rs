@@ -476,6 +476,18 @@ pub fn rescale<A: Code, B: Code>(
     Ok(())
 }
 
+/// The specification of [`lut`](crate::lut).
+///
+/// # Errors
+/// As there.
+pub fn lut<A: Code, B: Code>(codes: &[A], table: &[B; 256], out: &mut [B]) -> Result<(), Error> {
+    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+    for (&code, out) in codes.iter().zip(out) {
+        *out = table[code.into().rem_euclid(256) as usize];
+    }
+    Ok(())
+}
+
 /// The specification of [`clamp`](crate::clamp).
 ///
 /// # Errors

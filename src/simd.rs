@@ -59,12 +59,24 @@ pub(crate) trait Simd: Copy {
     type Watch: Copy;
     /// What [`Simd::lookup`] gives.
     type Lookup: Lookup<Self>;
+    /// What [`Simd::quick_lookup`] gives.
+    type QuickLookup: Lookup<Self>;
 
     /// Runs `f` compiled for this instruction set: the frame.
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
 
-    /// What looks up bytes in tables, if this CPU has it.
-    fn lookup(self) -> Option<Self::Lookup>;
+    /// Look-ups in a table, by what every CPU of this tier has.
+    fn lookup(self, table: &[u8; 256]) -> Self::Lookup;
+
+    /// Look-ups that are quicker than arithmetic, if there are such: by what not every CPU of this tier has,
+    /// or for tables whose entries are about those of `line`.
+    fn quick_lookup(self, table: &[u8; 256], line: Option<Line>) -> Option<Self::QuickLookup>;
+
+    /// Whether `quick_lookup` may give something.
+    #[inline(always)]
+    fn has_quick_lookup(self) -> bool {
+        true
+    }
 
     // Memory.
 
@@ -324,16 +336,29 @@ pub(crate) const BYTES: [u8; 256] = {
     bytes
 };
 
-/// Look-ups of bytes in tables of 256: instructions that not all CPUs of a tier may have.
+/// A table of 256 bytes, as an instruction set looks them up.
 pub(crate) trait Lookup<S: Simd>: Copy {
-    type Table: Copy;
-
-    /// Runs `f` compiled for these instructions too.
-    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output;
-    /// `bytes`, which are about those of `line`; `None` if it can't be had.
-    fn table(self, bytes: &[u8; 256], line: Line) -> Option<Self::Table>;
+    /// Runs `f` compiled for what looks them up too.
+    fn vectorize<F: NullaryFnOnce>(&self, f: F) -> F::Output;
     /// `table[i]`, of each byte.
-    fn look_up(self, table: Self::Table, i: S::U8) -> S::U8;
+    fn look_up(&self, s: S, i: S::U8) -> S::U8;
+}
+
+/// A table for shuffles of 16 bytes, which give 0 for indices that are negative: the first part, then each
+/// part xor the one before it, of either half.
+///
+/// `table[i]`, of an `i` below 128, is the xor of the entries `i % 16` of the parts up to `i / 16`: those
+/// of the part `p` are looked up by `i − 16 · p`, saturated, which is negative for the parts after
+/// that.
+#[cfg(target_arch = "x86_64")]
+fn shuffles(table: &[u8; 256]) -> [[u8; 16]; 16] {
+    let mut parts: [[u8; 16]; 16] = bytemuck::must_cast(*table);
+    for p in (1..16).rev().filter(|p| p % 8 > 0) {
+        for i in 0..16 {
+            parts[p][i] ^= parts[p - 1][i];
+        }
+    }
+    parts
 }
 
 /// `i ↦ rne((i − from) · ratio) + to`, saturated: what the entries of a table should be, but for
@@ -341,7 +366,7 @@ pub(crate) trait Lookup<S: Simd>: Copy {
 #[derive(Clone, Copy)]
 #[cfg_attr(
     not(target_arch = "x86_64"),
-    expect(dead_code, reason = "only AVX2 has no look-up of bytes")
+    expect(dead_code, reason = "only AVX2 has no quick look-up of any bytes")
 )]
 pub(crate) struct Line {
     pub(crate) ratio: f32,

@@ -104,6 +104,15 @@ fn check_requantize<Q: Code>(
     assert_eq!(out.checked(), expected, "{}, {input:?}", context());
 }
 
+fn check_lut<A: Code, B: Code>(tier: Tier, codes: &[A], table: &[B; 256], offsets: [usize; 2]) {
+    let mut expected = vec![B::MIN; codes.len()];
+    reference::lut(codes, table, &mut expected).unwrap();
+    let codes = Guarded::of(codes, offsets[0], A::MAX);
+    let mut out = Guarded::new(expected.len(), offsets[1], B::MAX);
+    tier.lut(codes.slice(), table, out.slice_mut()).unwrap();
+    assert_eq!(out.checked(), expected, "{tier}, {table:?}, offsets {offsets:?}");
+}
+
 fn check_rescale<A: Code, B: Code>(
     tier: Tier,
     codes: &[A],
@@ -215,6 +224,57 @@ fn requantize_every_length() {
                 check_requantize(tier, &accumulators(n), multiplier, params, [n % 5, n % 7]);
                 let params = params_of_each_kind::<u8>()[n % 4];
                 check_requantize(tier, &accumulators(n), multiplier, params, [n % 7, n % 5]);
+            }
+        }
+    }
+}
+
+#[test]
+fn lut_every_length() {
+    let codes: Vec<u8> = (0..5000).map(|i| (i * 31 + i / 256) as u8).collect();
+    let signed: Vec<i8> = codes.iter().map(|&q| code(q)).collect();
+    let table: [u8; 256] = core::array::from_fn(|i| (i * i / 7 + 5) as u8);
+    let signed_table: [i8; 256] = table.map(code);
+    for tier in tiers() {
+        for n in lengths().chain([5000]) {
+            let offsets = [n % 5, n % 7];
+            check_lut(tier, &codes[..n], &table, offsets);
+            check_lut(tier, &signed[..n], &table, offsets);
+            check_lut(tier, &codes[..n], &signed_table, offsets);
+            check_lut(tier, &signed[..n], &signed_table, offsets);
+        }
+    }
+}
+
+/// Each entry is that of one code alone.
+#[test]
+fn every_entry_of_a_table() {
+    let codes: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+    for tier in tiers() {
+        for i in 0..256 {
+            for entry in [1_u8, 255] {
+                let mut table = [!entry; 256_usize];
+                table[i] = entry;
+                check_lut(tier, &codes, &table, [0, 0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn tables_are_those_of_functions() {
+    for from in params_of_each_kind::<i8>() {
+        for to in params_of_each_kind::<u8>() {
+            let functions: [fn(f32) -> f32; 4] =
+                [|x| x, |x| x * x - 1.0, |x| if x < 0.0 { f32::NAN } else { 1.0 / x }, f32::sin];
+            for f in functions {
+                let table = zeropoint::lut_table(from, to, f);
+                for q in i8::MIN..=i8::MAX {
+                    let (mut value, mut expected) = ([0.0], [0]);
+                    reference::dequantize(&[q], from, &mut value).unwrap();
+                    reference::quantize(&value.map(f), to, &mut expected).unwrap();
+                    assert_eq!(table[usize::from(q as u8)], expected[0], "{from:?}, {to:?}, {q}");
+                }
             }
         }
     }
@@ -528,6 +588,17 @@ proptest! {
         let accumulators: Vec<_> = accumulators.into_iter().map(|a| a >> shift).collect();
         for tier in tiers() {
             check_requantize(tier, &accumulators, multiplier, params, [0, 0]);
+        }
+    }
+
+    #[test]
+    fn any_lut(
+        table in prop::array::uniform32(any::<[u8; 8]>()),
+        codes in prop::collection::vec(any::<u8>(), 0..700),
+    ) {
+        let table: [u8; 256] = bytemuck::cast(table);
+        for tier in tiers() {
+            check_lut(tier, &codes, &table, [0, 0]);
         }
     }
 

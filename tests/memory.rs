@@ -185,6 +185,14 @@ fn elementwise<Q: Code>(tier: Tier, n: usize, end: End) {
             |out| reference::rescale(input, params, to, out).unwrap(),
             |out| tier.rescale(input, params, to, out).unwrap(),
         );
+        let table: [i8; 256] = core::array::from_fn(|i| (i * 7) as i8);
+        same(
+            end,
+            &vec![0; n],
+            &context,
+            |out| reference::lut(input, &table, out).unwrap(),
+            |out| tier.lut(input, &table, out).unwrap(),
+        );
         same(
             end,
             &codes,

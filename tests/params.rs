@@ -242,6 +242,8 @@ fn lengths_that_differ() {
     assert_eq!(dequantize(&codes[..7], params, &mut y).unwrap_err().to_string(), text("codes"));
     let error = zeropoint::fake_quantize(&x, params, &mut y).unwrap_err();
     assert_eq!(error.to_string(), text("x"));
+    let error = zeropoint::lut(&codes[..7], &[0_u8; 256], &mut [0; 8]).unwrap_err();
+    assert_eq!(error.to_string(), text("codes"));
     let error = zeropoint::rescale(&codes[..7], params, params, &mut [0; 8]).unwrap_err();
     assert_eq!(error.to_string(), text("codes"));
     let one = zeropoint::Multiplier::real(1.0).unwrap();

@@ -58,6 +58,11 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let (from, to) = (affine(), symmetric());
         Box::new(move |tier| tier.rescale(&codes, from, to, &mut out).expect(LENGTHS))
     }),
+    operation("lut u8 to i8", READ_1_WRITE_1, |len| {
+        let (codes, mut out) = (random::<u8>(len), zeros(len));
+        let table = core::array::from_fn(|i| (i * i / 7) as i8);
+        Box::new(move |tier| tier.lut(&codes, &table, &mut out).expect(LENGTHS))
+    }),
     operation("relu u8", UPDATE_1, |len| {
         let mut codes = random::<u8>(len);
         Box::new(move |tier| tier.relu(&mut codes, 100))

@@ -43,12 +43,22 @@ impl Tier {
         out: &mut [f32],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
+        self.dequantize_part(codes, params, out);
+        Ok(())
+    }
+
+    /// The same of slices of one length.
+    pub(crate) fn dequantize_part<Q: Code>(
+        self,
+        codes: &[Q],
+        params: QuantParams<Q>,
+        out: &mut [f32],
+    ) {
         let grid = params.grid();
         of_type!(Q as T => {
             let codes: &[T] = bytemuck::must_cast_slice(codes);
             Dequantize { codes, grid, out }.on(self);
         });
-        Ok(())
     }
 }
 

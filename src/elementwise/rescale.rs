@@ -1,17 +1,17 @@
 //! `p = quantize(dequantize(q))`, from one scale and zero point to another
 
 use super::encode::Encoder;
+use super::lut::look_up;
 use super::quantize;
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words};
 use crate::error::{Error, one_for_each};
 use crate::kernels::map::{Codes, Map, Offsets, Traffic, map};
 use crate::kernels::per_axis::Uniform;
-use crate::simd::{BYTES, Byte, Line, Lookup, Simd};
+use crate::simd::{BYTES, Byte, Line, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_type};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
-use pulp::NullaryFnOnce;
 
 /// Rescales: turns codes with the parameters `from` into codes with the parameters `to`, which
 /// may be of the other type.
@@ -89,16 +89,13 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
             flip_from: bytemuck::must_cast(A::MIN),
             flip_to: bytemuck::must_cast(B::MIN),
         };
-        if let Some(lookup) = s.lookup()
-            && codes.len() >= MANY
-        {
-            let mut bytes = [0; 256];
-            let entries: &mut [B] = bytemuck::must_cast_slice_mut(&mut bytes);
+        if s.has_quick_lookup() && codes.len() >= MANY {
+            let mut table = [0; 256];
+            let entries: &mut [B] = bytemuck::must_cast_slice_mut(&mut table);
             compute::<S, A, B>(s, bytemuck::must_cast_slice(&BYTES), from, to, entries);
-            if let Some(table) = lookup.table(&bytes, line) {
-                let out = &mut *self.out;
-                lookup.vectorize(Frame { s, lookup, table: &table, codes, out });
-                return;
+            if let Some(lookup) = s.quick_lookup(&table, Some(line)) {
+                let out = bytemuck::must_cast_slice_mut(self.out);
+                return look_up(s, &lookup, bytemuck::must_cast_slice(codes), out);
             }
         }
         compute(s, codes, from, to, self.out);
@@ -175,53 +172,5 @@ impl<S: Simd, A: Byte, B: Byte, D: Quotient> Map<S> for Compute<S, A, B, D> {
     fn careful_step(&mut self, s: S, offsets: [S::F32; 4], at: usize) -> S::U8 {
         let values = self.values(s, offsets);
         self.quantize.careful_step(s, values, at)
-    }
-}
-
-/// By look-up in a table of all codes.
-struct Frame<'a, S: Simd, L: Lookup<S>, A, B> {
-    s: S,
-    lookup: L,
-    table: &'a L::Table,
-    codes: &'a [A],
-    out: &'a mut [B],
-}
-
-impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> NullaryFnOnce for Frame<'_, S, L, A, B> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let kernel = LookUp {
-            lookup: self.lookup,
-            table: *self.table,
-            input: Codes::<A>::NEW,
-            output: PhantomData::<B>,
-        };
-        let bytes = size_of_val(self.codes) + size_of_val(self.out);
-        let traffic = Traffic::of(self.s, bytes);
-        map(self.s, kernel, self.codes, self.out, &traffic);
-    }
-}
-
-struct LookUp<L, T, A, B> {
-    lookup: L,
-    table: T,
-    input: Codes<A>,
-    output: PhantomData<B>,
-}
-
-impl<S: Simd, L: Lookup<S>, A: Byte, B: Byte> Map<S> for LookUp<L, L::Table, A, B> {
-    type In = Codes<A>;
-    type Out = Codes<B>;
-
-    #[inline(always)]
-    fn input(&self) -> Codes<A> {
-        self.input
-    }
-
-    #[inline(always)]
-    fn step(&mut self, _: S, codes: S::U8, _: usize) -> S::U8 {
-        self.lookup.look_up(self.table, codes)
     }
 }

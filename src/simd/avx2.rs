@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
 use super::dot::Dot;
-use super::{BYTES, Byte, Line, Lookup, Simd, Streaming, array, put, put_words, words};
+use super::{BYTES, Byte, Line, Lookup, Simd, Streaming, array, put, put_words, shuffles, words};
 use crate::values::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -86,7 +86,8 @@ impl Simd for Avx2 {
     type Bytes = [u8; 32];
     /// The lowest of the narrowed quotients, lane by lane.
     type Watch = __m256i;
-    type Lookup = Self;
+    type Lookup = Shuffles;
+    type QuickLookup = NearLine;
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
@@ -94,8 +95,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn lookup(self) -> Option<Self> {
-        Some(self)
+    fn lookup(self, table: &[u8; 256]) -> Shuffles {
+        Shuffles(shuffles(table).map(|part| bytemuck::must_cast([part; 2])))
+    }
+
+    #[inline(always)]
+    fn quick_lookup(self, table: &[u8; 256], line: Option<Line>) -> Option<NearLine> {
+        NearLine::of(self, table, line?)
     }
 
     #[inline(always)]
@@ -692,16 +698,10 @@ impl NearLine {
     }
 }
 
-impl Lookup<Self> for Avx2 {
-    type Table = NearLine;
-
+impl NearLine {
+    /// A table, if hardly any of its entries are off the line.
     #[inline(always)]
-    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
-        self.vectorize(f)
-    }
-
-    #[inline(always)]
-    fn table(self, bytes: &[u8; 256], line: Line) -> Option<NearLine> {
+    fn of(s: Avx2, bytes: &[u8; 256], line: Line) -> Option<Self> {
         // The ratio as slope · 2^shift / 2¹⁵. An offset has nine bits, so there are six to spare.
         let mut shift = 0;
         let mut slope = line.ratio * 32768.0;
@@ -714,24 +714,24 @@ impl Lookup<Self> for Avx2 {
         }
         let lowest = bytes[usize::from(line.flip_from)] ^ line.flip_to;
         let highest = bytes[usize::from(!line.flip_from)] ^ line.flip_to;
-        let mut near = NearLine {
-            flip_from: self.splat_u8(line.flip_from),
-            flip_to: self.splat_u8(line.flip_to),
-            from: self.splat_i16(line.from + i16::from(line.flip_from)),
-            to: self.splat_i16(line.to + i16::from(line.flip_to)),
-            slope: self.splat_i16((slope + 0.5) as i16),
+        let mut near = Self {
+            flip_from: s.splat_u8(line.flip_from),
+            flip_to: s.splat_u8(line.flip_to),
+            from: s.splat_i16(line.from + i16::from(line.flip_from)),
+            to: s.splat_i16(line.to + i16::from(line.flip_to)),
+            slope: s.splat_i16((slope + 0.5) as i16),
             shift,
-            lowest: self.splat_u8(lowest),
-            highest: self.splat_u8(highest),
-            corrections: [[self.splat_u8(0); 2]; CORRECTIONS],
+            lowest: s.splat_u8(lowest),
+            highest: s.splat_u8(highest),
+            corrections: [[s.splat_u8(0); 2]; CORRECTIONS],
             found: 0,
         };
         let (indices, expected): ([__m256i; 8], [__m256i; 8]) =
             (bytemuck::must_cast(BYTES), bytemuck::must_cast(*bytes));
         for part in 0..8 {
-            let entries = near.entries(self, indices[part]);
-            let same = self.avx2._mm256_cmpeq_epi8(entries, expected[part]);
-            let mut off = !self.avx2._mm256_movemask_epi8(same) as u32;
+            let entries = near.entries(s, indices[part]);
+            let same = s.avx2._mm256_cmpeq_epi8(entries, expected[part]);
+            let mut off = !s.avx2._mm256_movemask_epi8(same) as u32;
             let entries: [u8; 32] = bytemuck::must_cast(entries);
             while off != 0 {
                 if near.found == CORRECTIONS {
@@ -740,25 +740,57 @@ impl Lookup<Self> for Avx2 {
                 let lane = off.trailing_zeros() as usize;
                 let i = 32 * part + lane;
                 let difference = bytes[i].wrapping_sub(entries[lane]);
-                near.corrections[near.found] = [self.splat_u8(i as u8), self.splat_u8(difference)];
+                near.corrections[near.found] = [s.splat_u8(i as u8), s.splat_u8(difference)];
                 near.found += 1;
                 off &= off - 1;
             }
         }
         Some(near)
     }
+}
+
+impl Lookup<Avx2> for NearLine {
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(&self, f: F) -> F::Output {
+        f.call()
+    }
 
     #[inline(always)]
-    fn look_up(self, table: NearLine, i: __m256i) -> __m256i {
-        let mut entries = table.entries(self, i);
+    fn look_up(&self, s: Avx2, i: __m256i) -> __m256i {
+        let mut entries = self.entries(s, i);
         for c in 0..CORRECTIONS {
-            if c < table.found {
-                let [index, difference] = table.corrections[c];
-                let here = self.avx2._mm256_cmpeq_epi8(i, index);
-                let difference = self.avx2._mm256_and_si256(here, difference);
-                entries = self.avx2._mm256_add_epi8(entries, difference);
+            if c < self.found {
+                let [index, difference] = self.corrections[c];
+                let here = s.avx2._mm256_cmpeq_epi8(i, index);
+                let difference = s.avx2._mm256_and_si256(here, difference);
+                entries = s.avx2._mm256_add_epi8(entries, difference);
             }
         }
         entries
+    }
+}
+
+/// A table, as [`shuffles`] has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Shuffles([__m256i; 16]);
+
+impl Lookup<Avx2> for Shuffles {
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(&self, f: F) -> F::Output {
+        f.call()
+    }
+
+    #[inline(always)]
+    fn look_up(&self, s: Avx2, i: __m256i) -> __m256i {
+        let mut indices = [i, s.flip(i)];
+        let mut found = [s.splat_u8(0); 2];
+        for part in 0..8 {
+            for half in 0..2 {
+                let entries = s.avx2._mm256_shuffle_epi8(self.0[8 * half + part], indices[half]);
+                found[half] = s.avx2._mm256_xor_si256(found[half], entries);
+                indices[half] = s.avx2._mm256_subs_epi8(indices[half], s.splat_u8(16));
+            }
+        }
+        s.avx2._mm256_xor_si256(found[0], found[1])
     }
 }

@@ -1,9 +1,9 @@
 //! AVX-512 F, BW, CD, DQ and VL: vectors of 512 bits.
 #![allow(unsafe_code, reason = "loads and stores through pointers")]
 
-use super::avx512vbmi::Avx512Vbmi;
+use super::avx512vbmi::{Avx512Vbmi, Permutations};
 use super::dot::Dot;
-use super::{Byte, Simd, Streaming, array, put};
+use super::{Byte, Line, Lookup, Simd, Streaming, array, put, shuffles};
 use crate::values::rounding::Reciprocal;
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
@@ -80,7 +80,8 @@ impl Simd for Avx512 {
     type Bytes = [u8; 64];
     /// The lowest of the narrowed quotients, lane by lane.
     type Watch = __m512i;
-    type Lookup = Avx512Vbmi;
+    type Lookup = Shuffles;
+    type QuickLookup = Permutations;
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
@@ -88,8 +89,18 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn lookup(self) -> Option<Avx512Vbmi> {
-        Avx512Vbmi::detect()
+    fn lookup(self, table: &[u8; 256]) -> Shuffles {
+        Shuffles(shuffles(table).map(|part| bytemuck::must_cast([part; 4])))
+    }
+
+    #[inline(always)]
+    fn quick_lookup(self, table: &[u8; 256], _: Option<Line>) -> Option<Permutations> {
+        Avx512Vbmi::detect().map(|vbmi| Permutations::new(vbmi, table))
+    }
+
+    #[inline(always)]
+    fn has_quick_lookup(self) -> bool {
+        Avx512Vbmi::detect().is_some()
     }
 
     #[inline(always)]
@@ -510,6 +521,31 @@ impl Simd for Avx512 {
 }
 
 /// As on AVX2, where it says why nothing saturates.
+/// A table, as [`shuffles`] has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Shuffles([__m512i; 16]);
+
+impl Lookup<Avx512> for Shuffles {
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(&self, f: F) -> F::Output {
+        f.call()
+    }
+
+    #[inline(always)]
+    fn look_up(&self, s: Avx512, i: __m512i) -> __m512i {
+        let mut indices = [i, s.flip(i)];
+        let mut found = [s.splat_u8(0); 2];
+        for part in 0..8 {
+            for half in 0..2 {
+                let entries = s.bw._mm512_shuffle_epi8(self.0[8 * half + part], indices[half]);
+                found[half] = s.f._mm512_xor_si512(found[half], entries);
+                indices[half] = s.bw._mm512_subs_epi8(indices[half], s.splat_u8(16));
+            }
+        }
+        s.f._mm512_xor_si512(found[0], found[1])
+    }
+}
+
 impl Dot for Avx512 {
     type Base = Self;
 
@@ -599,5 +635,35 @@ impl Dot for Avx512 {
         let left = bytemuck::must_cast(self.splat_i32(left[w] as i32));
         let product = self.bw._mm512_madd_epi16(left, right);
         [self.add_i32(sum, product), unused]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where there is VBMI, no operation looks tables up so.
+    #[test]
+    fn shuffles_look_up_every_byte() {
+        struct Check(Avx512);
+
+        impl NullaryFnOnce for Check {
+            type Output = ();
+
+            fn call(self) {
+                let table: [u8; 256] = core::array::from_fn(|i| (i * i / 7 + 5) as u8);
+                let lookup = self.0.lookup(&table);
+                for first in (0..=255_u8).step_by(64) {
+                    let indices: [u8; 64] = core::array::from_fn(|i| first + i as u8);
+                    let found = lookup.look_up(self.0, bytemuck::must_cast(indices));
+                    let found: [u8; 64] = bytemuck::must_cast(found);
+                    assert_eq!(found, indices.map(|i| table[usize::from(i)]));
+                }
+            }
+        }
+
+        if let Some(s) = Avx512::detect() {
+            Simd::vectorize(s, Check(s));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Look-ups by AVX-512 VBMI, which not every CPU of the tier `avx512` has.
 #![allow(unsafe_code, reason = "an intrinsic that pulp has no method for")]
 
+use super::Lookup;
 use super::avx512::Avx512;
-use super::{Line, Lookup};
 use core::arch::x86_64::*;
 use pulp::NullaryFnOnce;
 
@@ -41,25 +41,33 @@ impl Avx512Vbmi {
     }
 }
 
-impl Lookup<Avx512> for Avx512Vbmi {
-    type Table = [[__m512i; 2]; 2];
+/// A table, in two parts of two vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Permutations {
+    vbmi: Avx512Vbmi,
+    parts: [[__m512i; 2]; 2],
+}
 
+impl Permutations {
     #[inline(always)]
-    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
-        self.vectorize(f)
+    pub(super) fn new(vbmi: Avx512Vbmi, table: &[u8; 256]) -> Self {
+        Self { vbmi, parts: bytemuck::must_cast(*table) }
+    }
+}
+
+impl Lookup<Avx512> for Permutations {
+    #[inline(always)]
+    fn vectorize<F: NullaryFnOnce>(&self, f: F) -> F::Output {
+        self.vbmi.vectorize(f)
     }
 
     #[inline(always)]
-    fn table(self, bytes: &[u8; 256], _: Line) -> Option<Self::Table> {
-        Some(bytemuck::must_cast(*bytes))
-    }
-
-    #[inline(always)]
-    fn look_up(self, [low, high]: [[__m512i; 2]; 2], i: __m512i) -> __m512i {
-        self.bw._mm512_mask_blend_epi8(
-            self.bw._mm512_movepi8_mask(i),
-            self.look_up_128(low, i),
-            self.look_up_128(high, i),
+    fn look_up(&self, _: Avx512, i: __m512i) -> __m512i {
+        let [low, high] = self.parts;
+        self.vbmi.bw._mm512_mask_blend_epi8(
+            self.vbmi.bw._mm512_movepi8_mask(i),
+            self.vbmi.look_up_128(low, i),
+            self.vbmi.look_up_128(high, i),
         )
     }
 }

@@ -22,7 +22,8 @@ impl Simd for Neon {
     type U8 = uint8x16_t;
     type Bytes = [u8; 16];
     type Watch = [float32x4_t; 2];
-    type Lookup = Self;
+    type Lookup = Table;
+    type QuickLookup = Table;
 
     #[inline(always)]
     fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
@@ -30,8 +31,20 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn lookup(self) -> Option<Self> {
-        Some(self)
+    fn lookup(self, table: &[u8; 256]) -> Table {
+        let parts: [[uint8x16_t; 4]; 4] = bytemuck::must_cast(*table);
+        let [a, b, c, d] = parts;
+        Table([
+            uint8x16x4_t(a[0], a[1], a[2], a[3]),
+            uint8x16x4_t(b[0], b[1], b[2], b[3]),
+            uint8x16x4_t(c[0], c[1], c[2], c[3]),
+            uint8x16x4_t(d[0], d[1], d[2], d[3]),
+        ])
+    }
+
+    #[inline(always)]
+    fn quick_lookup(self, table: &[u8; 256], _: Option<Line>) -> Option<Table> {
+        Some(self.lookup(table))
     }
 
     #[inline(always)]
@@ -503,36 +516,27 @@ const ZEROS_THEN_ONES: [u8; 32] = {
     mask
 };
 
-impl Lookup<Self> for Neon {
-    type Table = [uint8x16x4_t; 4];
+/// A table, in four parts of 64 bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Table([uint8x16x4_t; 4]);
 
+impl Lookup<Neon> for Table {
     #[inline(always)]
-    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
-        self.vectorize(f)
-    }
-
-    #[inline(always)]
-    fn table(self, bytes: &[u8; 256], _: Line) -> Option<Self::Table> {
-        let parts: [[uint8x16_t; 4]; 4] = bytemuck::must_cast(*bytes);
-        let [a, b, c, d] = parts;
-        Some([
-            uint8x16x4_t(a[0], a[1], a[2], a[3]),
-            uint8x16x4_t(b[0], b[1], b[2], b[3]),
-            uint8x16x4_t(c[0], c[1], c[2], c[3]),
-            uint8x16x4_t(d[0], d[1], d[2], d[3]),
-        ])
+    fn vectorize<F: NullaryFnOnce>(&self, f: F) -> F::Output {
+        f.call()
     }
 
     /// An index that is not in a part of the table leaves what the others found.
     #[inline(always)]
-    fn look_up(self, [a, b, c, d]: [uint8x16x4_t; 4], i: uint8x16_t) -> uint8x16_t {
-        let found = self.neon.vqtbl4q_u8(a, i);
-        let i = self.neon.veorq_u8(i, self.splat_u8(0x40));
-        let found = self.neon.vqtbx4q_u8(found, b, i);
-        let i = self.neon.veorq_u8(i, self.splat_u8(0xc0));
-        let found = self.neon.vqtbx4q_u8(found, c, i);
-        let i = self.neon.veorq_u8(i, self.splat_u8(0x40));
-        self.neon.vqtbx4q_u8(found, d, i)
+    fn look_up(&self, s: Neon, i: uint8x16_t) -> uint8x16_t {
+        let [a, b, c, d] = self.0;
+        let found = s.neon.vqtbl4q_u8(a, i);
+        let i = s.neon.veorq_u8(i, s.splat_u8(0x40));
+        let found = s.neon.vqtbx4q_u8(found, b, i);
+        let i = s.neon.veorq_u8(i, s.splat_u8(0xc0));
+        let found = s.neon.vqtbx4q_u8(found, c, i);
+        let i = s.neon.veorq_u8(i, s.splat_u8(0x40));
+        s.neon.vqtbx4q_u8(found, d, i)
     }
 }
 

@@ -38,7 +38,8 @@ impl Simd for Scalar {
     type U8 = [u8; 16];
     type Bytes = [u8; 16];
     type Watch = [[f32; 4]; 2];
-    type Lookup = Self;
+    type Lookup = [u8; 256];
+    type QuickLookup = [u8; 256];
 
     /// Not inlined: what comes before it may set the floating-point environment.
     #[inline(always)]
@@ -52,8 +53,13 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn lookup(self) -> Option<Self> {
-        Some(self)
+    fn lookup(self, table: &[u8; 256]) -> [u8; 256] {
+        *table
+    }
+
+    #[inline(always)]
+    fn quick_lookup(self, table: &[u8; 256], _: Option<Line>) -> Option<[u8; 256]> {
+        Some(*table)
     }
 
     #[inline(always)]
@@ -461,22 +467,15 @@ impl Dot for Scalar {
     }
 }
 
-impl Lookup<Self> for Scalar {
-    type Table = [u8; 256];
-
+impl Lookup<Scalar> for [u8; 256] {
     #[inline(always)]
-    fn vectorize<F: NullaryFnOnce>(self, f: F) -> F::Output {
+    fn vectorize<F: NullaryFnOnce>(&self, f: F) -> F::Output {
         f.call()
     }
 
     #[inline(always)]
-    fn table(self, bytes: &[u8; 256], _: Line) -> Option<[u8; 256]> {
-        Some(*bytes)
-    }
-
-    #[inline(always)]
-    fn look_up(self, table: [u8; 256], i: [u8; 16]) -> [u8; 16] {
-        i.map(|i| table[usize::from(i)])
+    fn look_up(&self, _: Scalar, i: [u8; 16]) -> [u8; 16] {
+        from_fn(|lane| self[usize::from(i[lane])])
     }
 }
 

@@ -6,7 +6,7 @@ use zeropoint::{
     Blocks, Code, Error, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, clamp,
     cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums,
     fake_quantize, fake_quantize_blocks, fake_quantize_channels, fidelity, l2_rows, l2_squared,
-    linear, matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks,
+    linear, lut, matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks,
     min_max_channels, moments, normalize_quantize_rows, normalize_rows, quantization_fidelity,
     quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu,
     requantize, requantize_channels, rescale, sum,
@@ -28,6 +28,7 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
         QuantParams::new(0.3, 7)?,
         &mut rescaled,
     )?;
+    lut(&codes, &black_box([7; 256]), &mut codes.clone())?;
     dequantize(&codes, params, &mut values)?;
     fake_quantize(&x, params, &mut values)?;
     let mut row_params = vec![params; 10];
