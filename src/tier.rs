@@ -106,15 +106,6 @@ pub(crate) trait DotOperation {
 
     /// Its kernel; `#[inline(always)]`.
     fn simd<D: Dot>(&mut self, d: D) -> Self::Output;
-
-    /// Runs it on a tier, by this kernel or another.
-    #[inline(always)]
-    fn run_on(&mut self, tier: Tier) -> Self::Output
-    where
-        Self: Sized,
-    {
-        tier.run_dot(self)
-    }
 }
 
 /// An operation as the public functions call it.
@@ -152,7 +143,7 @@ macro_rules! dot_entries {
                 type Output = <Self as $crate::tier::DotOperation>::Output;
 
                 fn on(&mut self, tier: $crate::tier::Tier) -> Self::Output {
-                    $crate::tier::DotOperation::run_on(self, tier)
+                    tier.run_dot(self)
                 }
             }
         )*

@@ -43,9 +43,11 @@ impl Tier {
         if const { A::SIGNED && !B::SIGNED } {
             return self.cosine(b, zb, a, za);
         }
-        Ok(of_pair!(A as S, B as T => {
-            let (a, b) = (Operand::<S>::of(a, za), Operand::<T>::of(b, zb));
-            Cosine { a, b }.on(self)
+        Ok(in_default(|| {
+            of_pair!(A as S, B as T => {
+                let (a, b) = (Operand::<S>::of(a, za), Operand::<T>::of(b, zb));
+                Cosine { a, b }.on(self)
+            })
         }))
     }
 }
@@ -59,11 +61,6 @@ struct Cosine<'a, A, B> {
 
 impl<A: Byte, B: Byte> DotOperation for Cosine<'_, A, B> {
     type Output = f64;
-
-    #[inline(always)]
-    fn run_on(&mut self, tier: Tier) -> f64 {
-        in_default(|| tier.run_dot(self))
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> f64 {

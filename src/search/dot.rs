@@ -67,7 +67,12 @@ impl Tier {
         }
         Ok(of_pair!(A as S, B as T => {
             let (a, b) = (Operand::<S>::of(a, za), Operand::<T>::of(b, zb));
-            Dots { a, b }.on(self)
+            // Each is made where it is run: to move one takes as long as to multiply a vector.
+            if a.codes.len() <= SHORT {
+                Short(Dots { a, b }).on(self)
+            } else {
+                Dots { a, b }.on(self)
+            }
         }))
     }
 
@@ -95,6 +100,7 @@ impl Tier {
 }
 
 dot_entries!(Dots<'_, u8, u8>, Dots<'_, u8, i8>, Dots<'_, i8, i8>);
+dot_entries!(Short<'_, u8, u8>, Short<'_, u8, i8>, Short<'_, i8, i8>);
 
 struct Dots<'a, A, B> {
     a: Operand<'a, A>,
@@ -103,15 +109,6 @@ struct Dots<'a, A, B> {
 
 impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
     type Output = i64;
-
-    #[inline(always)]
-    fn run_on(&mut self, tier: Tier) -> i64 {
-        if self.a.codes.len() <= SHORT {
-            tier.run_dot(&mut Short(self))
-        } else {
-            tier.run_dot(self)
-        }
-    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
@@ -182,14 +179,14 @@ fn constant<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
 }
 
 /// Of short vectors: all sums are made, since to choose would take longer.
-struct Short<'s, 'a, A, B>(&'s Dots<'a, A, B>);
+struct Short<'a, A, B>(Dots<'a, A, B>);
 
-impl<A: Byte, B: Byte> DotOperation for Short<'_, '_, A, B> {
+impl<A: Byte, B: Byte> DotOperation for Short<'_, A, B> {
     type Output = i64;
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
-        let &Dots { a, b } = self.0;
+        let Dots { a, b } = self.0;
         if const { has::<D, A, B>() } {
             short::<D, A, B, false>(d, a, b)
         } else {
