@@ -108,7 +108,7 @@ impl Summary {
             }
             if let Some(found) = found {
                 then(x)?;
-                self.range = Range::of_both(self.range, Some(found));
+                self.range = of_both(self.range, Some(found));
                 self.tally.finite = self.tally.finite.saturating_add(x.len() as u64);
             }
             self.tally.merge(&left_out);
@@ -118,7 +118,16 @@ impl Summary {
 
     pub(super) fn merge(&mut self, other: &Self) {
         self.tally.merge(&other.tally);
-        self.range = Range::of_both(self.range, other.range);
+        self.range = of_both(self.range, other.range);
+    }
+}
+
+/// The smallest range that holds what there is.
+#[inline(always)]
+fn of_both(a: Option<Range>, b: Option<Range>) -> Option<Range> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.union(b)),
+        _ => a.or(b),
     }
 }
 

@@ -51,12 +51,12 @@ fn set_around(f: &mut dyn FnMut()) {
 
     impl Drop for Restore {
         fn drop(&mut self) {
-            register::set(self.0);
+            register::set(&self.0);
         }
     }
 
     let _restore = Restore(register::get());
-    register::set(register::DEFAULT);
+    register::set(&register::DEFAULT);
     core::hint::black_box(f)();
 }
 
@@ -123,12 +123,12 @@ mod register {
         setting
     }
 
-    pub(super) fn set(setting: Setting) {
+    pub(super) fn set(setting: &Setting) {
         // SAFETY: it reads `setting`, which `get` gave or is `DEFAULT`: no reserved bit is set.
         unsafe {
             asm!(
                 "ldmxcsr dword ptr [{}]",
-                in(reg) &raw const setting,
+                in(reg) core::ptr::from_ref(setting),
                 options(nostack, preserves_flags),
             );
         }
@@ -160,11 +160,11 @@ mod register {
         setting
     }
 
-    pub(super) fn set(setting: Setting) {
+    pub(super) fn set(setting: &Setting) {
         // SAFETY: `setting` is what `get` gave, or `DEFAULT`: no reserved bit is set. Memory counts as
         // changed, so no access moves across.
         unsafe {
-            asm!("msr fpcr, {}", in(reg) setting, options(nostack, preserves_flags));
+            asm!("msr fpcr, {}", in(reg) *setting, options(nostack, preserves_flags));
         }
     }
 }
@@ -172,16 +172,18 @@ mod register {
 /// No such register, or none that is looked after.
 #[cfg(not(all(any(target_feature = "sse2", target_arch = "aarch64"), not(miri))))]
 mod register {
-    pub(super) type Setting = ();
+    pub(super) struct Setting;
 
-    pub(super) const DEFAULT: Setting = ();
+    pub(super) const DEFAULT: Setting = Setting;
 
     #[inline(always)]
     pub(super) fn is_default() -> bool {
         true
     }
 
-    pub(super) fn get() -> Setting {}
+    pub(super) fn get() -> Setting {
+        Setting
+    }
 
-    pub(super) fn set((): Setting) {}
+    pub(super) fn set(Setting: &Setting) {}
 }

@@ -45,15 +45,6 @@ impl Range {
         }
     }
 
-    /// The smallest range that holds what there is.
-    #[inline(always)]
-    pub(crate) fn of_both(a: Option<Self>, b: Option<Self>) -> Option<Self> {
-        match (a, b) {
-            (Some(a), Some(b)) => Some(a.union(b)),
-            _ => a.or(b),
-        }
-    }
-
     #[inline(always)]
     fn ordered(self) -> Result<Self, Error> {
         let Self { min, max } = self;
