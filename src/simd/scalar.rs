@@ -205,14 +205,23 @@ impl Simd for Scalar {
         a.iter().any(|a| a.is_nan())
     }
 
+    /// The sum makes a signalling NaN a quiet one. Without it, where compilers make a minimum of the
+    /// comparison (`fminnm` of aarch64), a signalling NaN would become the result. A −0.0 counts as 0.0.
     #[inline(always)]
     fn min(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| if x[i] < so_far[i] { x[i] } else { so_far[i] })
+        from_fn(|i| {
+            let x = x[i] + 0.0;
+            if x < so_far[i] { x } else { so_far[i] }
+        })
     }
 
+    /// As `min`.
     #[inline(always)]
     fn max(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| if x[i] > so_far[i] { x[i] } else { so_far[i] })
+        from_fn(|i| {
+            let x = x[i] + 0.0;
+            if x > so_far[i] { x } else { so_far[i] }
+        })
     }
 
     #[inline(always)]
