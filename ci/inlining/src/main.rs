@@ -28,7 +28,7 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
         QuantParams::new(0.3, 7)?,
         &mut rescaled,
     )?;
-    lut(&codes, &black_box([7; 256]), &mut codes.clone())?;
+    lut(&codes, &black_box([7_u8; 256]), &mut rescaled[..x.len()])?;
     dequantize(&codes, params, &mut values)?;
     fake_quantize(&x, params, &mut values)?;
     let mut row_params = vec![params; 10];
