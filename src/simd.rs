@@ -351,12 +351,17 @@ pub(crate) trait Lookup<S: Simd>: Copy {
 /// of the part `p` are looked up by `i − 16 · p`, saturated, which is negative for the parts after
 /// that.
 #[cfg(target_arch = "x86_64")]
+#[inline(always)]
 fn shuffles(table: &[u8; 256]) -> [[u8; 16]; 16] {
     let mut parts: [[u8; 16]; 16] = bytemuck::must_cast(*table);
-    for p in (1..16).rev().filter(|p| p % 8 > 0) {
-        for i in 0..16 {
-            parts[p][i] ^= parts[p - 1][i];
+    let mut p = 15;
+    while p > 0 {
+        if p % 8 > 0 {
+            for i in 0..16 {
+                parts[p][i] ^= parts[p - 1][i];
+            }
         }
+        p -= 1;
     }
     parts
 }
