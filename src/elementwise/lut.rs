@@ -139,6 +139,8 @@ impl<S: Simd, L: Lookup<S>> Map<S> for Kernel<L> {
     type In = Codes<u8>;
     type Out = Codes<u8>;
 
+    const IN_FRAME: bool = true;
+
     #[inline(always)]
     fn input(&self) -> Codes<u8> {
         Codes::NEW

@@ -324,6 +324,10 @@ pub(crate) trait Map<S: Simd> {
     /// Whether a quad may begin anywhere, and not only at multiples of its length.
     const ANYWHERE: bool = true;
 
+    /// Whether it needs more instructions than the instruction set has, those of the frame it is called
+    /// in.
+    const IN_FRAME: bool = false;
+
     fn input(&self) -> Self::In;
 
     /// `at`: where the quad begins in the slices that the kernel runs over.
@@ -378,7 +382,8 @@ pub(crate) fn map<S: Simd, M: Map<S>>(
     let out = &mut out[..x.len()];
     match &traffic.0 {
         Some(streaming) if M::ANYWHERE || out.as_ptr().align_offset(LINE) == 0 => {
-            apart(s, Streamed { s, kernel, x, out, streaming });
+            let streamed = Streamed { s, kernel, x, out, streaming };
+            if const { M::IN_FRAME } { streamed.call() } else { apart(s, streamed) }
         }
         _ => cached(s, &mut kernel, x, out),
     }
