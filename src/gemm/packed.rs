@@ -380,7 +380,7 @@ impl Source<'_> {
             }
             for c in 0..width {
                 sums[c * size_of::<i32>()..][..size_of::<i32>()]
-                    .copy_from_slice(&totals[c].to_le_bytes());
+                    .copy_from_slice(&totals[c].to_ne_bytes());
             }
         }
     }
