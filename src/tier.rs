@@ -225,7 +225,12 @@ impl Tier {
     /// ```
     /// # use zeropoint::Tier;
     /// for tier in Tier::available() {
-    ///     let base = if tier.name() == "avxvnni" { "avx2" } else { tier.base().name() };
+    ///     let base = match tier.name() {
+    ///         "avxvnni" => "avx2",
+    ///         "avx512vnni" => "avx512",
+    ///         "dotprod" | "i8mm" => "neon",
+    ///         itself => itself,
+    ///     };
     ///     assert_eq!(tier.base().name(), base);
     /// }
     /// ```

@@ -315,8 +315,10 @@ fn requantized() {
 #[test]
 fn requantized_in_narrow_blocks() {
     for tier in tiers() {
-        for k in [3450, 3960] {
-            check_requantized::<u8, i8, u8>(tier, [13, k, 300], 1);
+        for height in 4..=12 {
+            for k in [3450, 3960] {
+                check_requantized::<u8, i8, u8>(tier, [height, k, 256], 1);
+            }
         }
     }
 }

@@ -74,7 +74,7 @@ impl Bars {
         sums
     }
 
-    /// Without so many numbers at each end, of which at least one is left, outward to whole bins.
+    /// Without this many numbers at each end, outward to whole bins; one bin is left, however many they are.
     pub(super) fn without(&self, below: f64, above: f64) -> Range {
         let last = self.bars.len() - 1;
         let (mut first, mut cut) = (0, self.bars[0].count);
@@ -90,8 +90,8 @@ impl Bars {
         Range::new(self.bars[first].from, self.bars[end].to)
     }
 
-    /// Without so many of the numbers that are farthest from 0, of which at least one is left, outward to
-    /// whole bins.
+    /// Without this many of the numbers that are farthest from 0, outward to whole bins; one bin is left,
+    /// however many they are.
     pub(super) fn without_farthest(&self, mut beyond: f64) -> Range {
         let (mut first, mut last) = (0, self.bars.len() - 1);
         let bound = loop {

@@ -319,13 +319,11 @@ fn by_bars(method: Method, bars: &Bars, choice: Choice) -> Range {
     match method {
         Method::Percentile { below, above } => {
             let n = bars.numbers();
-            let below = (below * n).floor().min(n - 1.0);
-            let above = (above * n).floor().min(n - 1.0 - below);
-            bars.without(below, above)
+            bars.without((below * n).floor(), (above * n).floor())
         }
         Method::AbsolutePercentile { beyond } => {
             let n = bars.numbers();
-            bars.without_farthest((beyond * n).floor().min(n - 1.0))
+            bars.without_farthest((beyond * n).floor())
         }
         Method::Laplace => {
             let (mean, distance) = bars.spread();

@@ -254,14 +254,15 @@ impl Simd for Scalar {
         true
     }
 
-    /// As `rne`, which saturates. A NaN becomes any integer.
+    /// By an addition that leaves no room for a fraction, and rounds. The bits of larger sums are larger, so
+    /// quotients that are too large become integers that are too large for any code, as those
+    /// that are too low do by a bound. A NaN becomes any integer.
     #[inline(always)]
     fn round(self, a: [f32; 4]) -> [i32; 4] {
         const LIMIT: f32 = (1 << 22) as f32;
         const MAGIC: f32 = 1.5 * (1 << 23) as f32;
         from_fn(|i| {
-            let a = if a[i] < LIMIT { a[i] } else { LIMIT };
-            let a = if a > -LIMIT { a } else { -LIMIT };
+            let a = if a[i] > -LIMIT { a[i] } else { -LIMIT };
             (a + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()) as i32
         })
     }
