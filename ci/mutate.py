@@ -325,7 +325,7 @@ class Runner:
 def main():
     parser = argparse.ArgumentParser(prog="ci/mutate")
     parser.add_argument("scratch", type=pathlib.Path)
-    parser.add_argument("--check", action="store_true", help="only see whether all of them have their place")
+    parser.add_argument("--check", action="store_true", help="only see whether all of them have their place, and pass the compiler's checks")
     parser.add_argument("--build-only", action="store_true", help="only see whether all of them compile")
     parser.add_argument("--few", action="store_true", help="no more random cases for those that survive a few")
     parser.add_argument("--table", type=pathlib.Path, help="also write there, as Markdown, what noticed them")
@@ -340,11 +340,13 @@ def main():
     if not selected:
         fail("no mutation has such a name or file")
     copy = arguments.scratch / "tree"
-    contents = mutated_tree(root, mutations, edits)
+    write_tree(copy, mutated_tree(root, mutations, edits))
     if arguments.check:
+        environment = os.environ | {"CARGO_TARGET_DIR": str(arguments.scratch / "check"), "RUSTFLAGS": "--cap-lints=allow"}
+        if subprocess.run(["cargo", "check", "--quiet", "--features=rayon"], cwd=copy, env=environment).returncode:
+            fail("the copy does not compile")
         print(f"{len(mutations)} mutations have their place")
         return
-    write_tree(copy, contents)
 
     began = time.monotonic()
     built = build(copy, arguments.scratch, ["--test", "*"])
