@@ -75,6 +75,8 @@ fn check_pad<Q: Code>(case: &Case) {
     let mut out = vec![code(case.bounds[1]); output];
     let Border { height, width, channels, top, left, .. } = border;
     match pad(&codes, border, zero_point, &mut out) {
+        // Without codes, sizes may be such that their sums overflow.
+        Ok(()) if out.is_empty() => assert!(codes.is_empty()),
         Ok(()) => {
             let padded_height = height + top + border.bottom;
             let padded_width = width + left + border.right;
