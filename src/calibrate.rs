@@ -13,7 +13,7 @@
 //!     observer.observe(batch);
 //! }
 //! let params = observer.params(Scheme::<i8>::symmetric())?;
-//! # Ok::<(), zeropoint::Error>(())
+//! # Ok::<(), zeropoint::calibrate::Error>(())
 //! ```
 //!
 //! The best method depends on the data. The signal-to-quantization-noise ratios, in dB, of tensors of
@@ -39,6 +39,7 @@ mod aciq;
 mod bars;
 mod channels;
 mod entropy;
+mod error;
 mod histogram;
 mod least_squares;
 mod method;
@@ -47,6 +48,7 @@ mod observer;
 mod tally;
 
 pub use channels::ChannelObservers;
+pub use error::Error;
 pub use histogram::{Bin, Histogram};
 pub use method::Method;
 pub use observer::Observer;

@@ -2,18 +2,18 @@
 
 pub(crate) mod clamp;
 pub(crate) mod dequantize;
-pub(crate) mod dequantize_channels;
+pub(crate) mod dequantize_per_axis;
 pub(crate) mod encode;
 pub(crate) mod fake_quantize;
-pub(crate) mod fake_quantize_channels;
+pub(crate) mod fake_quantize_per_axis;
 pub(crate) mod lut;
 pub(crate) mod min_max;
-pub(crate) mod min_max_channels;
+pub(crate) mod min_max_each;
 pub(crate) mod quantize;
-pub(crate) mod quantize_channels;
 pub(crate) mod quantize_dynamic;
 pub(crate) mod quantize_dynamic_rows;
+pub(crate) mod quantize_per_axis;
 pub(crate) mod quotient;
 pub(crate) mod requantize;
-pub(crate) mod requantize_channels;
+pub(crate) mod requantize_per_axis;
 pub(crate) mod rescale;

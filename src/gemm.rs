@@ -1,9 +1,21 @@
-//! Matrix products: weights as they are packed, the loops over tiles, and what becomes of the sums.
+//! Matrix products of codes: weights as they are packed, their products with activations, linear layers.
+//!
+//! [`Weights`] are packed once, for a tier; a [`PackedMatrix`] then multiplies: to exact i32 sums
+//! ([`PackedMatrix::multiply`]), to codes ([`PackedMatrix::requantize`]), or to f32
+//! ([`PackedMatrix::dequantize`]). A [`Linear`] layer owns its weights, parameters and bias, and is f32 to f32.
 
-pub(crate) mod layer_multipliers;
-pub(crate) mod linear;
-pub(crate) mod matmul;
-pub(crate) mod matmul_dequantize;
-pub(crate) mod matmul_requantize;
-pub(crate) mod packed;
+mod dequantize;
+mod layer_multipliers;
+#[cfg(feature = "alloc")]
+mod linear;
+mod multiply;
+mod packed;
 mod product;
+mod requantize;
+mod scratch;
+
+pub use layer_multipliers::layer_multipliers;
+#[cfg(feature = "alloc")]
+pub use linear::Linear;
+pub use packed::{AnyMatrix, PackedMatrix, Weights};
+pub use scratch::{Activations, Input, Scratch};

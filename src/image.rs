@@ -1,4 +1,7 @@
 //! Images of codes: borders, and the windows of convolutions.
 
-pub(crate) mod im2col;
-pub(crate) mod pad;
+mod im2col;
+mod pad;
+
+pub use im2col::{Windows, im2col};
+pub use pad::{Border, pad};

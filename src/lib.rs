@@ -19,9 +19,19 @@
 //! # Ok::<(), zeropoint::Error>(())
 //! ```
 //!
-//! The free functions run on the fastest instruction set that the CPU has, found once. A [`Tier`]
-//! is one to choose: it has the same operations as methods. [`mod@reference`] is the specification,
-//! in plain loops.
+//! The free functions run on the fastest instruction set that the CPU has; it is found once. A [`Tier`] is an
+//! instruction set to choose, and has the same operations as methods. [`mod@reference`] is the specification, in
+//! plain loops.
+//!
+//! | module | what it has |
+//! |---|---|
+//! | the root | elementwise operations on tensors: ranges, parameters, codes |
+//! | [`gemm`] | matrix products of codes, packed weights, linear layers |
+//! | [`search`] | dot products, distances and cosines of vectors of codes |
+//! | [`norm`] | layer norm and RMS norm, with quantization in the same pass |
+//! | [`image`] | padding and the windows of convolutions |
+//! | [`measure`] | mean, variance, and the loss by quantization |
+//! | `calibrate` | the choice of a range from many batches |
 //!
 //! # The contract
 //!
@@ -32,55 +42,60 @@
 //! | operation | definition |
 //! |---|---|
 //! | [`min_max()`] | NaN are ignored, ±∞ are ordinary values, a zero is reported as +0.0; `None` if nothing is left |
+//! | [`min_max_each()`] | the same of each channel or block: see [`Granularity`] |
 //! | [`Scheme::affine`] | the range is extended to include 0; `s = (max − min) / (hi − lo)`, `z = clamp(rne(lo − min / s), lo, hi)`: ONNX `DynamicQuantizeLinear`, bit for bit |
-//! | [`Scheme::symmetric`] | `z = 0`; `i8`: codes −127..=127, `s = max(|min|, |max|) / 127`; `u8`: `min >= 0`, `s = max / 255` |
+//! | [`Scheme::symmetric`] | `z = 0`; `i8`: codes −127..=127, `s = max(\|min\|, \|max\|) / 127`; `u8`: `min >= 0`, `s = max / 255` |
 //! | [`QuantParams::new`] | a scale that is finite and at least [`MIN_SCALE`], and no code that overflows |
 //! | [`quantize()`] | `clamp(rne(x / s) + z, lo, hi)`, by the true quotient; NaN gives `z`, ±∞ saturate |
-//! | [`dequantize()`] | `(q − z) · s`, the difference exact |
+//! | [`dequantize()`] | `(q − z) · s`, the difference exact; of scales that are given as a slice, any finite one |
 //! | [`fake_quantize()`] | `dequantize(quantize(x))` in one pass |
-//! | [`min_max_channels()`], [`quantize_channels()`], [`dequantize_channels()`], [`fake_quantize_channels()`], and the same `_blocks` | as those above, with parameters for each channel of `[outer, channels, inner]`, or for each of the [`Blocks`] along an axis |
+//! | [`Params`] | the three take one set of parameters, or one for each channel of `[outer, channels, inner]`, or for each of the [`Blocks`] along an axis |
 //! | [`quantize_dynamic()`], [`quantize_dynamic_rows()`] | range, parameters and codes in one call, of a tensor or of each row |
-//! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift`, or with the double rounding of gemmlowp: [`Multiplier::fixed_double_rounding`] |
-//! | [`requantize_channels()`] | the same with a multiplier for each channel, and a bias that is added to the accumulator first, saturating |
-//! | [`layer_multipliers()`] | the multipliers `sa · sb / s`, in f64, then of their kind; the biases `rne(bias / (sa · sb))` by the true quotient, saturated to i32 |
-//! | [`moments()`] | mean and variance: `Σ xᵢ / n`, `Σ (xᵢ − mean)² / n`, of [sums](#sums) in a fixed order about a number near the mean; exact for equal numbers |
-//! | [`normalize_rows()`] | layer norm and RMS norm, as [`Norm`] says: `((x − c) − d) · (1 / √(variance + ε)) · w + b`, from left to right, with the mean `c + d` in two parts; equal numbers become the bias, exactly |
-//! | [`normalize_quantize_rows()`] | [`normalize_rows()`] and [`quantize_dynamic_rows()`] in one pass |
-//! | [`fidelity()`], [`quantization_fidelity()`] | mean squared error, SQNR in dB, largest error, cosine similarity, of a tensor and what quantization makes of it; right for all finite numbers |
+//! | [`requantize()`] | i32 accumulators to codes: `clamp(rne(f32(acc) · m) + z, lo, hi)`, or by a fixed-point multiplier, `(acc · M + half) >> shift`, or with the double rounding of gemmlowp: [`Multiplier::fixed_double_rounding`]; with [`Multipliers`], by one for each channel, and with a bias that is added to the accumulator first, saturating |
 //! | [`rescale()`] | codes to codes of other parameters: `quantize(dequantize(q))` |
-//! | [`dot()`], [`dot_rows()`] | `Σ (aᵢ − za)(bᵢ − zb)`, exact for every length, of two vectors or of one with each row |
-//! | [`l2_squared()`], [`l2_rows()`] | `Σ ((aᵢ − za) − (bᵢ − zb))²`, exact |
-//! | [`cosine()`] | `ab / (√aa · √bb)` of exact dot products: 1.0 or −1.0 where `ab² = aa · bb`; else in f64, each operation rounded once, clamped to [−1, 1]; 0.0 if one of the vectors is 0 |
-//! | [`sum()`] | `Σ aᵢ`, exact; [`dot_with_sums()`] takes it where it is known |
-//! | [`matmul()`] | `Σ (a[m][k] − za)(b[k][n] − zb)`, exact; a depth at which a sum might not fit `i32` is an error |
-//! | [`matmul_requantize()`], [`matmul_dequantize()`] | its sums as codes, as [`requantize_channels()`] has them; or as values, `f32(sum) · sa · sb + bias` |
-//! | [`linear()`] | [`quantize_dynamic_rows()`] and [`matmul_dequantize()`]: a linear layer, f32 to f32 |
-//! | [`lut()`] | `table[q]`: any function of one number on codes, its table by [`lut_table()`] |
+//! | [`lut()`] | `table[q]`: any function of one number on codes; [`lut_table()`] makes its table |
 //! | [`relu()`], [`clamp()`] | `max(q, z)`, `min(max(q, lo), hi)` on codes |
-//! | [`pad()`] | a border of zero points around images of codes |
-//! | [`im2col()`] | the [`Windows`] of an image of codes as the rows of a matrix, zero points outside: a convolution is its product |
+//! | [`PackedMatrix::multiply`](gemm::PackedMatrix::multiply) | `Σ (a[m][k] − za)(b[k][n] − zb)`, exact; a depth at which a sum might not fit `i32` is an error |
+//! | [`PackedMatrix::requantize`](gemm::PackedMatrix::requantize) | these sums as codes, as [`requantize()`] makes them |
+//! | [`PackedMatrix::dequantize`](gemm::PackedMatrix::dequantize) | these sums as values, `f32(sum) · sa · sb + bias` |
+//! | `gemm::Linear` | [`quantize_dynamic_rows()`] of the input, then `dequantize`: a linear layer, f32 to f32 |
+//! | [`layer_multipliers()`](gemm::layer_multipliers()) | the multipliers `sa · sb / s`, in f64, then of their kind; the biases `rne(bias / (sa · sb))` by the true quotient, saturated to i32 |
+//! | [`dot()`], [`dot_rows()`](search::dot_rows()) | `Σ (aᵢ − za)(bᵢ − zb)`, exact for every length, of two vectors or of one with each row |
+//! | [`l2_squared()`](search::l2_squared()), [`l2_rows()`](search::l2_rows()) | `Σ ((aᵢ − za) − (bᵢ − zb))²`, exact |
+//! | [`cosine()`](search::cosine()) | `ab / (√aa · √bb)` of exact dot products: 1.0 or −1.0 where `ab² = aa · bb`; else in f64, each operation rounded once, clamped to [−1, 1]; 0.0 if one of the vectors is 0 |
+//! | [`sum()`](search::sum()) | `Σ aᵢ`, exact; [`dot_with_sums()`](search::dot_with_sums()) takes it where it is known |
+//! | [`moments()`](measure::moments()) | mean and variance: `Σ xᵢ / n`, `Σ (xᵢ − mean)² / n`, of [sums](#sums) in a fixed order about a number near the mean; exact for equal numbers |
+//! | [`normalize_rows()`](norm::normalize_rows()) | layer norm and RMS norm, as [`Norm`](norm::Norm) says: `((x − c) − d) · (1 / √(variance + ε)) · w + b`, from left to right, with the mean `c + d` in two parts; equal numbers become the bias, exactly |
+//! | [`normalize_quantize_rows()`](norm::normalize_quantize_rows()) | [`normalize_rows()`](norm::normalize_rows()) and [`quantize_dynamic_rows()`] in one pass |
+//! | [`fidelity()`](measure::fidelity()), [`quantization_fidelity()`](measure::quantization_fidelity()) | mean squared error, SQNR in dB, largest error, cosine similarity, of a tensor and what quantization makes of it; right for all finite numbers |
+//! | [`pad()`](image::pad()) | a border of zero points around images of codes |
+//! | [`im2col()`](image::im2col()) | the [`Windows`](image::Windows) of an image of codes as the rows of a matrix, zero points outside: a convolution is its product |
 //! | `calibrate` | a range by one of nine methods, of finite numbers that come batch by batch: exactly the same in any order, but for the sums that `calibrate::Method` names |
 //!
-//! What does not fit (lengths that differ, a range that is none) is an [`Error`] that names the
-//! argument, its row and the numbers; no public function panics, on any input.
+//! An argument that does not fit (lengths that differ, an inverted range) is an [`Error`] that names the
+//! argument, its row and the numbers. No public function panics, on any input. On an error outputs are
+//! untouched, but for [`quantize_dynamic_rows()`] and
+//! [`normalize_quantize_rows()`](norm::normalize_quantize_rows()), which have done the rows before the one that
+//! the error names.
 //!
 //! # Data that is not finite
 //!
 //! | operation | a NaN or an infinity in `x` |
 //! |---|---|
-//! | [`quantize()`] and what is like it | a NaN gets the zero point, infinities saturate |
+//! | [`quantize()`], [`fake_quantize()`] | a NaN gets the zero point, infinities saturate |
 //! | [`quantize_dynamic()`] | NaN are ignored and get the zero point, as in ONNX; an infinity is an error |
-//! | [`quantize_dynamic_rows()`], [`normalize_quantize_rows()`] | an error that names the first such row |
+//! | [`quantize_dynamic_rows()`], [`normalize_quantize_rows()`](norm::normalize_quantize_rows()) | an error that names the first such row |
 //! | the three, by [`Scheme::of_finite`] | the range of the finite elements, and codes as [`quantize()`] gives them |
-//! | [`linear()`] | the row becomes a row of `f32::NAN`; the others are what they are without it |
+//! | `gemm::Linear` | the row becomes a row of `f32::NAN`; the others are the same as without it |
 //!
 //! # From f32 weights to a product
 //!
-//! The weights of a layer, `[N, K]` with a row for each output, are quantized by
-//! [`quantize_dynamic_rows()`], row by row, which gives a set of parameters for each column of the matrix
-//! and its codes; [`Weights::transposed`] packs them: [`Weights`] has the example. [`linear()`] or
-//! [`matmul_dequantize()`] then give f32; for codes, [`layer_multipliers()`] makes the multipliers and the
-//! biases of [`matmul_requantize()`] from the parameters of input, weights and output.
+//! The weights of a layer, `[N, K]` with a row for each output, are quantized by [`quantize_dynamic_rows()`],
+//! row by row, which gives codes and a set of parameters for each column of the matrix;
+//! [`Weights::transposed`](gemm::Weights::transposed) packs the codes, and a `gemm::Linear` layer takes both: it
+//! has the example. For codes as output, [`layer_multipliers()`](gemm::layer_multipliers()) makes the
+//! multipliers and the biases of [`PackedMatrix::requantize`](gemm::PackedMatrix::requantize) from the
+//! parameters of input, weights and output.
 //!
 //! # Sums
 //!
@@ -91,7 +106,7 @@
 //! term after the other: no number is the sum of more than 70 roundings.
 //!
 //! f32 lacks the range for some blocks: a square of 1e20 is infinite, one of 1e-25 is 0. If one of the
-//! sums over a block (of the four of [`fidelity()`], or of the two about one number of [`moments()`])
+//! sums over a block (of the four of [`fidelity()`](measure::fidelity()), or of the two about one number of [`moments()`](measure::moments()))
 //! is not finite, or a sum of squares is below 2⁻¹⁰⁰, the sums over this block are made again in f64:
 //! the terms, the lanes and their addition, in the same order. Such blocks take up to four times as
 //! long; blocks of zeros are among them.
@@ -142,7 +157,7 @@
 //! Without the default feature `std` the crate is `no_std`, and there is no detection: the tiers
 //! are those that the compiler was told to assume (`-C target-feature=+avx2,+fma`, for instance).
 //! Packed matrices have memory of their own with the feature `alloc`, which `std` includes; without,
-//! [`Weights::pack_into`] takes a buffer.
+//! [`Weights::pack_into`](gemm::Weights::pack_into) takes a buffer; a `gemm::Linear` layer needs `alloc`.
 //!
 //! # In debug builds
 //!
@@ -162,58 +177,37 @@ extern crate std;
 
 #[cfg(feature = "std")]
 pub mod calibrate;
+mod check;
 mod elementwise;
 mod error;
-mod gemm;
-mod image;
+pub mod gemm;
+pub mod image;
 mod kernels;
-mod measure;
-mod norm;
+pub mod measure;
+pub mod norm;
 pub mod reference;
-mod search;
+pub mod search;
 mod simd;
 mod tier;
 mod values;
 
 pub use elementwise::clamp::{clamp, relu};
 pub use elementwise::dequantize::dequantize;
-pub use elementwise::dequantize_channels::{dequantize_blocks, dequantize_channels};
 pub use elementwise::fake_quantize::fake_quantize;
-pub use elementwise::fake_quantize_channels::{fake_quantize_blocks, fake_quantize_channels};
 pub use elementwise::lut::{lut, lut_table};
 pub use elementwise::min_max::min_max;
-pub use elementwise::min_max_channels::{min_max_blocks, min_max_channels};
+pub use elementwise::min_max_each::min_max_each;
 pub use elementwise::quantize::quantize;
-pub use elementwise::quantize_channels::{quantize_blocks, quantize_channels};
 pub use elementwise::quantize_dynamic::quantize_dynamic;
 pub use elementwise::quantize_dynamic_rows::quantize_dynamic_rows;
 pub use elementwise::requantize::requantize;
-pub use elementwise::requantize_channels::requantize_channels;
 pub use elementwise::rescale::rescale;
 pub use error::Error;
-pub use gemm::layer_multipliers::layer_multipliers;
-pub use gemm::linear::linear;
-pub use gemm::matmul::matmul;
-pub use gemm::matmul_dequantize::matmul_dequantize;
-pub use gemm::matmul_requantize::matmul_requantize;
-pub use gemm::packed::{PackedMatrix, Weights};
-pub use image::im2col::{Windows, im2col};
-pub use image::pad::{Border, pad};
-pub use measure::fidelity::{Fidelity, fidelity, quantization_fidelity};
-pub use measure::moments::{Moments, moments};
-pub use norm::Norm;
-pub use norm::normalize_quantize_rows::normalize_quantize_rows;
-pub use norm::normalize_rows::normalize_rows;
-pub use search::cosine::cosine;
-pub use search::dot::{dot, dot_with_sums};
-pub use search::dot_rows::dot_rows;
-pub use search::l2_rows::l2_rows;
-pub use search::l2_squared::l2_squared;
-pub use search::sum::sum;
+pub use search::dot::dot;
 pub use tier::Tier;
-pub use values::code::Code;
-pub use values::granularity::Blocks;
-pub use values::multiplier::{Multiplier, MultiplierKind};
+pub use values::code::{Code, Code8};
+pub use values::granularity::{Blocks, Granularity, Params};
+pub use values::multiplier::{Multiplier, MultiplierKind, Multipliers};
 pub use values::params::{MIN_SCALE, QuantParams, Range, Scheme};
 pub use values::rows::{Rows, RowsMut};
 pub use values::zero_points::ZeroPoints;

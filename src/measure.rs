@@ -2,3 +2,6 @@
 
 pub(crate) mod fidelity;
 pub(crate) mod moments;
+
+pub use fidelity::{Fidelity, fidelity, quantization_fidelity};
+pub use moments::{Moments, moments};

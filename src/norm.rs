@@ -1,16 +1,20 @@
 //! Layer norm and RMS norm of rows.
 
-pub(crate) mod normalize_quantize_rows;
-pub(crate) mod normalize_rows;
+mod normalize_quantize_rows;
+mod normalize_rows;
 
-use crate::error::{Error, one_for_each, row_shape};
+pub use normalize_quantize_rows::normalize_quantize_rows;
+pub use normalize_rows::normalize_rows;
+
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::values::rounding::order;
 
 /// How each row of a matrix is normalized: layer norm or RMS norm, with a weight and, if there is one,
 /// a bias for each element of a row.
 ///
 /// ```
-/// # use zeropoint::{Norm, normalize_rows};
+/// # use zeropoint::norm::{Norm, normalize_rows};
 /// let norm = Norm::layer(&[1.0; 4], Some(&[10.0; 4]), 0.0)?;
 /// let mut y = [0.0; 4];
 /// normalize_rows(&[2000.0, 2000.0, 4000.0, 4000.0], norm, &mut y)?;
@@ -34,7 +38,7 @@ impl<'a> Norm<'a> {
     /// y = ((x − c) − d) · (1 / √(variance + epsilon)) · weight + bias
     /// ```
     ///
-    /// from left to right. The variance is that of [`moments()`](crate::moments()), and `c + d` is the
+    /// from left to right. The variance is that of [`moments()`](crate::measure::moments()), and `c + d` is the
     /// mean there, before it is rounded: `d = f32(A / n)`, or 0 where the mean is `c`.
     ///
     /// So rows far from 0 keep the precision that their differences have: `(x − mean) / √(variance +
@@ -89,13 +93,6 @@ impl<'a> Norm<'a> {
     #[inline(always)]
     pub(crate) fn row(&self) -> usize {
         self.weight.len()
-    }
-
-    /// How many rows so many elements are.
-    pub(crate) fn rows(&self, elements: usize) -> Result<usize, Error> {
-        let (row, rows) = (self.row(), elements.checked_div(self.row()).unwrap_or(0));
-        row_shape(("x", elements), rows, row)?;
-        Ok(rows)
     }
 
     /// The factor of a row, `1 / √(variance + ε)`, for the sum of the squares of its elements (or of

@@ -1,16 +1,20 @@
 //! The specification: each operation as a plain loop, too simple to be wrong.
 //!
 //! In the default [floating-point environment](crate#the-floating-point-environment), every tier gives
-//! exactly these results. The tier `scalar` runs these very functions. Kernels call none of them, and
-//! these call nothing that kernels call: a mistake can't be in both.
+//! exactly these results. Kernels call none of these functions, and these call nothing that kernels call: a
+//! mistake can't be in both. Rows of matrices follow each other here without a gap, and matrices on the
+//! right are not packed.
 
-use crate::error::{Error, check_depth, one_for_each, one_or_each, row_shape};
+use crate::check::{check_depth, one_for_each, row_shape};
+use crate::error::Error;
+#[cfg(feature = "alloc")]
+use crate::gemm::Activations;
 use crate::measure::fidelity::Fidelity;
 use crate::measure::moments::{MomentSums, Moments};
 use crate::norm::Norm;
-use crate::values::code::Code;
-use crate::values::granularity::{Blocks, Layout};
-use crate::values::multiplier::{Multiplier, MultiplierKind, alike};
+use crate::values::code::{Code, Code8};
+use crate::values::granularity::{Given, Granularity, Layout, Params};
+use crate::values::multiplier::{Multiplier, MultiplierKind, Multipliers};
 use crate::values::params::{Choice, Kind, MIN_SCALE, QuantParams, Range, Scheme};
 use crate::values::zero_points::{Side, ZeroPoints, Zeros};
 use core::ops::RangeInclusive;
@@ -38,26 +42,64 @@ pub fn min_max(x: &[f32]) -> Option<Range> {
 ///
 /// # Errors
 /// As there.
-pub fn quantize<Q: Code>(x: &[f32], params: QuantParams<Q>, out: &mut [Q]) -> Result<(), Error> {
+pub fn quantize<'p, Q: Code>(
+    x: &[f32],
+    params: impl Into<Params<'p, Q>>,
+    out: &mut [Q],
+) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    for (&x, out) in x.iter().zip(out) {
-        *out = params.code(x);
+    let params_of = usable(params.into(), ("x", x.len()))?;
+    for (i, (&x, out)) in x.iter().zip(out).enumerate() {
+        *out = params_of(i).code(x);
     }
     Ok(())
+}
+
+/// The parameters of each element, if they can be quantized by.
+fn usable<'p, Q: Code>(
+    params: Params<'p, Q>,
+    elements: (&'static str, usize),
+) -> Result<impl Fn(usize) -> QuantParams<Q> + 'p, Error> {
+    let spread = match params.0 {
+        Given::One(_) => None,
+        Given::Each(sets) => {
+            let layout = sets.layout(elements)?;
+            sets.check()?;
+            Some((sets, layout))
+        }
+    };
+    Ok(move |i| match (params.0, spread) {
+        (Given::One(params), _) => params,
+        (_, Some((sets, layout))) => QuantParams::of(sets.grid(layout.parameters_of(i))),
+        (_, None) => QuantParams::default(),
+    })
 }
 
 /// The specification of [`dequantize`](crate::dequantize).
 ///
 /// # Errors
 /// As there.
-pub fn dequantize<Q: Code>(
+pub fn dequantize<'p, Q: Code>(
     codes: &[Q],
-    params: QuantParams<Q>,
+    params: impl Into<Params<'p, Q>>,
     out: &mut [f32],
 ) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-    for (&code, out) in codes.iter().zip(out) {
-        *out = params.value(code);
+    match params.into().0 {
+        Given::One(params) => {
+            for (&code, out) in codes.iter().zip(out) {
+                *out = params.value(code);
+            }
+        }
+        Given::Each(sets) => {
+            let layout = sets.layout(("codes", codes.len()))?;
+            sets.check_finite()?;
+            for (i, (&code, out)) in codes.iter().zip(out).enumerate() {
+                let p = layout.parameters_of(i);
+                let code: i32 = code.into();
+                *out = (code - sets.zero_point(p)) as f32 * sets.scale(p);
+            }
+        }
     }
     Ok(())
 }
@@ -66,42 +108,35 @@ pub fn dequantize<Q: Code>(
 ///
 /// # Errors
 /// As there.
-pub fn fake_quantize<Q: Code>(
+pub fn fake_quantize<'p, Q: Code>(
     x: &[f32],
-    params: QuantParams<Q>,
+    params: impl Into<Params<'p, Q>>,
     out: &mut [f32],
 ) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    for (&x, out) in x.iter().zip(out) {
-        *out = params.value(params.code(x));
+    let params_of = usable(params.into(), ("x", x.len()))?;
+    for (i, (&x, out)) in x.iter().zip(out).enumerate() {
+        *out = params_of(i).value(params_of(i).code(x));
     }
     Ok(())
 }
 
-/// The specification of [`min_max_channels`](crate::min_max_channels).
+/// The specification of [`min_max_each`](crate::min_max_each).
 ///
 /// # Errors
 /// As there.
-pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> Result<(), Error> {
-    min_max_each(x, Layout::channels(("x", x.len()), out.len(), inner)?, out);
-    Ok(())
-}
-
-/// The specification of [`min_max_blocks`](crate::min_max_blocks).
-///
-/// # Errors
-/// As there.
-pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
-    min_max_each(x, Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?, out);
-    Ok(())
-}
-
-pub(crate) fn min_max_each(x: &[f32], layout: Layout, out: &mut [Option<Range>]) {
+pub fn min_max_each(
+    x: &[f32],
+    granularity: Granularity,
+    out: &mut [Option<Range>],
+) -> Result<(), Error> {
+    let layout = Layout::new(("x", x.len()), ("out", out.len()), granularity)?;
     out.fill(None);
     for (i, &x) in x.iter().enumerate() {
         let range = &mut out[layout.parameters_of(i)];
         *range = with(*range, x);
     }
+    Ok(())
 }
 
 /// The range of some numbers and `x`.
@@ -109,136 +144,6 @@ fn with(range: Option<Range>, x: f32) -> Option<Range> {
     match range {
         Some(Range { min, max }) => min_max(&[min, max, x]),
         None => min_max(&[x]),
-    }
-}
-
-/// The specification of [`quantize_channels`](crate::quantize_channels).
-///
-/// # Errors
-/// As there.
-pub fn quantize_channels<Q: Code>(
-    x: &[f32],
-    params: &[QuantParams<Q>],
-    inner: usize,
-    out: &mut [Q],
-) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
-    quantize_each(x, params, layout, out);
-    Ok(())
-}
-
-/// The specification of [`quantize_blocks`](crate::quantize_blocks).
-///
-/// # Errors
-/// As there.
-pub fn quantize_blocks<Q: Code>(
-    x: &[f32],
-    params: &[QuantParams<Q>],
-    blocks: Blocks,
-    out: &mut [Q],
-) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
-    quantize_each(x, params, layout, out);
-    Ok(())
-}
-
-pub(crate) fn quantize_each<Q: Code>(
-    x: &[f32],
-    params: &[QuantParams<Q>],
-    layout: Layout,
-    out: &mut [Q],
-) {
-    for (i, (&x, out)) in x.iter().zip(out).enumerate() {
-        *out = params[layout.parameters_of(i)].code(x);
-    }
-}
-
-/// The specification of [`dequantize_channels`](crate::dequantize_channels).
-///
-/// # Errors
-/// As there.
-pub fn dequantize_channels<Q: Code>(
-    codes: &[Q],
-    params: &[QuantParams<Q>],
-    inner: usize,
-    out: &mut [f32],
-) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-    let layout = Layout::channels(("codes", codes.len()), params.len(), inner)?;
-    dequantize_each(codes, params, layout, out);
-    Ok(())
-}
-
-/// The specification of [`dequantize_blocks`](crate::dequantize_blocks).
-///
-/// # Errors
-/// As there.
-pub fn dequantize_blocks<Q: Code>(
-    codes: &[Q],
-    params: &[QuantParams<Q>],
-    blocks: Blocks,
-    out: &mut [f32],
-) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-    let layout = Layout::blocks(("codes", codes.len()), ("params", params.len()), blocks)?;
-    dequantize_each(codes, params, layout, out);
-    Ok(())
-}
-
-pub(crate) fn dequantize_each<Q: Code>(
-    codes: &[Q],
-    params: &[QuantParams<Q>],
-    layout: Layout,
-    out: &mut [f32],
-) {
-    for (i, (&code, out)) in codes.iter().zip(out).enumerate() {
-        *out = params[layout.parameters_of(i)].value(code);
-    }
-}
-
-/// The specification of [`fake_quantize_channels`](crate::fake_quantize_channels).
-///
-/// # Errors
-/// As there.
-pub fn fake_quantize_channels<Q: Code>(
-    x: &[f32],
-    params: &[QuantParams<Q>],
-    inner: usize,
-    out: &mut [f32],
-) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    let layout = Layout::channels(("x", x.len()), params.len(), inner)?;
-    fake_quantize_each(x, params, layout, out);
-    Ok(())
-}
-
-/// The specification of [`fake_quantize_blocks`](crate::fake_quantize_blocks).
-///
-/// # Errors
-/// As there.
-pub fn fake_quantize_blocks<Q: Code>(
-    x: &[f32],
-    params: &[QuantParams<Q>],
-    blocks: Blocks,
-    out: &mut [f32],
-) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-    let layout = Layout::blocks(("x", x.len()), ("params", params.len()), blocks)?;
-    fake_quantize_each(x, params, layout, out);
-    Ok(())
-}
-
-pub(crate) fn fake_quantize_each<Q: Code>(
-    x: &[f32],
-    params: &[QuantParams<Q>],
-    layout: Layout,
-    out: &mut [f32],
-) {
-    for (i, (&x, out)) in x.iter().zip(out).enumerate() {
-        let params = params[layout.parameters_of(i)];
-        *out = params.value(params.code(x));
     }
 }
 
@@ -316,8 +221,8 @@ pub fn quantize_dynamic_rows<Q: Code>(
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     row_shape(("x", x.len()), params.len(), row)?;
+    row_shape(("out", out.len()), params.len(), row)?;
     let of_finite = scheme.is_of_finite();
     quantize_each_row(x, row, scheme.choice(), of_finite, params, out).map(|_| ())
 }
@@ -365,58 +270,27 @@ fn range_of_finite(x: &[f32]) -> Range {
 ///
 /// # Errors
 /// As there.
-pub fn requantize<Q: Code>(
+pub fn requantize<'m, Q: Code>(
     accumulators: &[i32],
-    multiplier: Multiplier,
+    multipliers: impl Into<Multipliers<'m>>,
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
-    for (&accumulator, out) in accumulators.iter().zip(out) {
-        *out = params.shifted(multiplier.product(accumulator));
-    }
-    Ok(())
-}
-
-/// The specification of [`requantize_channels`](crate::requantize_channels).
-///
-/// # Errors
-/// As there.
-pub fn requantize_channels<Q: Code>(
-    accumulators: &[i32],
-    multipliers: &[Multiplier],
-    bias: Option<&[i32]>,
-    inner: usize,
-    params: QuantParams<Q>,
-    out: &mut [Q],
-) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
-    let layout = Layout::channels(("accumulators", accumulators.len()), multipliers.len(), inner)?;
-    alike(multipliers, bias, ("elements of `multipliers`", multipliers.len()))?;
-    requantize_each(accumulators, multipliers, bias, layout, params, out);
-    Ok(())
-}
-
-pub(crate) fn requantize_each<Q: Code>(
-    accumulators: &[i32],
-    multipliers: &[Multiplier],
-    bias: Option<&[i32]>,
-    layout: Layout,
-    params: QuantParams<Q>,
-    out: &mut [Q],
-) {
+    let multipliers = multipliers.into();
+    let layout = multipliers.layout(("accumulators", accumulators.len()))?;
     for (i, (&accumulator, out)) in accumulators.iter().zip(out).enumerate() {
-        let channel = layout.parameters_of(i);
-        let bias = bias.map_or(0, |bias| bias[channel]);
-        *out = requantized(accumulator, multipliers[channel], bias, params);
+        let (multiplier, bias) = multipliers.of(layout.parameters_of(i));
+        *out = requantized(accumulator, multiplier, bias, params);
     }
+    Ok(())
 }
 
-/// The specification of [`layer_multipliers`](crate::layer_multipliers).
+/// The specification of [`layer_multipliers`](crate::gemm::layer_multipliers).
 ///
 /// # Errors
 /// As there.
-pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
+pub fn layer_multipliers<A: Code8, B: Code8, Q: Code8>(
     params_a: QuantParams<A>,
     params_b: &[QuantParams<B>],
     bias: &[f32],
@@ -429,8 +303,8 @@ pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
     let of_bias = ("elements of `bias`", bias.len());
     one_for_each(("multipliers", multipliers.len()), of_b)?;
     one_for_each(("biases", biases.len()), of_bias)?;
-    if !bias.is_empty() {
-        one_or_each(("params_b", params_b.len()), of_bias)?;
+    if !bias.is_empty() && params_b.len() != 1 {
+        one_for_each(("params_b", params_b.len()), of_bias)?;
     }
     for (n, params) in params_b.iter().enumerate() {
         let scale_a = f64::from(params_a.scale());
@@ -532,7 +406,7 @@ pub(crate) fn product_sum<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> i
     sum
 }
 
-/// The specification of [`sum`](crate::sum).
+/// The specification of [`sum`](crate::search::sum).
 #[must_use]
 pub fn sum<Q: Code>(codes: &[Q]) -> i64 {
     let mut sum = 0;
@@ -542,7 +416,7 @@ pub fn sum<Q: Code>(codes: &[Q]) -> i64 {
     sum
 }
 
-/// The specification of [`dot_with_sums`](crate::dot_with_sums).
+/// The specification of [`dot_with_sums`](crate::search::dot_with_sums).
 ///
 /// # Errors
 /// As there.
@@ -562,7 +436,7 @@ pub fn dot_with_sums<A: Code, B: Code>(
     Ok(exact as i64)
 }
 
-/// The specification of [`dot_rows`](crate::dot_rows).
+/// The specification of [`dot_rows`](crate::search::dot_rows).
 ///
 /// # Errors
 /// As there.
@@ -583,94 +457,113 @@ pub fn dot_rows<'a, A: Code, B: Code>(
     Ok(())
 }
 
-/// The specification of [`matmul`](crate::matmul()), of a `b` that is not packed; `shape`: M, K, N.
+/// The specification of [`multiply`](crate::gemm::PackedMatrix::multiply); `shape`: M, K, N.
 ///
 /// # Errors
 /// As there, and [`Error::Rows`] if `b` is not of that size.
-pub fn matmul<'a, 'b, A: Code, B: Code>(
+pub fn multiply<'a, A: Code8, B: Code8>(
     a: &[A],
     za: impl Into<ZeroPoints<'a, A>>,
     b: &[B],
-    zb: impl Into<ZeroPoints<'b, B>>,
+    zb: impl Into<ZeroPoints<'a, B>>,
     shape: [usize; 3],
     out: &mut [i32],
 ) -> Result<(), Error> {
     sums(a, za.into().into(), b, zb.into().into(), shape, out, |_, _, sum| sum)
 }
 
-/// The specification of [`matmul_requantize`](crate::matmul_requantize()), of a `b` that is not
-/// packed; `shape`: M, K, N.
+/// The specification of [`requantize`](crate::gemm::PackedMatrix::requantize); `shape`: M, K, N.
 ///
 /// # Errors
 /// As there, and [`Error::Rows`] if `b` is not of that size.
 #[expect(clippy::too_many_arguments, reason = "two matrices, and what their sums become")]
-pub fn matmul_requantize<'a, 'b, A: Code, B: Code, Q: Code>(
+pub fn multiply_requantize<'a, A: Code8, B: Code8, Q: Code8>(
     a: &[A],
     za: impl Into<ZeroPoints<'a, A>>,
     b: &[B],
-    zb: impl Into<ZeroPoints<'b, B>>,
+    zb: impl Into<ZeroPoints<'a, B>>,
     shape: [usize; 3],
-    multipliers: &[Multiplier],
-    bias: Option<&[i32]>,
+    multipliers: impl Into<Multipliers<'a>>,
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    let columns = ("columns of `b`", shape[2]);
-    one_or_each(("multipliers", multipliers.len()), columns)?;
-    alike(multipliers, bias, columns)?;
+    let multipliers = multipliers.into();
+    multipliers.check_columns(shape[2])?;
     sums(a, za.into().into(), b, zb.into().into(), shape, out, |_, n, sum| {
-        let multiplier = multipliers[n.min(multipliers.len() - 1)];
-        requantized(sum, multiplier, bias.map_or(0, |bias| bias[n]), params)
+        let (multiplier, bias) = multipliers.of(n);
+        requantized(sum, multiplier, bias, params)
     })
 }
 
-/// The specification of [`matmul_dequantize`](crate::matmul_dequantize()), of a `b` that is not
-/// packed; `shape`: M, K, N.
+/// The specification of [`dequantize`](crate::gemm::PackedMatrix::dequantize); `shape`: M, K, N.
 ///
 /// # Errors
 /// As there, and [`Error::Rows`] if `b` is not of that size.
-pub fn matmul_dequantize<A: Code, B: Code>(
+pub fn multiply_dequantize<'a, A: Code8, B: Code8>(
     a: &[A],
-    params_a: &[QuantParams<A>],
+    params_a: impl Into<Params<'a, A>>,
     b: &[B],
-    params_b: &[QuantParams<B>],
-    shape: [usize; 3],
-    bias: Option<&[f32]>,
-    out: &mut [f32],
-) -> Result<(), Error> {
-    if let Some(bias) = bias {
-        one_for_each(("bias", bias.len()), ("columns of `b`", shape[2]))?;
-    }
-    let [za, zb] = [Zeros::of_params(params_a), Zeros::of_params(params_b)];
-    sums(a, za, b, zb, shape, out, |m, n, sum| {
-        let scale_a = params_a[m.min(params_a.len() - 1)].scale();
-        let scale_b = params_b[n.min(params_b.len() - 1)].scale();
-        value_of_sum(sum, [scale_a, scale_b], bias.map(|bias| bias[n]))
-    })
-}
-
-/// The specification of [`linear`](crate::linear()), of a `b` that is not packed.
-///
-/// # Errors
-/// As there, and [`Error::Rows`] if `b` is not of that size.
-#[expect(clippy::too_many_arguments, reason = "what two operations have")]
-pub fn linear<A: Code, B: Code>(
-    x: &[f32],
-    scheme: Scheme<A>,
-    params: &mut [QuantParams<A>],
-    codes: &mut [A],
-    b: &[B],
-    params_b: &[QuantParams<B>],
+    params_b: impl Into<Params<'a, B>>,
     shape: [usize; 3],
     bias: Option<&[f32]>,
     out: &mut [f32],
 ) -> Result<(), Error> {
     let [m, k, n] = shape;
-    one_for_each(("codes", codes.len()), ("elements of `x`", x.len()))?;
-    row_shape(("x", x.len()), params.len(), k)?;
-    row_shape(("out", out.len()), params.len(), n)?;
-    quantize_dynamic_rows(x, k, scheme.of_finite(), params, codes)?;
-    matmul_dequantize(codes, params, b, params_b, shape, bias, out)?;
+    let rows = params_a.into().of_rows(Side::Left, k)?;
+    let columns = params_b.into().of_rows(Side::Right, 1)?;
+    if let Some(bias) = bias {
+        one_for_each(("bias", bias.len()), ("columns of `b`", n))?;
+    }
+    rows.scales.check(Side::Left, m)?;
+    columns.scales.check(Side::Right, n)?;
+    sums(a, rows.zero_points, b, columns.zero_points, shape, out, |m, n, sum| {
+        let scales = [rows.scales.of(m), columns.scales.of(n)];
+        value_of_sum(sum, scales, bias.map(|bias| bias[n]))
+    })
+}
+
+/// The specification of a [`Linear`](crate::gemm::Linear) layer.
+///
+/// # Errors
+/// As there, and [`Error::Rows`] if `b` is not of that size.
+#[cfg(feature = "alloc")]
+pub fn linear<'a, B: Code8>(
+    x: &[f32],
+    by: Activations,
+    b: &[B],
+    params_b: impl Into<Params<'a, B>>,
+    shape: [usize; 3],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    match by {
+        Activations::AffineU8 => {
+            linear_by(x, Scheme::<u8>::affine(), b, params_b, shape, bias, out)
+        }
+        Activations::SymmetricI8 => {
+            linear_by(x, Scheme::<i8>::symmetric(), b, params_b, shape, bias, out)
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+fn linear_by<'a, A: Code8, B: Code8>(
+    x: &[f32],
+    scheme: Scheme<A>,
+    b: &[B],
+    params_b: impl Into<Params<'a, B>>,
+    shape: [usize; 3],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    let [m, k, n] = shape;
+    row_shape(("x", x.len()), m, k)?;
+    row_shape(("y", out.len()), m, n)?;
+    let mut params = alloc::vec![QuantParams::default(); m];
+    let mut codes = alloc::vec![A::MIN; m * k];
+    quantize_dynamic_rows(x, k, scheme.of_finite(), &mut params, &mut codes)?;
+    let params = Params::per_axis(&params, k);
+    multiply_dequantize(&codes, params, b, params_b.into(), shape, bias, out)?;
     for r in 0..m {
         for i in 0..k {
             if !x[r * k + i].is_finite() {
@@ -696,7 +589,12 @@ fn sums<A: Code, B: Code, T>(
     row_shape(("out", out.len()), m, n)?;
     za.check(Side::Left, m)?;
     zb.check(Side::Right, n)?;
-    check_depth(k, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
+    check_depth(k, || {
+        [
+            za.reach([A::MIN, A::MAX].map(Into::into), m),
+            zb.reach([B::MIN, B::MAX].map(Into::into), n),
+        ]
+    })?;
     for (i, out) in out.iter_mut().enumerate() {
         let (row, column) = (i / n, i % n);
         let column_codes = b.get(column..).unwrap_or_default().iter().step_by(n);
@@ -741,7 +639,7 @@ pub(crate) fn value_of_sum(sum: i32, scales: [f32; 2], bias: Option<f32>) -> f32
     }
 }
 
-/// The specification of [`l2_squared`](crate::l2_squared).
+/// The specification of [`l2_squared`](crate::search::l2_squared).
 ///
 /// # Errors
 /// As there.
@@ -760,7 +658,7 @@ pub(crate) fn square_sum<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> i6
     sum
 }
 
-/// The specification of [`l2_rows`](crate::l2_rows).
+/// The specification of [`l2_rows`](crate::search::l2_rows).
 ///
 /// # Errors
 /// As there.
@@ -781,7 +679,7 @@ pub fn l2_rows<'a, A: Code, B: Code>(
     Ok(())
 }
 
-/// The specification of [`cosine`](crate::cosine).
+/// The specification of [`cosine`](crate::search::cosine).
 ///
 /// # Errors
 /// As there.
@@ -846,7 +744,7 @@ fn sums_of<const N: usize>(
     totals
 }
 
-/// The specification of [`moments`](crate::moments).
+/// The specification of [`moments`](crate::measure::moments()).
 #[must_use]
 pub fn moments(x: &[f32]) -> Option<Moments> {
     let MomentSums { near, off, squares } = moment_sums(x);
@@ -887,14 +785,16 @@ pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
     MomentSums { near, off, squares }
 }
 
-/// The specification of [`normalize_rows`](crate::normalize_rows).
+/// The specification of [`normalize_rows`](crate::norm::normalize_rows).
 ///
 /// # Errors
 /// As there.
 pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     let row = norm.weight.len();
-    for r in 0..norm.rows(x.len())? {
+    let rows = x.len().checked_div(row).unwrap_or(0);
+    row_shape(("x", x.len()), rows, row)?;
+    row_shape(("out", out.len()), rows, row)?;
+    for r in 0..rows {
         let y = normalized(&x[r * row..][..row], norm);
         for i in 0..row {
             out[r * row + i] = y(i);
@@ -928,7 +828,7 @@ fn normalized<'a>(x: &'a [f32], norm: Norm<'a>) -> impl Fn(usize) -> f32 + 'a {
     }
 }
 
-/// The specification of [`normalize_quantize_rows`](crate::normalize_quantize_rows).
+/// The specification of [`normalize_quantize_rows`](crate::norm::normalize_quantize_rows).
 ///
 /// # Errors
 /// As there.
@@ -939,8 +839,8 @@ pub fn normalize_quantize_rows<Q: Code>(
     params: &mut [QuantParams<Q>],
     out: &mut [Q],
 ) -> Result<(), Error> {
-    one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
     row_shape(("x", x.len()), params.len(), norm.row())?;
+    row_shape(("out", out.len()), params.len(), norm.row())?;
     let of_finite = scheme.is_of_finite();
     normalize_quantize_each_row(x, norm, scheme.choice(), of_finite, params, out)
 }
@@ -974,7 +874,7 @@ pub(crate) fn normalize_quantize_each_row<Q: Code>(
     Ok(())
 }
 
-/// The specification of [`fidelity`](crate::fidelity).
+/// The specification of [`fidelity`](crate::measure::fidelity()).
 ///
 /// # Errors
 /// As there.
@@ -983,7 +883,7 @@ pub fn fidelity(x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
     Ok(fidelity_of(x, |i| y[i]))
 }
 
-/// The specification of [`quantization_fidelity`](crate::quantization_fidelity).
+/// The specification of [`quantization_fidelity`](crate::measure::quantization_fidelity).
 #[must_use]
 pub fn quantization_fidelity<Q: Code>(x: &[f32], params: QuantParams<Q>) -> Fidelity {
     fidelity_of(x, |i| params.value(params.code(x[i])))

@@ -203,11 +203,11 @@ impl Tier {
         let named = |name: &&str| value.eq_ignore_ascii_case(name);
         let cap = Self::NAMES.iter().copied().find(named);
         if cap.is_none() {
-            let names = Names(Self::NAMES);
+            let known = Error::UnknownTier { known: Self::NAMES };
             // Where nothing can be written, nobody is there to be warned.
             let _ = std::writeln!(
                 std::io::stderr(),
-                "zeropoint: ZEROPOINT_TIER={value:?} is ignored: not one of {names}"
+                "zeropoint: ZEROPOINT_TIER={value:?} is ignored: {known}"
             );
         }
         cap
@@ -314,7 +314,7 @@ impl fmt::Display for Tier {
 /// ```
 /// # use zeropoint::{Error, Tier};
 /// assert_eq!("scalar".parse(), Ok(Tier::SCALAR));
-/// assert_eq!("sse9".parse::<Tier>(), Err(Error::UnknownTier));
+/// assert_eq!("sse9".parse::<Tier>(), Err(Error::UnknownTier { known: Tier::NAMES }));
 /// ```
 impl FromStr for Tier {
     type Err = Error;
@@ -322,21 +322,9 @@ impl FromStr for Tier {
     /// # Errors
     /// [`Error::UnknownTier`], or [`Error::UnavailableTier`] if this CPU does not have it.
     fn from_str(name: &str) -> Result<Self, Error> {
-        let name = *Self::NAMES.iter().find(|&&known| known == name).ok_or(Error::UnknownTier)?;
+        let name = Self::NAMES.iter().find(|&&known| known == name);
+        let name = *name.ok_or(Error::UnknownTier { known: Self::NAMES })?;
         Self::available().find(|tier| tier.name() == name).ok_or(Error::UnavailableTier { name })
-    }
-}
-
-/// Names, listed with commas.
-pub(crate) struct Names(pub(crate) &'static [&'static str]);
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, name) in self.0.iter().enumerate() {
-            let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{name}")?;
-        }
-        Ok(())
     }
 }
 

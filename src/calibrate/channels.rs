@@ -1,9 +1,9 @@
 //! An observer for each channel.
 
+use super::error::Error;
 use super::histogram::reserve;
 use super::method::Method;
 use super::observer::{Observer, checked};
-use crate::error::Error;
 use crate::tier::Tier;
 use crate::values::code::Code;
 use crate::values::granularity::Layout;
@@ -20,7 +20,7 @@ use std::vec::Vec;
 /// let mut params = [QuantParams::<i8>::default(); 2];
 /// observers.params(Scheme::symmetric(), &mut params)?;
 /// assert_eq!(params.map(|params| params.scale()), [1.0 / 127.0, 100.0 / 127.0]);
-/// # Ok::<(), zeropoint::Error>(())
+/// # Ok::<(), zeropoint::calibrate::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ChannelObservers {
@@ -35,7 +35,7 @@ impl ChannelObservers {
     /// memory only once there are some.
     ///
     /// # Errors
-    /// [`Error::Method`] if a number of the method is out of bounds; [`Error::Buffer`] if there is no
+    /// [`Error::Method`] if a number of the method is out of bounds; [`crate::Error::Buffer`] if there is no
     /// memory for so many.
     pub fn new(method: Method, channels: usize) -> Result<Self, Error> {
         let observer = Observer::new(method)?;
@@ -48,8 +48,8 @@ impl ChannelObservers {
     /// The same observers, which have seen nothing, with bounds: see [`Observer::within`].
     ///
     /// # Errors
-    /// [`Error::Range`] if an end is NaN, or the minimum is above the maximum.
-    pub fn within(mut self, bounds: Range) -> Result<Self, Error> {
+    /// [`crate::Error::Range`] if an end is NaN, or the minimum is above the maximum.
+    pub fn within(mut self, bounds: Range) -> Result<Self, crate::Error> {
         let bounds = checked(bounds)?;
         for observer in &mut self.observers {
             observer.bound(bounds);
@@ -61,10 +61,10 @@ impl ChannelObservers {
     /// channel's are a batch of its observer, in their order.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` is not a whole number of times all channels; [`Error::Buffer`] if there is no
+    /// [`crate::Error::Shape`] if `x` is not a whole number of times all channels; [`crate::Error::Buffer`] if there is no
     /// memory to gather the numbers of some channels, or for what the method keeps of them: then some
     /// channels have taken in the batch, or a part of it, and others not.
-    pub fn observe(&mut self, x: &[f32], inner: usize) -> Result<(), Error> {
+    pub fn observe(&mut self, x: &[f32], inner: usize) -> Result<(), crate::Error> {
         self.observe_on(Tier::best(), x, inner)
     }
 
@@ -72,7 +72,7 @@ impl ChannelObservers {
     ///
     /// # Errors
     /// As there.
-    pub fn observe_on(&mut self, tier: Tier, x: &[f32], inner: usize) -> Result<(), Error> {
+    pub fn observe_on(&mut self, tier: Tier, x: &[f32], inner: usize) -> Result<(), crate::Error> {
         let channels = self.observers.len();
         Layout::channels(("x", x.len()), channels, inner)?;
         if x.is_empty() {
@@ -111,7 +111,7 @@ impl ChannelObservers {
     /// # Errors
     /// [`Error::ObservedChannels`] unless there are as many; [`Error::OtherMethod`] unless they have
     /// the same method, and [`Error::OtherBounds`] unless they have the same bounds: then nothing is taken
-    /// in. [`Error::Buffer`] if there is no memory: then some channels have taken in what others observed,
+    /// in. [`crate::Error::Buffer`] if there is no memory: then some channels have taken in what others observed,
     /// and others not.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.same_channels(other.observers.len())?;
@@ -138,7 +138,7 @@ impl ChannelObservers {
     ///
     /// # Errors
     /// [`Error::ObservedChannels`] unless there are as many parameters as channels;
-    /// [`Error::OneSided`] if the scheme has no codes for one side of a range. Then the parameters
+    /// [`crate::Error::OneSided`] if the scheme has no codes for one side of a range. Then the parameters
     /// before that are written, the others untouched.
     pub fn params<Q: Code>(
         &self,

@@ -1,6 +1,6 @@
 //! The ways to choose a range.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::simd::environment::in_default;
 use core::fmt;
 use core::str::FromStr;
@@ -107,7 +107,7 @@ pub enum Method {
     /// (257 if all are on one side of 0), a symmetric one with 257 bounds of `|x|`; then, eight times, the
     /// neighbours of the best at half the distance. The range from the smallest number to the largest is
     /// taken unless another is better by more than 2⁻¹⁶ of its error: so the measured error, as by
-    /// [`quantization_fidelity`](crate::quantization_fidelity()), is never above that of `min-max` while the
+    /// [`quantization_fidelity`](crate::measure::quantization_fidelity()), is never above that of `min-max` while the
     /// numbers are kept, in whatever order they are measured; beyond that, it is so on the histogram.
     ///
     /// `mse`

@@ -3,6 +3,7 @@
 use super::aciq;
 use super::bars::Bars;
 use super::entropy::least_divergence;
+use super::error::Error as CalibrateError;
 use super::histogram::{Bins, or_abort, reserve};
 use super::least_squares::least_squares;
 use super::method::Method;
@@ -36,7 +37,7 @@ use std::vec::Vec;
 /// let params = observer.params(scheme)?;
 /// assert!(params.scale() < 30.0 / 255.0);
 /// assert_eq!((observer.tally().finite, observer.tally().nan), (10_001, 1));
-/// # Ok::<(), zeropoint::Error>(())
+/// # Ok::<(), zeropoint::calibrate::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Observer {
@@ -84,8 +85,8 @@ impl Observer {
     /// An observer that has seen nothing.
     ///
     /// # Errors
-    /// [`Error::Method`] if a number of the method is out of bounds.
-    pub fn new(method: Method) -> Result<Self, Error> {
+    /// [`calibrate::Error::Method`](CalibrateError::Method) if a number of the method is out of bounds.
+    pub fn new(method: Method) -> Result<Self, CalibrateError> {
         let method = method.checked()?;
         Ok(Self { method, bounds: None, summary: Summary::default(), kept: Kept::new(method) })
     }
@@ -102,7 +103,7 @@ impl Observer {
     /// observer.observe(&[0.5, -1e4, -2.0, f32::MIN]);
     /// assert_eq!(observer.range(Scheme::<u8>::affine()), Some(Range::new(-2.0, 0.5)));
     /// assert_eq!((observer.tally().finite, observer.tally().below), (2, 2));
-    /// # Ok::<(), zeropoint::Error>(())
+    /// # Ok::<(), zeropoint::calibrate::Error>(())
     /// ```
     ///
     /// # Errors
@@ -191,8 +192,8 @@ impl Observer {
     /// Takes in what the other one has observed.
     ///
     /// # Errors
-    /// [`Error::OtherMethod`] unless both have the same method, with the same numbers;
-    /// [`Error::OtherBounds`] unless they have the same bounds; [`Error::Buffer`] if there is no memory
+    /// [`calibrate::Error::OtherMethod`](CalibrateError::OtherMethod) unless both have the same method, with the same numbers;
+    /// [`calibrate::Error::OtherBounds`](CalibrateError::OtherBounds) unless they have the same bounds; [`Error::Buffer`] if there is no memory
     /// for a histogram. Then nothing is taken in.
     ///
     /// ```
@@ -203,20 +204,20 @@ impl Observer {
     /// let [mut a, b] = parts;
     /// a.merge(&b)?;
     /// assert_eq!(a.range(Scheme::<u8>::affine()), Some(Range::new(-1.0, 2.0)));
-    /// # Ok::<(), zeropoint::Error>(())
+    /// # Ok::<(), zeropoint::calibrate::Error>(())
     /// ```
-    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+    pub fn merge(&mut self, other: &Self) -> Result<(), CalibrateError> {
         in_default(|| self.merged(other))
     }
 
-    fn merged(&mut self, other: &Self) -> Result<(), Error> {
+    fn merged(&mut self, other: &Self) -> Result<(), CalibrateError> {
         if self.method != other.method {
             let (method, other) = (self.method, other.method);
-            return Err(Error::OtherMethod { method, other });
+            return Err(CalibrateError::OtherMethod { method, other });
         }
         if self.bounds != other.bounds {
             let (bounds, other) = (self.bounds, other.bounds);
-            return Err(Error::OtherBounds { bounds, other });
+            return Err(CalibrateError::OtherBounds { bounds, other });
         }
         match (&mut self.kept, &other.kept) {
             (Kept::Average { ends, batches }, Kept::Average { ends: of, batches: n }) => {

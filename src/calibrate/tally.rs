@@ -14,7 +14,7 @@ use crate::values::params::Range;
 /// observer.observe(&[1.0, f32::NAN, f32::NEG_INFINITY]);
 /// let tally = observer.tally();
 /// assert_eq!((tally.finite, tally.left_out()), (1, 2));
-/// # Ok::<(), zeropoint::Error>(())
+/// # Ok::<(), zeropoint::calibrate::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {

@@ -1,10 +1,12 @@
 //! `y = (q − z) · s`
 
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::granularity::{Given, Params};
 use crate::values::params::{Grid, QuantParams};
 
 /// Dequantizes: `out[i] = (codes[i] − z) · s`.
@@ -12,8 +14,12 @@ use crate::values::params::{Grid, QuantParams};
 /// The difference is exact, as an integer; the product is rounded to f32 once. This is ONNX
 /// `DequantizeLinear`.
 ///
+/// `params` are one [`QuantParams`] for all elements, or [`Params`] for each channel or block. Scales that
+/// are given as a slice may be any finite numbers here: 0, subnormal and negative ones too.
+///
 /// # Errors
-/// [`Error::Length`] if `codes` and `out` differ in length.
+/// [`Error::Length`] if `codes` and `out` differ in length; those of the [`Params`] if they don't fit
+/// `codes`; [`Error::Number`] if a scale is not finite.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, dequantize};
@@ -23,9 +29,10 @@ use crate::values::params::{Grid, QuantParams};
 /// assert_eq!(values, [-256.0, -250.0, 0.0, 254.0]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn dequantize<Q: Code>(
+#[inline]
+pub fn dequantize<'p, Q: Code>(
     codes: &[Q],
-    params: QuantParams<Q>,
+    params: impl Into<Params<'p, Q>>,
     out: &mut [f32],
 ) -> Result<(), Error> {
     Tier::best().dequantize(codes, params, out)
@@ -36,15 +43,21 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn dequantize<Q: Code>(
+    #[inline]
+    pub fn dequantize<'p, Q: Code>(
         self,
         codes: &[Q],
-        params: QuantParams<Q>,
+        params: impl Into<Params<'p, Q>>,
         out: &mut [f32],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-        self.dequantize_part(codes, params, out);
-        Ok(())
+        match params.into().0 {
+            Given::One(params) => {
+                self.dequantize_part(codes, params, out);
+                Ok(())
+            }
+            Given::Each(sets) => self.dequantize_each(codes, sets, out),
+        }
     }
 
     /// The same of slices of one length.
@@ -76,7 +89,8 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let traffic = Traffic::of(s, size_of_val(self.codes) + size_of_val(self.out));
-        uniform(s, self.grid, self.codes, self.out, &traffic);
+        let Grid { scale, zero_point, .. } = *self.grid;
+        uniform(s, scale, zero_point, self.codes, self.out, &traffic);
     }
 }
 
@@ -84,14 +98,15 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
 #[inline(always)]
 pub(super) fn uniform<S: Simd, Q: Byte>(
     s: S,
-    grid: &Grid,
+    scale: f32,
+    zero_point: i32,
     codes: &[Q],
     out: &mut [f32],
     traffic: &Traffic<S>,
 ) {
-    let zero_point = Q::saturate(grid.zero_point);
-    let scale = s.splat_f32(grid.scale);
-    if grid.zero_point == 0 {
+    let (is_0, zero_point) = (zero_point == 0, Q::saturate(zero_point));
+    let scale = s.splat_f32(scale);
+    if is_0 {
         let kernel = Kernel::<S, Q, false> { zero_point, scale };
         map(s, kernel, codes, out, traffic);
     } else {

@@ -3,13 +3,15 @@
 use super::quotient::{
     CEIL, Divided, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
 };
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::map::{Floats, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
-use crate::values::params::{Grid, QuantParams};
+use crate::values::granularity::{Given, Params};
+use crate::values::params::Grid;
 use core::marker::PhantomData;
 
 /// Quantizes and dequantizes in one pass, without codes: what `x` becomes by quantization.
@@ -18,7 +20,7 @@ use core::marker::PhantomData;
 /// bit.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length.
+/// [`Error::Length`] if `x` and `out` differ in length; those of the [`Params`] if they don't fit `x`.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, fake_quantize};
@@ -28,9 +30,10 @@ use core::marker::PhantomData;
 /// assert_eq!(y, [0.5, -0.5, 63.5, 0.0]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn fake_quantize<Q: Code>(
+#[inline]
+pub fn fake_quantize<'p, Q: Code>(
     x: &[f32],
-    params: QuantParams<Q>,
+    params: impl Into<Params<'p, Q>>,
     out: &mut [f32],
 ) -> Result<(), Error> {
     Tier::best().fake_quantize(x, params, out)
@@ -41,15 +44,21 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn fake_quantize<Q: Code>(
+    #[inline]
+    pub fn fake_quantize<'p, Q: Code>(
         self,
         x: &[f32],
-        params: QuantParams<Q>,
+        params: impl Into<Params<'p, Q>>,
         out: &mut [f32],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-        FakeQuantize { x, grid: params.grid(), out }.on(self);
-        Ok(())
+        match params.into().0 {
+            Given::One(params) => {
+                FakeQuantize { x, grid: params.grid(), out }.on(self);
+                Ok(())
+            }
+            Given::Each(sets) => self.fake_quantize_each(x, sets, out),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! `out[i] = table[codes[i]]`
 
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::map::{Codes, Map, Traffic, map};
 use crate::simd::{BYTES, Lookup, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::Code;
+use crate::values::code::Code8;
 use crate::values::params::QuantParams;
 use pulp::NullaryFnOnce;
 
@@ -25,7 +26,7 @@ use pulp::NullaryFnOnce;
 /// assert_eq!(out, [30, 20, 0]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn lut<A: Code, B: Code>(codes: &[A], table: &[B; 256], out: &mut [B]) -> Result<(), Error> {
+pub fn lut<A: Code8, B: Code8>(codes: &[A], table: &[B; 256], out: &mut [B]) -> Result<(), Error> {
     Tier::best().lut(codes, table, out)
 }
 
@@ -54,7 +55,7 @@ pub fn lut<A: Code, B: Code>(codes: &[A], table: &[B; 256], out: &mut [B]) -> Re
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
 #[must_use]
-pub fn lut_table<A: Code, B: Code>(
+pub fn lut_table<A: Code8, B: Code8>(
     from: QuantParams<A>,
     to: QuantParams<B>,
     f: impl FnMut(f32) -> f32,
@@ -74,7 +75,7 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn lut<A: Code, B: Code>(
+    pub fn lut<A: Code8, B: Code8>(
         self,
         codes: &[A],
         table: &[B; 256],

@@ -2,12 +2,14 @@
 
 use super::encode::{Encode, Encoder, encode};
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words, zero_points};
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::granularity::{Given, Params};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -17,8 +19,10 @@ use core::marker::PhantomData;
 /// reciprocal; `rne` rounds half to even. NaN gives `z`, so it dequantizes to 0.0; ±∞ and what is
 /// too large saturate.
 ///
+/// `params` are one [`QuantParams`] for all elements, or [`Params`] for each channel or block.
+///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length.
+/// [`Error::Length`] if `x` and `out` differ in length; those of the [`Params`] if they don't fit `x`.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, quantize};
@@ -28,7 +32,12 @@ use core::marker::PhantomData;
 /// assert_eq!(codes, [128, 130, 255, 1, 128]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn quantize<Q: Code>(x: &[f32], params: QuantParams<Q>, out: &mut [Q]) -> Result<(), Error> {
+#[inline]
+pub fn quantize<'p, Q: Code>(
+    x: &[f32],
+    params: impl Into<Params<'p, Q>>,
+    out: &mut [Q],
+) -> Result<(), Error> {
     Tier::best().quantize(x, params, out)
 }
 
@@ -37,16 +46,22 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn quantize<Q: Code>(
+    #[inline]
+    pub fn quantize<'p, Q: Code>(
         self,
         x: &[f32],
-        params: QuantParams<Q>,
+        params: impl Into<Params<'p, Q>>,
         out: &mut [Q],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-        let bytes = size_of_val(x) + size_of_val(out);
-        self.quantize_part(x, params, out, bytes);
-        Ok(())
+        match params.into().0 {
+            Given::One(params) => {
+                let bytes = size_of_val(x) + size_of_val(out);
+                self.quantize_part(x, params, out, bytes);
+                Ok(())
+            }
+            Given::Each(sets) => self.quantize_each(x, sets, out),
+        }
     }
 
     /// `bytes`: that the whole operation reads and writes, where this is a part.

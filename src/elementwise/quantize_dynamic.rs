@@ -1,7 +1,8 @@
 //! `params = scheme(min_max(x))`, `q = quantize(x, params)`
 
 use super::min_max::finite_range;
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::simd::environment::in_default;
 use crate::tier::Tier;
 use crate::values::code::Code;

@@ -2,23 +2,23 @@
 
 use super::min_max::{Reach, finite_range, first_not_finite};
 use super::quantize;
-use crate::error::{Error, one_for_each, row_shape};
+use crate::error::Error;
 use crate::kernels::map::Traffic;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type, params_mut_as};
 use crate::values::params::{Choice, Grid, QuantParams, Scheme};
+use crate::values::rows::{Rows, RowsMut};
 
 /// [`quantize_dynamic`](crate::quantize_dynamic()) of each row of a matrix (each token of a batch,
-/// for instance) by itself: `x` and `out` have `params.len()` rows of `row` elements, and
-/// `params[r]` becomes the parameters of row `r`.
+/// for instance) by itself: `x` and `out` are `params.len()` rows of `row` elements, which may be apart
+/// ([`Rows`]), and `params[r]` becomes the parameters of row `r`.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Rows`] if they don't have as many
-/// rows as `params`; `params` and `out` are then untouched. [`Error::NonFinite`] names the first row with
-/// a NaN or an infinity, unless the scheme is [`Scheme::of_finite`], and [`Error::OneSided`] the first row
-/// with a side that the scheme has no codes for. The rows before that one are then done, the others
-/// untouched.
+/// [`Error::Rows`] if `x` or `out` are not as many rows as `params`; `params` and `out` are then untouched.
+/// [`Error::NonFinite`] names the first row with a NaN or an infinity, unless the scheme is
+/// [`Scheme::of_finite`], and [`Error::OneSided`] the first row with a side that the scheme has no codes for.
+/// The rows before that one are then done, the others untouched.
 ///
 /// ```
 /// # use zeropoint::{QuantParams, Scheme, quantize_dynamic_rows};
@@ -33,12 +33,12 @@ use crate::values::params::{Choice, Grid, QuantParams, Scheme};
 /// assert_eq!(params.map(|params| params.scale()), [2.55 / 255.0, 1.0]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn quantize_dynamic_rows<Q: Code>(
-    x: &[f32],
+pub fn quantize_dynamic_rows<'x, 'o, Q: Code>(
+    x: impl Into<Rows<'x, f32>>,
     row: usize,
     scheme: Scheme<Q>,
     params: &mut [QuantParams<Q>],
-    out: &mut [Q],
+    out: impl Into<RowsMut<'o, Q>>,
 ) -> Result<(), Error> {
     Tier::best().quantize_dynamic_rows(x, row, scheme, params, out)
 }
@@ -51,33 +51,33 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn quantize_dynamic_rows<Q: Code>(
+    pub fn quantize_dynamic_rows<'x, 'o, Q: Code>(
         self,
-        x: &[f32],
+        x: impl Into<Rows<'x, f32>>,
         row: usize,
         scheme: Scheme<Q>,
         params: &mut [QuantParams<Q>],
-        out: &mut [Q],
+        out: impl Into<RowsMut<'o, Q>>,
     ) -> Result<(), Error> {
-        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-        row_shape(("x", x.len()), params.len(), row)?;
+        let x = x.into().checked("x", params.len(), row)?;
+        let out = out.into().strided_checked("out", params.len(), row)?;
         self.quantize_each_row(x, row, scheme, params, out).map(|_| ())
     }
 
-    /// The same of slices whose lengths fit. The first row with a NaN or an infinity, if the scheme takes
-    /// it.
+    /// The same of slices whose lengths fit, each with the stride of its rows. The first row with a NaN or an
+    /// infinity, if the scheme takes it.
     pub(crate) fn quantize_each_row<Q: Code>(
         self,
-        x: &[f32],
+        x: (&[f32], usize),
         row: usize,
         scheme: Scheme<Q>,
         params: &mut [QuantParams<Q>],
-        out: &mut [Q],
+        (out, out_stride): (&mut [Q], usize),
     ) -> Result<Option<usize>, Error> {
         let (choice, of_finite) = (scheme.choice(), scheme.is_of_finite());
         of_type!(Q as T => {
             let params: &mut [QuantParams<T>] = params_mut_as(params);
-            let out = bytemuck::must_cast_slice_mut(out);
+            let out = (bytemuck::must_cast_slice_mut(out), out_stride);
             QuantizeRows { x, row, choice, of_finite, params, out }.on(self)
         })
     }
@@ -86,12 +86,13 @@ impl Tier {
 of_each_code!(entries: QuantizeRows);
 
 struct QuantizeRows<'a, Q> {
-    x: &'a [f32],
+    /// With the stride of its rows.
+    x: (&'a [f32], usize),
     row: usize,
     choice: Choice,
     of_finite: bool,
     params: &'a mut [QuantParams<Q>],
-    out: &'a mut [Q],
+    out: (&'a mut [Q], usize),
 }
 
 impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
@@ -99,20 +100,21 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<Option<usize>, Error> {
-        let Self { x, row, .. } = *self;
-        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
+        let Self { x: (x, stride), row, .. } = *self;
+        let (out, out_stride) = (&mut *self.out.0, self.out.1);
+        let rows = self.params.len();
+        let traffic = Traffic::of(s, rows * row * (size_of::<f32>() + size_of::<Q>()));
         // The reduction to one range and the divisions have long latencies. Done a row ahead, they
         // are not waited for. But what comes from memory is asked for by the quantization of the row
         // before.
         let ahead = usize::from(row <= SHORT && !traffic.is_streamed());
-        let rows = self.params.len();
         let mut last = *QuantParams::<Q>::default().grid();
         let mut first_not_finite = None;
         let mut wrong = None;
         for step in 0..rows + ahead {
             let mut next = last;
             if step < rows {
-                let x = &x[step * row..][..row];
+                let x = &x[step * stride..][..row];
                 let reach = Reach::of(s, x);
                 let mut range = reach.range();
                 if !reach.is_finite() {
@@ -131,8 +133,8 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
                 let r = step - ahead;
                 let grid: Grid = if ahead > 0 { last } else { next };
                 self.params[r] = QuantParams::of(grid);
-                let out = &mut self.out[r * row..][..row];
-                quantize::uniform(s, &grid, &x[r * row..][..row], out, &traffic);
+                let out = &mut out[r * out_stride..][..row];
+                quantize::uniform(s, &grid, &x[r * stride..][..row], out, &traffic);
             }
             if wrong.is_some() {
                 break;

@@ -3,7 +3,8 @@
 use crate::kernels::per_axis::{Source, Words};
 use crate::simd::Simd;
 use crate::values::code::Code;
-use crate::values::params::{Grid, QuantParams};
+use crate::values::granularity::Sets;
+use crate::values::params::Grid;
 use crate::values::rounding::Reciprocal;
 
 /// Beyond all codes: where a careful quotient saturates.
@@ -24,12 +25,12 @@ pub(super) fn words(grid: &Grid) -> [u32; 4] {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct ByScale<'a, Q>(pub(super) &'a [QuantParams<Q>]);
+pub(super) struct ByScale<'a, Q: Code>(pub(super) &'a Sets<'a, Q>);
 
 impl<Q: Code> Words<4> for ByScale<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 4] {
-        words(self.0[p].grid())
+        words(&self.0.grid(p))
     }
 }
 
@@ -57,12 +58,12 @@ pub(super) fn words_and_bounds(grid: &Grid) -> [u32; 6] {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct ByScaleAndBounds<'a, Q>(pub(super) &'a [QuantParams<Q>]);
+pub(super) struct ByScaleAndBounds<'a, Q: Code>(pub(super) &'a Sets<'a, Q>);
 
 impl<Q: Code> Words<6> for ByScaleAndBounds<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 6] {
-        words_and_bounds(self.0[p].grid())
+        words_and_bounds(&self.0.grid(p))
     }
 }
 

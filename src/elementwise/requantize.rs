@@ -1,13 +1,16 @@
 //! `q = clamp(rne(f32(acc) · m) + z, lo, hi)`, or with `(acc · M + half) >> shift` for the product
 
 use super::encode::{Encode, Encoder, encode};
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::map::{Codes, Ints, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
-use crate::values::multiplier::{DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind};
+use crate::values::multiplier::{
+    DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind, Multipliers,
+};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -17,18 +20,21 @@ use core::marker::PhantomData;
 /// accumulator is rounded to f32, the product too, and that to an integer, each half to even. By a
 /// fixed-point multiplier `M · 2^−shift`, `out[i] = clamp(((accumulators[i] · M + 2^(shift − 1)) >>
 /// shift) + z, lo, hi)`, exact but for one rounding, half up: the single rounding of TensorFlow
-/// Lite. Its double rounding is [`Multiplier::fixed_double_rounding`]. All saturate. Of `params`, the zero point and the codes in use count; a ReLU is
-/// `lo = z`. See [`Multiplier`] for examples.
+/// Lite. Its double rounding is [`Multiplier::fixed_double_rounding`]. All saturate. With [`Multipliers`]
+/// each channel has a multiplier of its own, and perhaps a bias that is added to the accumulator first. Of
+/// `params`, the zero point and the codes in use count; a ReLU is `lo = z`. See [`Multiplier`] for examples.
 ///
 /// # Errors
-/// [`Error::Length`] if `accumulators` and `out` differ in length.
-pub fn requantize<Q: Code>(
+/// [`Error::Length`] if `accumulators` and `out` differ in length, or biases and multipliers;
+/// [`Error::Shape`] if there is not a whole number of times all channels; [`Error::MixedMultipliers`].
+#[inline]
+pub fn requantize<'m, Q: Code>(
     accumulators: &[i32],
-    multiplier: Multiplier,
+    multipliers: impl Into<Multipliers<'m>>,
     params: QuantParams<Q>,
     out: &mut [Q],
 ) -> Result<(), Error> {
-    Tier::best().requantize(accumulators, multiplier, params, out)
+    Tier::best().requantize(accumulators, multipliers, params, out)
 }
 
 impl Tier {
@@ -36,14 +42,19 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn requantize<Q: Code>(
+    #[inline]
+    pub fn requantize<'m, Q: Code>(
         self,
         accumulators: &[i32],
-        multiplier: Multiplier,
+        multipliers: impl Into<Multipliers<'m>>,
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
+        let multipliers = multipliers.into();
+        let Some(multiplier) = multipliers.one() else {
+            return self.requantize_each(accumulators, &multipliers, params, out);
+        };
         let grid = params.grid();
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::must_cast_slice_mut(out);

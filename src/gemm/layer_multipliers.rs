@@ -1,17 +1,18 @@
 //! `m[n] = sa · sb[n] / s`, `bias[n] = rne(bias[n] / (sa · sb[n]))`
 
-use crate::error::{Error, one_for_each, one_or_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::simd::environment::in_default;
-use crate::values::code::Code;
+use crate::values::code::Code8;
 use crate::values::multiplier::{Multiplier, MultiplierKind};
 use crate::values::params::QuantParams;
 
 /// The multipliers and the biases of a layer in integers, from its parameters: what
-/// [`matmul_requantize()`](crate::matmul_requantize()) and
-/// [`requantize_channels()`](crate::requantize_channels()) take.
+/// [`PackedMatrix::requantize`](super::PackedMatrix::requantize) and [`requantize()`](crate::requantize())
+/// take as [`Multipliers`](crate::Multipliers).
 ///
-/// `params_a` are the parameters of the input, `params_b` those of the weights (one for all columns, or
-/// one for each), and `output` those of the output; only their scales count. `multipliers` has as many
+/// `params_a` are the parameters of the input, `params_b` those of the weights (one for each column, or a
+/// single one for all), and `output` those of the output; only their scales count. `multipliers` has as many
 /// elements as `params_b`. `bias` is in f32, with an element for each column, and becomes `biases`;
 /// without a bias both are empty.
 ///
@@ -24,14 +25,12 @@ use crate::values::params::QuantParams;
 /// The result is the number of biases that did not fit `i32` and were saturated: 0, if all is well.
 ///
 /// # Errors
-/// [`Error::Length`] or [`Error::OneOrEach`] if the lengths are others; [`Error::Number`] if a bias is
-/// not finite, or a multiplier is beyond f32, or, in fixed point, beyond 2³⁰. The outputs are then
-/// untouched.
+/// [`Error::Length`] if the lengths are others; [`Error::Number`] if a bias is not finite, or a multiplier
+/// is beyond f32, or, in fixed point, beyond 2³⁰. The outputs are then untouched.
 ///
 /// ```
-/// # use zeropoint::{
-/// #     Multiplier, MultiplierKind, QuantParams, Tier, Weights, layer_multipliers, matmul_requantize,
-/// # };
+/// # use zeropoint::gemm::{Weights, layer_multipliers};
+/// # use zeropoint::{Multiplier, MultiplierKind, Multipliers, QuantParams, Tier};
 /// let b = Weights::new(&[1_i8, 2, 3, 4, 5, 6], 2, 3).pack(Tier::best())?;
 /// let input = QuantParams::<u8>::new(0.5, 128)?;
 /// let weights = [QuantParams::<i8>::new(0.25, 0)?, QuantParams::new(1.0, 0)?, QuantParams::new(2.0, 0)?];
@@ -48,11 +47,12 @@ use crate::values::params::QuantParams;
 ///
 /// let a = [130_u8, 130]; // 1.0, 1.0
 /// let mut codes = [0; 3];
-/// matmul_requantize(&a, 128, &b, 0, &multipliers, Some(&biases), output, &mut codes)?;
+/// let multipliers = Multipliers::per_axis(&multipliers, 1).with_bias(&biases);
+/// b.requantize(&a, 128, 0, multipliers, output, &mut codes)?;
 /// assert_eq!(codes, [103, 112, 255]); // 1.25 + 0.125 → 1.5; 7 − 1 = 6
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
+pub fn layer_multipliers<A: Code8, B: Code8, Q: Code8>(
     params_a: QuantParams<A>,
     params_b: &[QuantParams<B>],
     bias: &[f32],
@@ -64,8 +64,8 @@ pub fn layer_multipliers<A: Code, B: Code, Q: Code>(
     let scales = [params_a.scale(), output.scale()];
     one_for_each(("multipliers", multipliers.len()), ("elements of `params_b`", params_b.len()))?;
     one_for_each(("biases", biases.len()), ("elements of `bias`", bias.len()))?;
-    if !bias.is_empty() {
-        one_or_each(("params_b", params_b.len()), ("elements of `bias`", bias.len()))?;
+    if !bias.is_empty() && params_b.len() != 1 {
+        one_for_each(("params_b", params_b.len()), ("elements of `bias`", bias.len()))?;
     }
     for (n, params) in params_b.iter().enumerate() {
         multiplier(scales, params.scale(), kind, n)?;

@@ -5,18 +5,19 @@
 //! All codes are `i8`: those that are `u8` are flipped. Columns and rows that the matrix does not
 //! have are zeros.
 
-use crate::error::{Error, row_shape, strided_shape};
+use crate::check::{row_shape, strided_shape};
+use crate::error::Error;
 use crate::simd::Simd;
 use crate::simd::dot::Dot;
 use crate::tier::{DotOperation, Tier};
-use crate::values::code::Code;
+use crate::values::code::Code8;
 use core::fmt;
 use core::marker::PhantomData;
 
 /// A matrix of weights, `[K, N]`, that is to be packed.
 ///
 /// ```
-/// # use zeropoint::{Tier, Weights};
+/// # use zeropoint::{Tier, gemm::Weights};
 /// let weights = Weights::new(&[1_i8, 2, 3, 4, 5, 6], 2, 3); // [[1, 2, 3], [4, 5, 6]]
 /// let transposed = Weights::transposed(&[1_i8, 4, 2, 5, 3, 6], 2, 3); // the same
 /// let packed = weights.pack(Tier::best())?;
@@ -26,27 +27,7 @@ use core::marker::PhantomData;
 /// From the f32 weights of a layer, `[N, K]` with a row for each output (as most frameworks store them),
 /// to the packed matrix: [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()) chooses the
 /// parameters of each output and quantizes its row, and the codes are the matrix, transposed.
-///
-/// ```
-/// # use zeropoint::{QuantParams, Scheme, Tier, Weights, linear, quantize_dynamic_rows};
-/// let (k, n) = (3, 2);
-/// let w = [
-///     0.5, -1.27, 1.0, //
-///     2.54, 0.0, -1.0,
-/// ];
-/// let mut params_b = vec![QuantParams::default(); n];
-/// let mut codes = vec![0; n * k];
-/// quantize_dynamic_rows(&w, k, Scheme::<i8>::symmetric(), &mut params_b, &mut codes)?;
-/// assert_eq!(codes, [50, -127, 100, 127, 0, -50]);
-/// let b = Weights::transposed(&codes, k, n).pack(Tier::best())?;
-///
-/// // y = x · wᵀ
-/// let (mut params, mut codes) = ([QuantParams::default()], [0; 3]);
-/// let mut y = [0.0; 2];
-/// linear(&[2.55, 0.0, 1.0], Scheme::<u8>::affine(), &mut params, &mut codes, &b, &params_b, None, &mut y)?;
-/// assert!((y[0] - 2.275).abs() < 1e-5 && (y[1] - 5.477).abs() < 1e-5);
-/// # Ok::<(), zeropoint::Error>(())
-/// ```
+/// [`Linear`](super::Linear) has the example.
 #[derive(Clone, Copy, Debug)]
 pub struct Weights<'a, B> {
     codes: &'a [B],
@@ -56,7 +37,7 @@ pub struct Weights<'a, B> {
     transposed: bool,
 }
 
-impl<'a, B: Code> Weights<'a, B> {
+impl<'a, B: Code8> Weights<'a, B> {
     /// `k` rows of `n` codes, row by row.
     #[must_use]
     pub fn new(codes: &'a [B], k: usize, n: usize) -> Self {
@@ -89,11 +70,9 @@ impl<'a, B: Code> Weights<'a, B> {
     #[cfg(feature = "alloc")]
     pub fn pack(&self, tier: Tier) -> Result<PackedMatrix<'static, B>, Error> {
         self.check()?;
-        let needed = self.packed_len(tier);
-        let mut buffer = alloc::vec::Vec::new();
-        buffer.try_reserve_exact(needed).map_err(|_| Error::Buffer { bytes: 0, needed })?;
-        buffer.resize(needed, 0);
-        self.packed(tier, Buffer::Owned(buffer))
+        let mut buffer = zeroed(self.packed_len(tier))?;
+        let start = self.pack_bytes(tier, &mut buffer);
+        Ok(self.packed(tier, Buffer::Owned(buffer), start))
     }
 
     /// Packs them for products on this tier, into this buffer, of which the first
@@ -113,7 +92,9 @@ impl<'a, B: Code> Weights<'a, B> {
         if bytes < needed {
             return Err(Error::Buffer { bytes, needed });
         }
-        self.packed(tier, Buffer::Borrowed(&mut buffer[..needed]))
+        let buffer = &mut buffer[..needed];
+        let start = self.pack_bytes(tier, buffer);
+        Ok(self.packed(tier, Buffer::Borrowed(buffer), start))
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -125,9 +106,9 @@ impl<'a, B: Code> Weights<'a, B> {
         }
     }
 
-    fn packed<'b>(&self, tier: Tier, mut buffer: Buffer<'b>) -> Result<PackedMatrix<'b, B>, Error> {
+    /// Packs them into a buffer of [`packed_len`](Weights::packed_len) bytes; where in it they begin.
+    fn pack_bytes(&self, tier: Tier, bytes: &mut [u8]) -> usize {
         let layout = Layout::new(tier, self.k, self.n);
-        let bytes = buffer.bytes_mut();
         let start = first_line(bytes);
         let source = Source {
             codes: bytemuck::must_cast_slice(self.codes),
@@ -141,62 +122,137 @@ impl<'a, B: Code> Weights<'a, B> {
             flip: if B::SIGNED { 0 } else { 0x80 },
         };
         source.pack(&layout, &mut bytes[start..]);
-        Ok(PackedMatrix {
-            tier,
-            shape: tier.run_dot(&mut ShapeOf),
-            k: self.k,
-            n: self.n,
-            buffer,
-            start,
+        start
+    }
+
+    fn packed<'b>(&self, tier: Tier, buffer: Buffer<'b>, start: usize) -> PackedMatrix<'b, B> {
+        PackedMatrix {
+            packed: Packed {
+                tier,
+                shape: tier.run_dot(&mut ShapeOf),
+                k: self.k,
+                n: self.n,
+                is_signed: B::SIGNED,
+                buffer,
+                start,
+            },
             of: PhantomData,
-        })
+        }
     }
 }
 
 /// A matrix of weights, `[K, N]`, packed for the products of one tier: see [`Weights`].
+#[cfg_attr(feature = "alloc", derive(Clone))]
 pub struct PackedMatrix<'b, B> {
-    tier: Tier,
-    shape: Shape,
-    k: usize,
-    n: usize,
-    buffer: Buffer<'b>,
-    start: usize,
+    packed: Packed<'b>,
     of: PhantomData<B>,
 }
 
-impl<B> PackedMatrix<'_, B> {
-    /// The tier that it was packed for, the only one that it can be used on.
+impl<'b, B> PackedMatrix<'b, B> {
+    /// The tier that it was packed for, on which its products run.
     #[must_use]
     pub fn tier(&self) -> Tier {
-        self.tier
+        self.packed.tier
     }
 
     /// The rows, K.
     #[must_use]
     pub fn k(&self) -> usize {
-        self.k
+        self.packed.k
     }
 
     /// The columns, N.
     #[must_use]
     pub fn n(&self) -> usize {
-        self.n
+        self.packed.n
     }
 
+    /// The matrix without the type of its codes.
+    pub(crate) fn packed(&self) -> &Packed<'b> {
+        &self.packed
+    }
+
+    /// The matrix without the type of its codes, so that those of either type can be kept together.
+    ///
+    /// ```
+    /// # use zeropoint::{Tier, gemm::{AnyMatrix, Weights}};
+    /// let cache: [AnyMatrix; 2] = [
+    ///     Weights::new(&[1_i8, 2], 1, 2).pack(Tier::best())?.erase(),
+    ///     Weights::new(&[1_u8, 2], 2, 1).pack(Tier::best())?.erase(),
+    /// ];
+    /// assert!(cache[1].typed::<i8>().is_none());
+    /// let b = cache[1].typed::<u8>().expect("its codes are u8");
+    /// let mut out = [0];
+    /// b.multiply(&[10_i8, 100], 0, 0, &mut out)?;
+    /// assert_eq!(out, [210]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    #[must_use]
+    pub fn erase(self) -> AnyMatrix<'b> {
+        AnyMatrix(self.packed)
+    }
+}
+
+impl<B> fmt::Debug for PackedMatrix<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.packed.fmt(f, "PackedMatrix")
+    }
+}
+
+/// A [`PackedMatrix`] of codes of any type.
+#[cfg_attr(feature = "alloc", derive(Clone))]
+pub struct AnyMatrix<'b>(pub(super) Packed<'b>);
+
+impl AnyMatrix<'_> {
+    /// The matrix, if its codes are of this type.
+    #[must_use]
+    pub fn typed<B: Code8>(&self) -> Option<PackedMatrix<'_, B>> {
+        (self.0.is_signed == B::SIGNED)
+            .then(|| PackedMatrix { packed: self.0.shared(), of: PhantomData })
+    }
+}
+
+impl fmt::Debug for AnyMatrix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f, "AnyMatrix")
+    }
+}
+
+/// A packed matrix, with the type of its codes as a value.
+pub(crate) struct Packed<'b> {
+    pub(crate) tier: Tier,
     /// The shape of the tier's products.
-    pub(crate) fn shape(&self) -> Shape {
-        self.shape
-    }
+    pub(crate) shape: Shape,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+    pub(crate) is_signed: bool,
+    buffer: Buffer<'b>,
+    start: usize,
+}
 
+impl Packed<'_> {
     /// What [`Source::pack`] wrote.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer.bytes()[self.start..]
+    }
+
+    /// The same matrix in the same memory.
+    fn shared(&self) -> Packed<'_> {
+        Packed { buffer: Buffer::Shared(self.buffer.bytes()), ..*self }
+    }
+
+    fn fmt(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+        f.debug_struct(name)
+            .field("tier", &self.tier)
+            .field("k", &self.k)
+            .field("n", &self.n)
+            .finish_non_exhaustive()
     }
 }
 
 /// The clone has memory of its own, in which panels begin where cache lines do, as they do here.
 #[cfg(feature = "alloc")]
-impl<B> Clone for PackedMatrix<'_, B> {
+impl Clone for Packed<'_> {
     fn clone(&self) -> Self {
         let len = self.buffer.bytes().len();
         let panels = len - (LINE - 1);
@@ -207,20 +263,11 @@ impl<B> Clone for PackedMatrix<'_, B> {
     }
 }
 
-impl<B> fmt::Debug for PackedMatrix<'_, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PackedMatrix")
-            .field("tier", &self.tier)
-            .field("k", &self.k)
-            .field("n", &self.n)
-            .finish_non_exhaustive()
-    }
-}
-
 enum Buffer<'b> {
     #[cfg(feature = "alloc")]
     Owned(alloc::vec::Vec<u8>),
     Borrowed(&'b mut [u8]),
+    Shared(&'b [u8]),
 }
 
 impl Buffer<'_> {
@@ -229,24 +276,32 @@ impl Buffer<'_> {
             #[cfg(feature = "alloc")]
             Self::Owned(bytes) => bytes,
             Self::Borrowed(bytes) => bytes,
-        }
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        match self {
-            #[cfg(feature = "alloc")]
-            Self::Owned(bytes) => bytes,
-            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
         }
     }
 }
 
+/// So many zeros.
+///
+/// # Errors
+/// [`Error::Buffer`] if there is no memory.
+#[cfg(feature = "alloc")]
+pub(super) fn zeroed<T: bytemuck::Zeroable + Clone>(
+    len: usize,
+) -> Result<alloc::vec::Vec<T>, Error> {
+    let mut elements = alloc::vec::Vec::new();
+    let needed = len.saturating_mul(size_of::<T>());
+    elements.try_reserve_exact(len).map_err(|_| Error::Buffer { bytes: 0, needed })?;
+    elements.resize(len, T::zeroed());
+    Ok(elements)
+}
+
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Where the first cache line begins in a buffer that is long enough: no vector of a panel that begins
 /// there lies across two.
-fn first_line(bytes: &[u8]) -> usize {
+pub(super) fn first_line(bytes: &[u8]) -> usize {
     bytes.as_ptr().align_offset(LINE).min(LINE - 1)
 }
 
@@ -409,8 +464,8 @@ mod tests {
                     clone
                 });
                 for clone in &clones {
-                    assert_eq!(clone.bytes().as_ptr().align_offset(LINE), 0);
-                    assert_eq!(clone.bytes()[..panels], packed.bytes()[..panels]);
+                    assert_eq!(clone.packed.bytes().as_ptr().align_offset(LINE), 0);
+                    assert_eq!(clone.packed.bytes()[..panels], packed.packed.bytes()[..panels]);
                 }
             }
         }

@@ -9,16 +9,17 @@
 //! are very long, part by part. Then the sums of a tile and a block go through a [`Stage`] to the
 //! output.
 
-use crate::error::{Error, check_depth};
+use crate::check::check_depth;
+use crate::error::Error;
 use crate::gemm::packed::{
-    CHUNK, PackedMatrix, Shape, WIDEST_PANEL, WIDTH, chunk_depth, rows_len, sums_len,
+    CHUNK, Packed, Shape, WIDEST_PANEL, WIDTH, chunk_depth, rows_len, sums_len,
 };
 use crate::kernels::pairs::add_codes;
 use crate::kernels::per_axis::SLACK;
 use crate::simd::Simd;
 use crate::simd::dot::{Dot, Int, Sums};
 use crate::tier::{DotOperation, Tier};
-use crate::values::code::{Code, sealed::Sealed};
+use crate::values::code::{Code8, sealed::Sealed};
 #[cfg(feature = "rayon")]
 use crate::values::rows::FEW;
 use crate::values::rows::{Part, Rows, RowsMut};
@@ -43,19 +44,14 @@ pub(super) struct Product<'a> {
 
 impl<'a> Product<'a> {
     /// The product, and the output, if all sizes fit.
-    pub(super) fn new<'o, A: Code, B: Code, T>(
-        tier: Tier,
-        a: impl Into<Rows<'a, A>>,
+    pub(super) fn new<'o, A: Code8, T>(
+        a: Rows<'a, A>,
         za: Zeros<'a>,
-        b: &'a PackedMatrix<'_, B>,
+        b: &'a Packed<'_>,
         zb: Zeros<'a>,
-        out: impl Into<RowsMut<'o, T>>,
+        out: RowsMut<'o, T>,
     ) -> Result<(Self, Part<'o, T>), Error> {
-        if tier != b.tier() {
-            return Err(Error::PackedFor { packed: b.tier().name(), tier: tier.name() });
-        }
-        let (a, out) = (a.into(), out.into());
-        let (depth, n) = (b.k(), b.n());
+        let (depth, n) = (b.k, b.n);
         // Rows of nothing can't be counted: then the output says how many there are, or what each row
         // has one of.
         let m = match a.count("a", depth)? {
@@ -66,18 +62,20 @@ impl<'a> Product<'a> {
         let out = out.checked("out", m, n)?;
         za.check(Side::Left, m)?;
         zb.check(Side::Right, n)?;
-        check_depth(depth, || [za.reach::<A>(m), zb.reach::<B>(n)])?;
+        let signed = [A::SIGNED, b.is_signed];
+        let [codes_a, codes_b] =
+            signed.map(|is_signed| if is_signed { [-128, 127] } else { [0, 255] });
+        check_depth(depth, || [za.reach(codes_a, m), zb.reach(codes_b, n)])?;
         let product = Self {
-            tier,
-            shape: b.shape(),
+            tier: b.tier,
+            shape: b.shape,
             a: bytemuck::must_cast_slice(a),
-            // Rows of nothing may lie beyond the end.
-            a_stride: if depth > 0 { a_stride } else { 0 },
+            a_stride,
             za,
             b: b.bytes(),
             zb,
             depth,
-            signed: [A::SIGNED, B::SIGNED],
+            signed,
         };
         Ok((product, out))
     }

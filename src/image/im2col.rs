@@ -2,7 +2,8 @@
 //! and the zero point outside the image: copies and fills, the same on every tier
 
 use super::pad::Border;
-use crate::error::{Error, elements_of};
+use crate::check::elements_of;
+use crate::error::Error;
 use crate::values::code::Code;
 use core::ops::Range;
 
@@ -39,7 +40,7 @@ impl Windows {
     /// for no other reason.
     ///
     /// ```
-    /// # use zeropoint::{Border, Windows};
+    /// # use zeropoint::image::{Border, Windows};
     /// let border = Border { height: 224, width: 224, channels: 3, ..Border::default() };
     /// let windows = Windows { stride: [16, 16], ..Windows::new(border, [16, 16]) };
     /// assert_eq!(windows.shape()?, [14, 14, 768]);
@@ -88,7 +89,8 @@ impl Windows {
 ///
 /// A row has the codes of one window, channel by channel; outside the image they are
 /// `zero_point`, the value 0.0 exactly. Filters `[filters, channels, kh, kw]` are
-/// [`Weights::transposed`](crate::Weights::transposed), and [`matmul()`](crate::matmul()) gives
+/// [`Weights::transposed`](crate::gemm::Weights::transposed), and a product
+/// ([`PackedMatrix::multiply`](crate::gemm::PackedMatrix::multiply)) gives
 /// `[out_h · out_w, filters]`: ONNX `ConvInteger`, channels last. A batch is a loop; a group of
 /// channels is an image of its own.
 ///
@@ -96,7 +98,7 @@ impl Windows {
 /// Those of [`Windows::shape`]; [`Error::Shape`] if `image` or `out` is not of that size.
 ///
 /// ```
-/// # use zeropoint::{Border, Tier, Weights, Windows, im2col, matmul};
+/// # use zeropoint::{Tier, gemm::Weights, image::{Border, Windows, im2col}};
 /// let image = [
 ///     2_u8, 3, 4, //
 ///     5, 6, 7, //
@@ -115,7 +117,7 @@ impl Windows {
 /// ];
 /// let filters = Weights::transposed(&filters, depth, 2).pack(Tier::best())?;
 /// let mut out = [0; 9 * 2];
-/// matmul(&rows, 1, &filters, 0, &mut out)?;
+/// filters.multiply(&rows, 1, 0, &mut out)?;
 /// assert_eq!(out[..3 * 2], [1, 1, 3, 1, 5, 1]);
 /// assert_eq!(out[3 * 2..], [5, 5, 12, 2, 16, 2, 11, 11, 24, 2, 28, 2]);
 /// # Ok::<(), zeropoint::Error>(())

@@ -1,6 +1,7 @@
 //! A border of zero points around images of codes: copies and fills, the same on every tier
 
-use crate::error::{Error, elements_of};
+use crate::check::elements_of;
+use crate::error::Error;
 use crate::values::code::Code;
 
 /// The shape of a stack of images, and the border to put around each.
@@ -45,7 +46,7 @@ impl Border {
 /// [`Error::Shape`] if `codes` is not a whole number of images, or `out` not as many with border.
 ///
 /// ```
-/// # use zeropoint::{Border, pad};
+/// # use zeropoint::image::{Border, pad};
 /// let border = Border { height: 2, width: 2, channels: 1, top: 1, right: 1, ..Border::default() };
 /// let mut padded = [0; 9];
 /// pad(&[1, 2, 3, 4], border, 7_u8, &mut padded)?;

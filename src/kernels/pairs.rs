@@ -169,24 +169,24 @@ const MANY: usize = 1 << 20;
 const AHEAD: usize = 8192;
 
 /// A kernel with a result for each row.
-pub(crate) trait Rows<D: Dot, const N: usize, const M: usize>: Pairs<D, N, M> {
+pub(crate) trait RowPairs<D: Dot, const N: usize, const M: usize>: Pairs<D, N, M> {
     /// The result of row `r`, of which these are the totals.
     fn value(self, r: usize, totals: [i64; M]) -> i64;
 }
 
-/// The results of the pairs of `query` and each row: `out.len()` rows of `query.len()` elements.
+/// The results of the pairs of `query` and each row: `out.len()` rows of `query.len()` elements, so far apart.
 #[inline(always)]
 pub(crate) fn rows<D, K, const N: usize, const M: usize>(
     d: D,
     kernel: K,
     query: &[u8],
-    rows: &[u8],
+    rows: (&[u8], usize),
     out: &mut [i64],
 ) where
     D: Dot,
-    K: Rows<D, N, M>,
+    K: RowPairs<D, N, M>,
 {
-    if rows.len() >= MANY {
+    if out.len() * query.len() >= MANY {
         rows_in_tiles::<D, K, N, M, 1, true>(d, kernel, query, rows, out);
     } else if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
         rows_in_tiles::<D, K, N, M, 2, false>(d, kernel, query, rows, out);
@@ -202,16 +202,16 @@ fn rows_in_tiles<D, K, const N: usize, const M: usize, const R: usize, const FRO
     d: D,
     kernel: K,
     query: &[u8],
-    rows: &[u8],
+    rows: (&[u8], usize),
     out: &mut [i64],
 ) where
     D: Dot,
-    K: Rows<D, N, M>,
+    K: RowPairs<D, N, M>,
 {
-    let len = query.len();
+    let (rows, stride) = rows;
     let mut r = 0;
     while r + R <= out.len() {
-        let tile = &rows[r * len..][..R * len];
+        let tile = (&rows[r * stride..], stride);
         let totals = tile_totals::<D, K, N, M, R, FROM_MEMORY>(d, kernel, query, tile);
         for i in 0..R {
             out[r + i] = kernel.value(r + i, totals[i]);
@@ -219,7 +219,7 @@ fn rows_in_tiles<D, K, const N: usize, const M: usize, const R: usize, const FRO
         r += R;
     }
     while r < out.len() {
-        let tile = &rows[r * len..][..len];
+        let tile = (&rows[r * stride..], stride);
         let [totals] = tile_totals::<D, K, N, M, 1, FROM_MEMORY>(d, kernel, query, tile);
         out[r] = kernel.value(r, totals);
         r += 1;
@@ -232,11 +232,11 @@ fn tile_totals<D, K, const N: usize, const M: usize, const R: usize, const FROM_
     d: D,
     kernel: K,
     query: &[u8],
-    tile: &[u8],
+    (tile, stride): (&[u8], usize),
 ) -> [[i64; M]; R]
 where
     D: Dot,
-    K: Rows<D, N, M>,
+    K: RowPairs<D, N, M>,
 {
     let s = d.base();
     let mut totals = [[0; M]; R];
@@ -246,7 +246,7 @@ where
         let (vectors, rest) = D::Base::vectors(&query[start..][..len]);
         let mut row_vectors = [vectors; R];
         for r in 0..R {
-            let row = &tile[r * query.len() + start..][..len];
+            let row = &tile[r * stride + start..][..len];
             (row_vectors[r], _) = D::Base::vectors(row);
             row_vectors[r] = &row_vectors[r][..vectors.len()];
         }
@@ -266,7 +266,7 @@ where
         if !rest.is_empty() {
             let q = s.load_u8_last(&query[start..][..len], rest.len());
             for r in 0..R {
-                let row = &tile[r * query.len() + start..][..len];
+                let row = &tile[r * stride + start..][..len];
                 sums[r] = kernel.step(d, sums[r], q, s.load_u8_last(row, rest.len()));
             }
         }

@@ -1,7 +1,8 @@
 //! `Σ (xᵢ − yᵢ)²`, `Σ xᵢ²`, `Σ yᵢ²`, `Σ xᵢ yᵢ`, `maxᵢ |xᵢ − yᵢ|`
 
+use crate::check::one_for_each;
 use crate::elementwise::fake_quantize;
-use crate::error::{Error, one_for_each};
+use crate::error::Error;
 use crate::kernels::map::Traffic;
 use crate::kernels::sums::{BLOCK, Terms, sums};
 use crate::simd::Simd;
@@ -89,7 +90,7 @@ fn canonical(a: f64) -> f64 {
 /// [`Error::Length`] if they differ in length.
 ///
 /// ```
-/// # use zeropoint::fidelity;
+/// # use zeropoint::measure::fidelity;
 /// let found = fidelity(&[3.0, 4.0], &[3.0, 4.5])?;
 /// assert_eq!(found.mean_squared_error(), 0.125);
 /// assert_eq!(found.max_abs_error(), 0.5);
@@ -104,7 +105,7 @@ pub fn fidelity(x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
 /// [`fake_quantize()`](crate::fake_quantize()), which is not written to memory.
 ///
 /// ```
-/// # use zeropoint::{QuantParams, quantization_fidelity};
+/// # use zeropoint::{QuantParams, measure::quantization_fidelity};
 /// let params = QuantParams::<i8>::new(0.5, 0)?;
 /// let found = quantization_fidelity(&[1.0, 0.75, 64.0], params);
 /// assert_eq!(found.max_abs_error(), 0.5); // 64.0 saturates to 63.5, 0.75 goes to 1.0
@@ -117,7 +118,7 @@ pub fn quantization_fidelity<Q: Code>(x: &[f32], params: QuantParams<Q>) -> Fide
 }
 
 impl Tier {
-    /// [`fidelity`](crate::fidelity()) on this tier.
+    /// [`fidelity`](crate::measure::fidelity()) on this tier.
     ///
     /// # Errors
     /// As there.
@@ -126,7 +127,7 @@ impl Tier {
         Ok(self.run(&mut Between { x, y }))
     }
 
-    /// [`quantization_fidelity`](crate::quantization_fidelity()) on this tier.
+    /// [`quantization_fidelity`](crate::measure::quantization_fidelity()) on this tier.
     #[must_use]
     pub fn quantization_fidelity<Q: Code>(self, x: &[f32], params: QuantParams<Q>) -> Fidelity {
         OfQuantization { x, grid: params.grid() }.on(self)

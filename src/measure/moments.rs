@@ -36,7 +36,7 @@ pub struct Moments {
 /// NaN, and the mean NaN or infinite.
 ///
 /// ```
-/// # use zeropoint::{Moments, moments};
+/// # use zeropoint::measure::{Moments, moments};
 /// let found = moments(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
 /// assert_eq!(found, Some(Moments { mean: 5.0, variance: 4.0 }));
 /// assert_eq!(moments(&[]), None);
@@ -47,7 +47,7 @@ pub fn moments(x: &[f32]) -> Option<Moments> {
 }
 
 impl Tier {
-    /// [`moments`](crate::moments()) on this tier.
+    /// [`moments`](crate::measure::moments()) on this tier.
     #[must_use]
     pub fn moments(self, x: &[f32]) -> Option<Moments> {
         (!x.is_empty()).then(|| in_default(|| self.moment_sums(x).moments(x.len())))

@@ -3,27 +3,28 @@
 use super::normalize_rows::Line;
 use crate::elementwise::min_max::{Reach, finite_range, first_not_finite};
 use crate::elementwise::quantize;
-use crate::error::{Error, one_for_each, row_shape};
+use crate::error::Error;
 use crate::kernels::map::Traffic;
 use crate::norm::Norm;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type, params_mut_as};
 use crate::values::params::{Choice, QuantParams, Range, Scheme};
+use crate::values::rows::{Rows, RowsMut};
 
 /// Normalizes and quantizes each row of a matrix by itself, as transformers do before each linear
-/// layer: [`normalize_rows()`](crate::normalize_rows()), then
+/// layer: [`normalize_rows()`](crate::norm::normalize_rows()), then
 /// [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()), bit for bit. The normalized rows are
 /// not written to memory.
 ///
 /// # Errors
 /// Those of [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows()), for the normalized rows: a row
-/// that becomes NaN (see [`normalize_rows()`](crate::normalize_rows())) is [`Error::NonFinite`], with the
+/// that becomes NaN (see [`normalize_rows()`](crate::norm::normalize_rows())) is [`Error::NonFinite`], with the
 /// first element of `x` that is not finite, or NaN. If the scheme is [`Scheme::of_finite`], it gets the
 /// codes that NaN get: its zero points.
 ///
 /// ```
-/// # use zeropoint::{Norm, QuantParams, Scheme, normalize_quantize_rows};
+/// # use zeropoint::{QuantParams, Scheme, norm::{Norm, normalize_quantize_rows}};
 /// // Worked example 5: of values in [2000, 4000] a symmetric scheme uses half of its codes on one
 /// // side only. Normalized, they use both sides.
 /// let x = [2000.0, 2000.0, 4000.0, 4000.0];
@@ -33,12 +34,12 @@ use crate::values::params::{Choice, QuantParams, Range, Scheme};
 /// assert_eq!(codes, [-127, -127, 127, 127]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn normalize_quantize_rows<Q: Code>(
-    x: &[f32],
+pub fn normalize_quantize_rows<'x, 'o, Q: Code>(
+    x: impl Into<Rows<'x, f32>>,
     norm: Norm<'_>,
     scheme: Scheme<Q>,
     params: &mut [QuantParams<Q>],
-    out: &mut [Q],
+    out: impl Into<RowsMut<'o, Q>>,
 ) -> Result<(), Error> {
     Tier::best().normalize_quantize_rows(x, norm, scheme, params, out)
 }
@@ -51,24 +52,24 @@ const PART: usize = 4096;
 const SHORT: usize = 1024;
 
 impl Tier {
-    /// [`normalize_quantize_rows`](crate::normalize_quantize_rows()) on this tier.
+    /// [`normalize_quantize_rows`](crate::norm::normalize_quantize_rows()) on this tier.
     ///
     /// # Errors
     /// As there.
-    pub fn normalize_quantize_rows<Q: Code>(
+    pub fn normalize_quantize_rows<'x, 'o, Q: Code>(
         self,
-        x: &[f32],
+        x: impl Into<Rows<'x, f32>>,
         norm: Norm<'_>,
         scheme: Scheme<Q>,
         params: &mut [QuantParams<Q>],
-        out: &mut [Q],
+        out: impl Into<RowsMut<'o, Q>>,
     ) -> Result<(), Error> {
-        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-        row_shape(("x", x.len()), params.len(), norm.row())?;
+        let x = x.into().checked("x", params.len(), norm.row())?;
+        let (out, stride) = out.into().strided_checked("out", params.len(), norm.row())?;
         let (choice, of_finite) = (scheme.choice(), scheme.is_of_finite());
         of_type!(Q as T => {
             let params: &mut [QuantParams<T>] = params_mut_as(params);
-            let out = bytemuck::must_cast_slice_mut(out);
+            let out = (bytemuck::must_cast_slice_mut(out), stride);
             NormalizeQuantize { x, norm, choice, of_finite, params, out }.on(self)
         })
     }
@@ -77,12 +78,13 @@ impl Tier {
 of_each_code!(entries: NormalizeQuantize);
 
 struct NormalizeQuantize<'a, Q> {
-    x: &'a [f32],
+    /// With the stride of its rows.
+    x: (&'a [f32], usize),
     norm: Norm<'a>,
     choice: Choice,
     of_finite: bool,
     params: &'a mut [QuantParams<Q>],
-    out: &'a mut [Q],
+    out: (&'a mut [Q], usize),
 }
 
 impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
@@ -100,7 +102,8 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
             &mut long
         };
         for r in 0..self.params.len() {
-            let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
+            let x = &self.x.0[r * self.x.1..][..row];
+            let out = &mut self.out.0[r * self.out.1..][..row];
             let whole = x;
             let line = Line::of(s, &self.norm, x);
             let mut reach = Reach::NOTHING;

@@ -1,23 +1,24 @@
 //! `y = ((x − c) − d) · (1 / √(variance + ε)) · w + b`, with the mean `c + d`
 
-use crate::error::{Error, one_for_each};
+use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, Traffic, map};
 use crate::measure::moments::{MomentSums, moment_sums, squares};
 use crate::norm::Norm;
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
+use crate::values::rows::{Rows, RowsMut};
 
-/// Normalizes each row of a matrix by itself: layer norm or RMS norm, as [`Norm`] says.
+/// Normalizes each row of a matrix by itself: layer norm or RMS norm, as [`Norm`] says. The rows of `x` and
+/// `out` may be apart: see [`Rows`].
 ///
 /// A row with a NaN or an infinity in it, or whose variance and epsilon add up to 0 or to infinity,
 /// becomes NaN, all of it. With weights and biases that are finite, no other NaN appears.
 ///
 /// # Errors
-/// [`Error::Length`] if `x` and `out` differ in length; [`Error::Rows`] if that is not a whole number
-/// of rows.
+/// [`Error::Rows`] if `x` is not a whole number of rows, or `out` not as many. `out` is then untouched.
 ///
 /// ```
-/// # use zeropoint::{Norm, normalize_rows};
+/// # use zeropoint::norm::{Norm, normalize_rows};
 /// let x = [
 ///     1.0, 1.0, 1.0, 5.0, //
 ///     -3.0, 3.0, 3.0, -3.0,
@@ -27,28 +28,43 @@ use crate::tier::{Operation, Tier};
 /// assert_eq!(y[4..], [-7.0, 7.0, 7.0, -7.0]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
+pub fn normalize_rows<'x, 'o>(
+    x: impl Into<Rows<'x, f32>>,
+    norm: Norm<'_>,
+    out: impl Into<RowsMut<'o, f32>>,
+) -> Result<(), Error> {
     Tier::best().normalize_rows(x, norm, out)
 }
 
 impl Tier {
-    /// [`normalize_rows`](crate::normalize_rows()) on this tier.
+    /// [`normalize_rows`](crate::norm::normalize_rows()) on this tier.
     ///
     /// # Errors
     /// As there.
-    pub fn normalize_rows(self, x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
-        one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
-        let rows = norm.rows(x.len())?;
+    pub fn normalize_rows<'x, 'o>(
+        self,
+        x: impl Into<Rows<'x, f32>>,
+        norm: Norm<'_>,
+        out: impl Into<RowsMut<'o, f32>>,
+    ) -> Result<(), Error> {
+        let (x, out, row) = (x.into(), out.into(), norm.row());
+        let rows = match x.count("x", row)? {
+            Some(rows) => rows,
+            None => out.count("out", row)?.unwrap_or(0),
+        };
+        let x = x.checked("x", rows, row)?;
+        let out = out.strided_checked("out", rows, row)?;
         self.run(&mut NormalizeRows { x, norm, rows, out });
         Ok(())
     }
 }
 
 struct NormalizeRows<'a> {
-    x: &'a [f32],
+    /// With the stride of its rows.
+    x: (&'a [f32], usize),
     norm: Norm<'a>,
     rows: usize,
-    out: &'a mut [f32],
+    out: (&'a mut [f32], usize),
 }
 
 impl Operation for NormalizeRows<'_> {
@@ -57,9 +73,10 @@ impl Operation for NormalizeRows<'_> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let row = self.norm.row();
-        let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
+        let traffic = Traffic::of(s, 2 * self.rows * row * size_of::<f32>());
+        let ((x, stride), (out, out_stride)) = (self.x, (&mut *self.out.0, self.out.1));
         for r in 0..self.rows {
-            let (x, out) = (&self.x[r * row..][..row], &mut self.out[r * row..][..row]);
+            let (x, out) = (&x[r * stride..][..row], &mut out[r * out_stride..][..row]);
             let line = Line::of(s, &self.norm, x);
             line.normalize(s, &self.norm, 0, x, out, &traffic);
         }

@@ -1,13 +1,14 @@
 //! `Σ (aᵢ − za)(bᵢ − zb) / (√Σ (aᵢ − za)² · √Σ (bᵢ − zb)²)`
 
 use super::operand::{Operand, of_pair, value};
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::pairs::{Pairs, add_codes, padding, pairs};
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::simd::environment::in_default;
 use crate::simd::{Byte, Simd};
 use crate::tier::{DotOperation, Entry, Tier, dot_entries};
-use crate::values::code::Code;
+use crate::values::code::Code8;
 use core::marker::PhantomData;
 
 /// The cosine of the angle between two vectors of codes, less their zero points: `ab / (√aa · √bb)`
@@ -22,23 +23,23 @@ use core::marker::PhantomData;
 /// [`Error::Length`] if `a` and `b` differ in length.
 ///
 /// ```
-/// # use zeropoint::cosine;
+/// # use zeropoint::search::cosine;
 /// assert_eq!(cosine(&[3_i8, 4], 0, &[128_u8, 255], 128)?, 4.0 / 5.0);
 /// assert_eq!(cosine(&[1_u8, 5], 0, &[3_u8, 15], 0)?, 1.0); // exactly, and its `acos` is 0
 /// assert_eq!(cosine(&[7_u8, 7], 7, &[1_u8, 2], 0)?, 0.0);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn cosine<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
+pub fn cosine<A: Code8, B: Code8>(a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
     Tier::best().cosine(a, za, b, zb)
 }
 
 impl Tier {
-    /// [`cosine`](crate::cosine()) on this tier.
+    /// [`cosine`](crate::search::cosine()) on this tier.
     ///
     /// # Errors
     /// As there.
     #[inline]
-    pub fn cosine<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
+    pub fn cosine<A: Code8, B: Code8>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<f64, Error> {
         one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
         if const { A::SIGNED && !B::SIGNED } {
             return self.cosine(b, zb, a, za);

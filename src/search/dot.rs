@@ -1,12 +1,13 @@
 //! `Σ (aᵢ − za)(bᵢ − zb)`
 
 use super::operand::{Operand, Products, has, of_pair, value};
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::pairs::{SHORT, padding, pairs, short_pairs};
 use crate::simd::Byte;
 use crate::simd::dot::Dot;
 use crate::tier::{DotOperation, Entry, Tier, dot_entries};
-use crate::values::code::Code;
+use crate::values::code::Code8;
 
 /// The dot product of two vectors of codes, less their zero points: `Σ (a[i] − za)(b[i] − zb)`.
 ///
@@ -23,12 +24,12 @@ use crate::values::code::Code;
 /// assert_eq!(dot(&activations, 128, &weights, 0)?, 2 * -128 + 127 * 127);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn dot<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
+pub fn dot<A: Code8, B: Code8>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
     Tier::best().dot(a, za, b, zb)
 }
 
 /// [`dot()`] of vectors whose sums are known: `sum_a` is `Σ a[i]` and `sum_b` is `Σ b[i]`, without
-/// zero points, as [`sum()`](crate::sum()) gives them. Then zero points cost nothing.
+/// zero points, as [`sum()`](crate::search::sum()) gives them. Then zero points cost nothing.
 ///
 /// It is `Σ a[i] b[i] − za · sum_b − zb · sum_a + n · za · zb`, in `i64` with wrap-around: also where
 /// a sum is given that is not the sum of the codes.
@@ -37,13 +38,13 @@ pub fn dot<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Erro
 /// [`Error::Length`] if `a` and `b` differ in length.
 ///
 /// ```
-/// # use zeropoint::{dot, dot_with_sums, sum};
+/// # use zeropoint::{dot, search::{dot_with_sums, sum}};
 /// let (a, b) = ([1_i8, -2, 3], [4_u8, 5, 6]);
 /// let known = dot_with_sums(&a, 7, sum(&a), &b, 8, sum(&b))?;
 /// assert_eq!(known, dot(&a, 7, &b, 8)?);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn dot_with_sums<A: Code, B: Code>(
+pub fn dot_with_sums<A: Code8, B: Code8>(
     a: &[A],
     za: A,
     sum_a: i64,
@@ -60,7 +61,7 @@ impl Tier {
     /// # Errors
     /// As there.
     #[inline]
-    pub fn dot<A: Code, B: Code>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
+    pub fn dot<A: Code8, B: Code8>(self, a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
         one_for_each(("b", b.len()), ("elements of `a`", a.len()))?;
         if const { A::SIGNED && !B::SIGNED } {
             return self.dot(b, zb, a, za);
@@ -76,12 +77,12 @@ impl Tier {
         }))
     }
 
-    /// [`dot_with_sums`](crate::dot_with_sums()) on this tier.
+    /// [`dot_with_sums`](crate::search::dot_with_sums()) on this tier.
     ///
     /// # Errors
     /// As there.
     #[inline]
-    pub fn dot_with_sums<A: Code, B: Code>(
+    pub fn dot_with_sums<A: Code8, B: Code8>(
         self,
         a: &[A],
         za: A,

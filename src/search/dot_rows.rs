@@ -3,26 +3,27 @@
 use super::operand::{Matrix, Operand, Products, has, value};
 use super::sum::sum_of;
 use crate::error::Error;
-use crate::kernels::pairs::{Pairs, Rows, rows};
+use crate::kernels::pairs::{Pairs, RowPairs, rows};
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::tier::{DotOperation, Entry, Tier, dot_entries};
-use crate::values::code::{Code, of_type};
+use crate::values::code::{Code8, of_type};
+use crate::values::rows::Rows;
 use crate::values::zero_points::ZeroPoints;
 use core::marker::PhantomData;
 
 /// The dot product of one vector with each row of a matrix:
 /// `out[r] = Σ (query[i] − zq)(rows[r][i] − zr[r])`, exact.
 ///
-/// `rows` has `out.len()` rows of `query.len()` codes. They have one zero point, or each its own:
-/// see [`ZeroPoints`].
+/// `rows` is `out.len()` rows of `query.len()` codes, which may be apart: see [`Rows`]. They have one zero point,
+/// or each its own: see [`ZeroPoints`].
 ///
 /// # Errors
 /// [`Error::Rows`] if `rows` is not of that size; [`Error::Length`] if there is a zero point
 /// for each row, but not as many as rows. `out` is then untouched.
 ///
 /// ```
-/// # use zeropoint::dot_rows;
+/// # use zeropoint::search::dot_rows;
 /// let rows = [
 ///     1_u8, 2, 3, //
 ///     4, 5, 6,
@@ -34,10 +35,10 @@ use core::marker::PhantomData;
 /// assert_eq!(out, [0, 2]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn dot_rows<'a, A: Code, B: Code>(
+pub fn dot_rows<'a, A: Code8, B: Code8>(
     query: &[A],
     zq: A,
-    rows: &[B],
+    rows: impl Into<Rows<'a, B>>,
     zr: impl Into<ZeroPoints<'a, B>>,
     out: &mut [i64],
 ) -> Result<(), Error> {
@@ -45,19 +46,19 @@ pub fn dot_rows<'a, A: Code, B: Code>(
 }
 
 impl Tier {
-    /// [`dot_rows`](crate::dot_rows()) on this tier.
+    /// [`dot_rows`](crate::search::dot_rows()) on this tier.
     ///
     /// # Errors
     /// As there.
-    pub fn dot_rows<'a, A: Code, B: Code>(
+    pub fn dot_rows<'a, A: Code8, B: Code8>(
         self,
         query: &[A],
         zq: A,
-        rows: &[B],
+        rows: impl Into<Rows<'a, B>>,
         zr: impl Into<ZeroPoints<'a, B>>,
         out: &mut [i64],
     ) -> Result<(), Error> {
-        let rows = &Matrix::new(rows, zr.into(), [out.len(), query.len()])?;
+        let rows = &Matrix::new(rows.into(), zr.into(), [out.len(), query.len()])?;
         of_type!(A as S => of_type!(B as T => {
             let (query, of) = (Operand::<S>::of(query, zq), PhantomData::<T>);
             DotRows { query, rows, out, of }.on(self);
@@ -117,7 +118,7 @@ fn run<D: Dot, A: Byte, B: Byte, const FLIP_QUERY: bool, const FLIP_ROWS: bool, 
         zero_points: matrix.zero_points,
         offset,
     };
-    rows(d, kernel, query.codes, matrix.codes, out);
+    rows(d, kernel, query.codes, (matrix.codes, matrix.stride), out);
 }
 
 #[derive(Clone, Copy)]
@@ -145,7 +146,7 @@ impl<D: Dot, A: Byte, B: Byte, const FLIP_QUERY: bool, const FLIP_ROWS: bool, co
 }
 
 impl<D: Dot, A: Byte, B: Byte, const FLIP_QUERY: bool, const FLIP_ROWS: bool, const SUM: bool>
-    Rows<D, 3, 1> for Kernel<'_, D, A, B, FLIP_QUERY, FLIP_ROWS, SUM>
+    RowPairs<D, 3, 1> for Kernel<'_, D, A, B, FLIP_QUERY, FLIP_ROWS, SUM>
 {
     #[inline(always)]
     fn value(self, r: usize, [products]: [i64; 1]) -> i64 {

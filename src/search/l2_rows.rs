@@ -3,26 +3,27 @@
 use super::l2_squared::Differences;
 use super::operand::{Matrix, Operand, value};
 use crate::error::Error;
-use crate::kernels::pairs::{Pairs, Rows, rows};
+use crate::kernels::pairs::{Pairs, RowPairs, rows};
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::tier::{DotOperation, Entry, Tier, dot_entries};
-use crate::values::code::{Code, of_type};
+use crate::values::code::{Code8, of_type};
+use crate::values::rows::Rows;
 use crate::values::zero_points::ZeroPoints;
 use core::marker::PhantomData;
 
 /// The squared Euclidean distance of one vector from each row of a matrix:
 /// `out[r] = Σ ((query[i] − zq) − (rows[r][i] − zr[r]))²`, exact.
 ///
-/// `rows` has `out.len()` rows of `query.len()` codes. They have one zero point, or each its own:
-/// see [`ZeroPoints`].
+/// `rows` is `out.len()` rows of `query.len()` codes, which may be apart: see [`Rows`]. They have one zero point,
+/// or each its own: see [`ZeroPoints`].
 ///
 /// # Errors
 /// [`Error::Rows`] if `rows` is not of that size; [`Error::Length`] if there is a zero point
 /// for each row, but not as many as rows. `out` is then untouched.
 ///
 /// ```
-/// # use zeropoint::l2_rows;
+/// # use zeropoint::search::l2_rows;
 /// let rows = [
 ///     1_u8, 2, 3, //
 ///     4, 5, 6,
@@ -32,10 +33,10 @@ use core::marker::PhantomData;
 /// assert_eq!(out, [1, 9 + 9 + 4]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn l2_rows<'a, A: Code, B: Code>(
+pub fn l2_rows<'a, A: Code8, B: Code8>(
     query: &[A],
     zq: A,
-    rows: &[B],
+    rows: impl Into<Rows<'a, B>>,
     zr: impl Into<ZeroPoints<'a, B>>,
     out: &mut [i64],
 ) -> Result<(), Error> {
@@ -43,19 +44,19 @@ pub fn l2_rows<'a, A: Code, B: Code>(
 }
 
 impl Tier {
-    /// [`l2_rows`](crate::l2_rows()) on this tier.
+    /// [`l2_rows`](crate::search::l2_rows()) on this tier.
     ///
     /// # Errors
     /// As there.
-    pub fn l2_rows<'a, A: Code, B: Code>(
+    pub fn l2_rows<'a, A: Code8, B: Code8>(
         self,
         query: &[A],
         zq: A,
-        rows: &[B],
+        rows: impl Into<Rows<'a, B>>,
         zr: impl Into<ZeroPoints<'a, B>>,
         out: &mut [i64],
     ) -> Result<(), Error> {
-        let rows = &Matrix::new(rows, zr.into(), [out.len(), query.len()])?;
+        let rows = &Matrix::new(rows.into(), zr.into(), [out.len(), query.len()])?;
         of_type!(A as S => of_type!(B as T => {
             let (query, of) = (Operand::<S>::of(query, zq), PhantomData::<T>);
             L2Rows { query, rows, out, of }.on(self);
@@ -96,10 +97,10 @@ fn by_sums<D: Dot, Q: Byte, const FLIP: bool>(
 ) {
     if matrix.zero_points.all_are(query.zero_point) {
         let kernel = Kernel::<Q, FLIP, false>::new(query, matrix);
-        rows::<D, _, 4, 2>(d, kernel, query.codes, matrix.codes, out);
+        rows::<D, _, 4, 2>(d, kernel, query.codes, (matrix.codes, matrix.stride), out);
     } else {
         let kernel = Kernel::<Q, FLIP, true>::new(query, matrix);
-        rows::<D, _, 4, 2>(d, kernel, query.codes, matrix.codes, out);
+        rows::<D, _, 4, 2>(d, kernel, query.codes, (matrix.codes, matrix.stride), out);
     }
 }
 
@@ -139,7 +140,7 @@ impl<D: Dot, Q: Byte, const FLIP: bool, const SUMS: bool> Pairs<D, 4, 2>
     }
 }
 
-impl<D: Dot, Q: Byte, const FLIP: bool, const SUMS: bool> Rows<D, 4, 2>
+impl<D: Dot, Q: Byte, const FLIP: bool, const SUMS: bool> RowPairs<D, 4, 2>
     for Kernel<'_, Q, FLIP, SUMS>
 {
     #[inline(always)]

@@ -1,12 +1,13 @@
 //! `Σ ((aᵢ − za) − (bᵢ − zb))²`
 
 use super::operand::{Operand, of_pair, value};
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::kernels::pairs::{Pairs, add_codes, padding, pairs};
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::simd::{Byte, Simd};
 use crate::tier::{DotOperation, Entry, Tier, dot_entries};
-use crate::values::code::Code;
+use crate::values::code::Code8;
 use core::marker::PhantomData;
 
 /// The squared Euclidean distance of two vectors of codes, less their zero points:
@@ -19,22 +20,22 @@ use core::marker::PhantomData;
 /// [`Error::Length`] if `a` and `b` differ in length.
 ///
 /// ```
-/// # use zeropoint::l2_squared;
+/// # use zeropoint::search::l2_squared;
 /// assert_eq!(l2_squared(&[0_u8, 255], 9, &[1_u8, 0], 9)?, 1 + 255 * 255);
 /// assert_eq!(l2_squared(&[128_u8, 131], 128, &[0_i8, 0], 0)?, 9);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn l2_squared<A: Code, B: Code>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
+pub fn l2_squared<A: Code8, B: Code8>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
     Tier::best().l2_squared(a, za, b, zb)
 }
 
 impl Tier {
-    /// [`l2_squared`](crate::l2_squared()) on this tier.
+    /// [`l2_squared`](crate::search::l2_squared()) on this tier.
     ///
     /// # Errors
     /// As there.
     #[inline]
-    pub fn l2_squared<A: Code, B: Code>(
+    pub fn l2_squared<A: Code8, B: Code8>(
         self,
         a: &[A],
         za: A,

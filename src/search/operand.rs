@@ -1,10 +1,11 @@
 //! A vector of codes of either type, on its way to a kernel; and sums over pairs of them.
 
-use crate::error::{Error, row_shape};
+use crate::error::Error;
 use crate::kernels::pairs::Pairs;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::simd::{Byte, Simd};
-use crate::values::code::Code;
+use crate::values::code::Code8;
+use crate::values::rows::Rows;
 use crate::values::zero_points::ZeroPoints;
 use core::marker::PhantomData;
 
@@ -53,7 +54,7 @@ impl<'a, Q: Byte> Operand<'a, Q> {
 
     /// Codes of the type that `C` is: `Q`.
     #[inline(always)]
-    pub(super) fn of<C: Code>(codes: &'a [C], zero_point: C) -> Self {
+    pub(super) fn of<C: Code8>(codes: &'a [C], zero_point: C) -> Self {
         Self::new(bytemuck::must_cast_slice(codes), bytemuck::must_cast(zero_point))
     }
 
@@ -80,20 +81,22 @@ impl<'a, Q: Byte> Operand<'a, Q> {
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
     pub(super) codes: &'a [u8],
+    pub(super) stride: usize,
     pub(super) zero_points: ZeroPoints<'a, u8>,
 }
 
 impl<'a> Matrix<'a> {
     /// Of so many rows of that length.
     #[inline(always)]
-    pub(super) fn new<Q: Code>(
-        codes: &'a [Q],
+    pub(super) fn new<Q: Code8>(
+        rows: Rows<'a, Q>,
         zero_points: ZeroPoints<'a, Q>,
-        [rows, row]: [usize; 2],
+        [count, row]: [usize; 2],
     ) -> Result<Self, Error> {
-        row_shape(("rows", codes.len()), rows, row)?;
-        zero_points.check("zr", ("rows", rows))?;
-        Ok(Self { codes: bytemuck::must_cast_slice(codes), zero_points: zero_points.bytes() })
+        let (codes, stride) = rows.checked("rows", count, row)?;
+        zero_points.check("zr", ("rows", count))?;
+        let codes = bytemuck::must_cast_slice(codes);
+        Ok(Self { codes, stride, zero_points: zero_points.retyped() })
     }
 }
 

@@ -4,27 +4,27 @@ use crate::kernels::pairs::{Pairs, add_codes, pairs};
 use crate::simd::Byte;
 use crate::simd::dot::{Bytes, Dot, Int};
 use crate::tier::{DotOperation, Entry, Tier, dot_entries};
-use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::code::{Code8, of_each_code, of_type};
 use core::marker::PhantomData;
 
 /// The sum of codes, exact for every length: `Σ codes[i]`.
 ///
-/// Dot products with zero points are made of it: see [`dot_with_sums()`](crate::dot_with_sums()).
+/// Dot products with zero points are made of it: see [`dot_with_sums()`](crate::search::dot_with_sums()).
 ///
 /// ```
-/// # use zeropoint::sum;
+/// # use zeropoint::search::sum;
 /// assert_eq!(sum(&[255_u8; 1000]), 255_000);
 /// assert_eq!(sum(&[-128_i8, 127]), -1);
 /// ```
 #[must_use]
-pub fn sum<Q: Code>(codes: &[Q]) -> i64 {
+pub fn sum<Q: Code8>(codes: &[Q]) -> i64 {
     Tier::best().sum(codes)
 }
 
 impl Tier {
-    /// [`sum`](crate::sum()) on this tier.
+    /// [`sum`](crate::search::sum()) on this tier.
     #[must_use]
-    pub fn sum<Q: Code>(self, codes: &[Q]) -> i64 {
+    pub fn sum<Q: Code8>(self, codes: &[Q]) -> i64 {
         of_type!(Q as T => {
             let codes: &[T] = bytemuck::must_cast_slice(codes);
             Sum { codes }.on(self)

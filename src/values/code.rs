@@ -31,6 +31,12 @@ impl Code for i8 {
     const MAX: Self = i8::MAX;
 }
 
+/// A type of 8-bit codes, which matrix products and distances take.
+pub trait Code8: Code {}
+
+impl Code8 for u8 {}
+impl Code8 for i8 {}
+
 /// Evaluates `$body` with `$t` as the type that `$q`, a type of codes, is.
 ///
 /// It is known when the caller is compiled, so what `$body` does with the other types is not compiled.
@@ -89,12 +95,11 @@ pub(crate) mod sealed {
             }
         }
 
-        /// Those of row `r`: the first, if it is the only one.
         #[inline(always)]
-        pub(crate) fn grid(&self, r: usize) -> &Grid {
+        pub(crate) fn grid(&self, p: usize) -> &Grid {
             match self {
-                Self::U8(params) => params[r.min(params.len() - 1)].grid(),
-                Self::I8(params) => params[r.min(params.len() - 1)].grid(),
+                Self::U8(params) => params[p].grid(),
+                Self::I8(params) => params[p].grid(),
             }
         }
     }

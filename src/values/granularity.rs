@@ -1,16 +1,20 @@
-//! Which elements of a tensor share their parameters.
+//! Which elements of a tensor share their parameters, and which parameters these are.
 
-use crate::error::{Error, elements_of, one_for_each};
+use crate::check::{at_least_1, elements_of, one_for_each};
+use crate::error::Error;
+use crate::values::code::{Code, params_as};
+use crate::values::params::{Grid, QuantParams};
+use crate::values::zero_points::{Scales, Side, ZeroPoints, Zeros};
 
 /// Blocks of elements along one axis of a tensor, each with parameters of its own.
 ///
 /// The tensor is seen as `[outer, axis, inner]`, row by row, and its parameters as `[outer,
-/// ⌈axis / block⌉, inner]`: so many elements that follow each other along the axis share
+/// ⌈axis / block⌉, inner]`: `block` elements that follow each other along the axis share
 /// parameters, and where the axis is not a whole number of blocks, the last one is shorter. This
 /// is the blocked form of ONNX `QuantizeLinear`, with its `block_size`.
 ///
 /// ```
-/// # use zeropoint::{Blocks, QuantParams, quantize_blocks};
+/// # use zeropoint::{Blocks, Params, QuantParams, quantize};
 /// // Two rows of five; blocks of three, so that the second block of each row has two elements.
 /// let x = [
 ///     1.0, 2.0, 3.0, 10.0, 20.0, //
@@ -18,7 +22,7 @@ use crate::error::{Error, elements_of, one_for_each};
 /// ];
 /// let params = [1.0, 10.0, 0.1, 1.0].map(|scale| QuantParams::<i8>::new(scale, 0).unwrap());
 /// let mut codes = [0; 10];
-/// quantize_blocks(&x, &params, Blocks::of_rows(5, 3), &mut codes)?;
+/// quantize(&x, Params::per_block(&params, Blocks::of_rows(5, 3)), &mut codes)?;
 /// assert_eq!(codes, [1, 2, 3, 1, 2, 1, 2, 3, 7, 8]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
@@ -40,6 +44,309 @@ impl Blocks {
     }
 }
 
+/// Which elements of a tensor share parameters, or a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// All of them.
+    Tensor,
+    /// Those of each channel. The tensor is seen as `[outer, channels, inner]`, row by row: with
+    /// channels along the last axis, `inner` is 1; with channels along the first, it is the product of
+    /// all other dimensions. This is ONNX `QuantizeLinear` with its `axis`.
+    Axis {
+        /// Elements from one channel to the next: the product of the dimensions after the axis.
+        inner: usize,
+    },
+    /// Those of each block.
+    Blocks(Blocks),
+}
+
+/// The parameters of a tensor: the same for all of it, or for each channel or block its own.
+///
+/// What takes them takes `impl Into<Params>`: a [`QuantParams`], for all elements, or one of the
+/// constructors here.
+///
+/// ```
+/// # use zeropoint::{Granularity, Params, QuantParams, quantize};
+/// let x = [1.0, 1.0, 4.0, 4.0];
+/// let mut codes = [0; 4];
+///
+/// quantize(&x, QuantParams::<i8>::new(0.5, 0)?, &mut codes)?;
+/// assert_eq!(codes, [2, 2, 8, 8]);
+///
+/// let params = [QuantParams::<i8>::new(0.5, 0)?, QuantParams::new(2.0, -10)?];
+/// quantize(&x, Params::per_axis(&params, 1), &mut codes)?; // x[outer][channel]
+/// assert_eq!(codes, [2, -10, 8, -8]);
+/// quantize(&x, Params::per_axis(&params, 2), &mut codes)?; // x[channel][inner]
+/// assert_eq!(codes, [2, 2, -8, -8]);
+///
+/// // The same as a model's file has them: scales and zero points as tensors of their own.
+/// let (scales, zero_points) = ([0.5, 2.0], [0_i8, -10]);
+/// let params = Params::parts(&scales, &zero_points, Granularity::Axis { inner: 2 });
+/// quantize(&x, params, &mut codes)?;
+/// assert_eq!(codes, [2, 2, -8, -8]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Params<'a, Q: Code>(pub(crate) Given<'a, Q>);
+
+/// What [`Params`] are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given<'a, Q: Code> {
+    One(QuantParams<Q>),
+    Each(Sets<'a, Q>),
+}
+
+/// Sets of parameters, and which elements have them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sets<'a, Q: Code> {
+    stored: Stored<'a, Q>,
+    stride: usize,
+    granularity: Granularity,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stored<'a, Q: Code> {
+    Whole(&'a [QuantParams<Q>]),
+    Parts(&'a [f32], ZeroPoints<'a, Q>),
+}
+
+impl<Q: Code> From<QuantParams<Q>> for Params<'_, Q> {
+    #[inline(always)]
+    fn from(params: QuantParams<Q>) -> Self {
+        Self(Given::One(params))
+    }
+}
+
+impl<'a, Q: Code> Params<'a, Q> {
+    /// Parameters for each channel: see [`Granularity::Axis`].
+    #[must_use]
+    pub const fn per_axis(params: &'a [QuantParams<Q>], inner: usize) -> Self {
+        Self::each(Stored::Whole(params), Granularity::Axis { inner })
+    }
+
+    /// Parameters for each block: see [`Blocks`].
+    #[must_use]
+    pub const fn per_block(params: &'a [QuantParams<Q>], blocks: Blocks) -> Self {
+        Self::each(Stored::Whole(params), Granularity::Blocks(blocks))
+    }
+
+    /// Scales and zero points as slices of their own. There is one zero point for all scales, or one for
+    /// each: see [`ZeroPoints`]. All codes of the type are in use.
+    ///
+    /// Scales are checked where they are used, as [`QuantParams::new`] checks one;
+    /// [`dequantize()`](crate::dequantize()) takes any that are finite.
+    #[must_use]
+    pub fn parts(
+        scales: &'a [f32],
+        zero_points: impl Into<ZeroPoints<'a, Q>>,
+        granularity: Granularity,
+    ) -> Self {
+        Self::each(Stored::Parts(scales, zero_points.into()), granularity)
+    }
+
+    const fn each(stored: Stored<'a, Q>, granularity: Granularity) -> Self {
+        Self(Given::Each(Sets { stored, stride: 1, granularity }))
+    }
+
+    /// The same where parameters lie `stride` elements apart, as those of one head of many do: the elements
+    /// 0, `stride`, 2 · `stride` and so on of the slices count. It changes nothing where there is one set of
+    /// parameters, or one zero point, for all.
+    ///
+    /// ```
+    /// # use zeropoint::{Granularity, Params, dequantize};
+    /// // The scales of two tokens, for three heads each; the codes of the second head.
+    /// let scales = [
+    ///     1.0, 0.5, 2.0, //
+    ///     1.0, 0.25, 2.0,
+    /// ];
+    /// let params = Params::parts(&scales[1..], 0, Granularity::Axis { inner: 2 }).with_stride(3);
+    /// let mut values = [0.0; 4];
+    /// dequantize(&[1_i8, 2, 1, 2], params, &mut values)?;
+    /// assert_eq!(values, [0.5, 1.0, 0.25, 0.5]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn with_stride(mut self, stride: usize) -> Self {
+        if let Given::Each(sets) = &mut self.0 {
+            sets.stride = stride;
+        }
+        self
+    }
+}
+
+/// The scales and the zero points of the rows, or the columns, of a matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct OfRows<'a> {
+    pub(crate) scales: Scales<'a>,
+    pub(crate) zero_points: Zeros<'a>,
+}
+
+impl<'a, Q: Code> Params<'a, Q> {
+    /// Those of the rows of a matrix, which have `inner` elements each; or of its columns, with an `inner`
+    /// of 1. How many there are is checked with the zero points.
+    pub(crate) fn of_rows(self, matrix: Side, inner: usize) -> Result<OfRows<'a>, Error> {
+        let sets = match self.0 {
+            Given::One(params) => {
+                return Ok(OfRows {
+                    scales: Scales::Same(params.scale()),
+                    zero_points: Zeros::Same(params.grid().zero_point),
+                });
+            }
+            Given::Each(sets) => sets,
+        };
+        sets.check_len()?;
+        sets.check()?;
+        let stride = sets.stride;
+        match sets.granularity {
+            Granularity::Tensor => {
+                one_for_each((sets.argument(), sets.len()), ("matrix", 1))?;
+                return Ok(OfRows {
+                    scales: Scales::Same(sets.scale(0)),
+                    zero_points: Zeros::Same(sets.zero_point(0)),
+                });
+            }
+            Granularity::Axis { inner: found } if found == inner => {}
+            Granularity::Axis { inner: found } => {
+                let expected = match matrix {
+                    Side::Left => "the length of a row of `a`",
+                    Side::Right => "1: the columns of `b` are its last axis",
+                };
+                let value = found as f64;
+                return Err(Error::Number { argument: "inner", index: None, value, expected });
+            }
+            Granularity::Blocks(Blocks { block, .. }) => {
+                return Err(Error::Number {
+                    argument: "block",
+                    index: None,
+                    value: block as f64,
+                    expected: "a row or a column of the matrix, which are not divided",
+                });
+            }
+        }
+        Ok(match sets.stored {
+            Stored::Whole(params) => {
+                let params = Q::erase_params(params);
+                OfRows {
+                    scales: Scales::Of { params, stride },
+                    zero_points: Zeros::Of { params, stride },
+                }
+            }
+            Stored::Parts(scales, zero_points) => OfRows {
+                scales: Scales::Each { scales, stride },
+                zero_points: match zero_points {
+                    ZeroPoints::Same(zero_point) => Zeros::Same(zero_point.into()),
+                    ZeroPoints::Each(each) => Zeros::Each { codes: Q::erase(each), stride },
+                },
+            },
+        })
+    }
+}
+
+impl<'a, Q: Code> Sets<'a, Q> {
+    /// How many there are.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        let len = match self.stored {
+            Stored::Whole(params) => params.len(),
+            Stored::Parts(scales, _) => scales.len(),
+        };
+        len.div_ceil(self.stride)
+    }
+
+    /// The name of the argument.
+    fn argument(&self) -> &'static str {
+        match self.stored {
+            Stored::Whole(_) => "params",
+            Stored::Parts(..) => "scales",
+        }
+    }
+
+    /// How they are spread over these elements, if their number fits.
+    pub(crate) fn layout(&self, elements: (&'static str, usize)) -> Result<Layout, Error> {
+        self.check_len()?;
+        Layout::new(elements, (self.argument(), self.len()), self.granularity)
+    }
+
+    /// `Ok` if they are stored as they should be.
+    fn check_len(&self) -> Result<(), Error> {
+        at_least_1("stride", self.stride)?;
+        if let Stored::Parts(_, ZeroPoints::Each(each)) = self.stored {
+            one_for_each(
+                ("zero_points", each.len().div_ceil(self.stride)),
+                ("scales", self.len()),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// `Ok` if they are usable to quantize by.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Stored::Parts(..) = self.stored {
+            for p in 0..self.len() {
+                let index = Some(p);
+                Grid::check::<Q>(("scales", index), self.scale(p), self.zero_point(p))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `Ok` if they are usable to dequantize by.
+    pub(crate) fn check_finite(&self) -> Result<(), Error> {
+        if let Stored::Parts(..) = self.stored {
+            for p in 0..self.len() {
+                let scale = self.scale(p);
+                if !scale.is_finite() {
+                    return Err(Error::Number {
+                        argument: "scales",
+                        index: Some(p),
+                        value: scale.into(),
+                        expected: "a finite number",
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(crate) fn scale(&self, p: usize) -> f32 {
+        match self.stored {
+            Stored::Whole(params) => params[p * self.stride].grid().scale,
+            Stored::Parts(scales, _) => scales[p * self.stride],
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn zero_point(&self, p: usize) -> i32 {
+        match self.stored {
+            Stored::Whole(params) => params[p * self.stride].grid().zero_point,
+            Stored::Parts(_, ZeroPoints::Same(zero_point)) => zero_point.into(),
+            Stored::Parts(_, ZeroPoints::Each(each)) => each[p * self.stride].into(),
+        }
+    }
+
+    /// The set `p`, once [`Sets::check`] found it usable, where the floating-point environment is the
+    /// default one.
+    #[inline(always)]
+    pub(crate) fn grid(&self, p: usize) -> Grid {
+        match self.stored {
+            Stored::Whole(params) => *params[p * self.stride].grid(),
+            Stored::Parts(..) => Grid::by_division::<Q>(self.scale(p), self.zero_point(p)),
+        }
+    }
+
+    /// The same sets for the type that `Q` is: `T`, within [`of_type!`](crate::values::code::of_type).
+    #[inline(always)]
+    pub(crate) fn retyped<T: Code>(self) -> Sets<'a, T> {
+        let Self { stored, stride, granularity } = self;
+        let stored = match stored {
+            Stored::Whole(params) => Stored::Whole(params_as(params)),
+            Stored::Parts(scales, zero_points) => Stored::Parts(scales, zero_points.retyped()),
+        };
+        Sets { stored, stride, granularity }
+    }
+}
+
 /// How parameters are spread over a tensor: panel after panel, each with the next parameters.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
@@ -53,6 +360,7 @@ pub(crate) struct Layout {
 
 #[derive(Clone, Copy)]
 enum Sharing {
+    Tensor,
     Channels { channels: usize, inner: usize },
     Blocks(Blocks),
 }
@@ -69,6 +377,25 @@ pub(crate) struct Panel {
 }
 
 impl Layout {
+    /// How `params` sets of parameters, or of what else there is one for each channel or block, are spread
+    /// over these elements.
+    pub(crate) fn new(
+        elements: (&'static str, usize),
+        params: (&'static str, usize),
+        granularity: Granularity,
+    ) -> Result<Self, Error> {
+        match granularity {
+            Granularity::Tensor => {
+                one_for_each(params, ("tensor", 1))?;
+                let (_, width) = elements;
+                let panel = Panel { first: 0, rows: 1, width, run: width, params: 1 };
+                Ok(Self::of(Sharing::Tensor, panel))
+            }
+            Granularity::Axis { inner } => Self::channels(elements, params.1, inner),
+            Granularity::Blocks(blocks) => Self::blocks(elements, params, blocks),
+        }
+    }
+
     /// `[outer, channels, inner]`, with parameters for each channel.
     pub(crate) fn channels(
         (argument, elements): (&'static str, usize),
@@ -92,7 +419,7 @@ impl Layout {
     }
 
     /// `[outer, axis, inner]`, with parameters for each block along the axis.
-    pub(crate) fn blocks(
+    fn blocks(
         (argument, elements): (&'static str, usize),
         params: (&'static str, usize),
         blocks: Blocks,
@@ -110,15 +437,10 @@ impl Layout {
         // Without elements there are no blocks, whatever their length.
         let along = match elements {
             0 => 0,
-            _ if block == 0 => {
-                return Err(Error::Number {
-                    argument: "block",
-                    index: None,
-                    value: 0.0,
-                    expected: "at least 1",
-                });
+            _ => {
+                at_least_1("block", block)?;
+                axis.div_ceil(block)
             }
-            _ => axis.div_ceil(block),
         };
         one_for_each(params, ("blocks", outer * along * inner))?;
         let (_, params) = params;
@@ -152,6 +474,7 @@ impl Layout {
     /// THE SPECIFICATION of layouts: which parameters the element `i` has.
     pub(crate) fn parameters_of(&self, i: usize) -> usize {
         match self.sharing {
+            Sharing::Tensor => 0,
             Sharing::Channels { channels, inner } => i / inner % channels,
             Sharing::Blocks(Blocks { axis, block, inner }) => {
                 let (outer, along) = (i / inner / axis, i / inner % axis);

@@ -1,13 +1,15 @@
 //! What accumulators are multiplied by to become codes.
 
-use crate::error::{Error, one_for_each};
+use crate::check::one_for_each;
+use crate::error::Error;
+use crate::values::granularity::{Granularity, Layout};
 use crate::values::rounding::{order, rne};
 use core::hint::black_box;
 
 /// The factor by which requantization multiplies: as a real number, or in fixed point.
 ///
 /// For a product of codes with scales `sa` and `sb`, and an output of scale `s`, it is
-/// `sa · sb / s`: [`layer_multipliers()`](crate::layer_multipliers()) gives those of a layer.
+/// `sa · sb / s`: [`layer_multipliers()`](crate::gemm::layer_multipliers()) gives those of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Multiplier(pub(crate) Factor);
 
@@ -246,21 +248,151 @@ const fn wrong(argument: &'static str, value: f64, expected: &'static str) -> Er
     Error::Number { argument, index: None, value, expected }
 }
 
-/// `Ok` if the multipliers are of one kind, and there is a bias for each channel, or none.
-pub(crate) fn alike(
-    multipliers: &[Multiplier],
-    bias: Option<&[i32]>,
-    channels: (&'static str, usize),
-) -> Result<(), Error> {
-    if let Some(bias) = bias {
-        one_for_each(("bias", bias.len()), channels)?;
+/// The multipliers of a tensor of accumulators: the same for all of it, or one for each channel; and perhaps
+/// a bias for each channel.
+///
+/// What takes them takes `impl Into<Multipliers>`: a [`Multiplier`], for all accumulators, or one of the
+/// constructors here.
+///
+/// ```
+/// # use zeropoint::{Multiplier, Multipliers, QuantParams, requantize};
+/// let multipliers = [Multiplier::real(0.5)?, Multiplier::real(0.01)?];
+/// let multipliers = Multipliers::per_axis(&multipliers, 1).with_bias(&[6, -300]);
+/// let output = QuantParams::<u8>::new(0.1, 10)?.with_codes(10..=255)?; // a ReLU
+/// let mut codes = [0; 4];
+/// requantize(&[4, 500, -20, 900], multipliers, output, &mut codes)?;
+/// assert_eq!(codes, [15, 12, 10, 16]);
+/// # Ok::<(), zeropoint::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Multipliers<'a> {
+    each: EachChannel<'a>,
+    bias: Option<&'a [i32]>,
+    inner: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum EachChannel<'a> {
+    Same(Multiplier),
+    Own(&'a [Multiplier]),
+}
+
+impl From<Multiplier> for Multipliers<'_> {
+    #[inline(always)]
+    fn from(multiplier: Multiplier) -> Self {
+        Self { each: EachChannel::Same(multiplier), bias: None, inner: 1 }
     }
-    let [first, ..] = multipliers else {
-        return Ok(());
-    };
-    match multipliers.iter().position(|m| m.kind() != first.kind()) {
-        Some(channel) => Err(Error::MixedMultipliers { channel }),
-        None => Ok(()),
+}
+
+impl<'a> Multipliers<'a> {
+    /// A multiplier for each channel of `[outer, channels, inner]`, all of one [kind](MultiplierKind).
+    ///
+    /// For the output of a linear layer, `[tokens, channels]`, `inner` is 1; for that of a convolution with
+    /// channels first, it is the size of an image. [`layer_multipliers()`](crate::gemm::layer_multipliers())
+    /// gives them, and the biases, for the parameters of a layer.
+    #[must_use]
+    pub const fn per_axis(multipliers: &'a [Multiplier], inner: usize) -> Self {
+        Self { each: EachChannel::Own(multipliers), bias: None, inner }
+    }
+
+    /// The same with a bias for each channel, which is added to the channel's accumulators first (a sum that
+    /// does not fit `i32` saturates). If the multiplier is one for all, channels are those of the last axis.
+    #[must_use]
+    pub const fn with_bias(self, bias: &'a [i32]) -> Self {
+        Self { bias: Some(bias), ..self }
+    }
+
+    /// The multiplier of all accumulators, if there is nothing else.
+    #[inline(always)]
+    pub(crate) fn one(&self) -> Option<Multiplier> {
+        match (self.each, self.bias) {
+            (EachChannel::Same(multiplier), None) => Some(multiplier),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn has_bias(&self) -> bool {
+        self.bias.is_some()
+    }
+
+    /// How the channels lie in these elements, if all numbers fit.
+    pub(crate) fn layout(&self, elements: (&'static str, usize)) -> Result<Layout, Error> {
+        let channels = match (self.each, self.bias) {
+            (EachChannel::Own(multipliers), _) => multipliers.len(),
+            (EachChannel::Same(_), Some(bias)) => bias.len(),
+            (EachChannel::Same(_), None) => {
+                return Layout::new(elements, ("multipliers", 1), Granularity::Tensor);
+            }
+        };
+        let layout = Layout::channels(elements, channels, self.inner)?;
+        self.check(("elements of `multipliers`", channels))?;
+        Ok(layout)
+    }
+
+    /// `Ok` if they are those of the columns of a matrix.
+    pub(crate) fn check_columns(&self, columns: usize) -> Result<(), Error> {
+        let of = ("columns of `b`", columns);
+        if let EachChannel::Own(multipliers) = self.each {
+            if self.inner != 1 {
+                return Err(wrong("inner", self.inner as f64, "1, as columns are the last axis"));
+            }
+            one_for_each(("multipliers", multipliers.len()), of)?;
+        }
+        self.check(of)
+    }
+
+    /// `Ok` if biases are those of these channels, and all multipliers of one kind.
+    fn check(&self, channels: (&'static str, usize)) -> Result<(), Error> {
+        if let Some(bias) = self.bias {
+            one_for_each(("bias", bias.len()), channels)?;
+        }
+        let EachChannel::Own(multipliers) = self.each else {
+            return Ok(());
+        };
+        let kind = self.kind();
+        match multipliers.iter().position(|m| m.kind() != kind) {
+            Some(channel) => Err(Error::MixedMultipliers { channel }),
+            None => Ok(()),
+        }
+    }
+
+    /// The kind of all of them.
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> MultiplierKind {
+        match self.each {
+            EachChannel::Same(multiplier) => multiplier.kind(),
+            EachChannel::Own([first, ..]) => first.kind(),
+            EachChannel::Own([]) => MultiplierKind::Real,
+        }
+    }
+
+    /// Whether one of them [is large](Multiplier::is_large).
+    #[inline(always)]
+    pub(crate) fn are_large(&self) -> bool {
+        match self.each {
+            EachChannel::Same(multiplier) => multiplier.is_large(),
+            EachChannel::Own(multipliers) => {
+                let mut are_large = false;
+                for p in 0..multipliers.len() {
+                    are_large |= multipliers[p].is_large();
+                }
+                are_large
+            }
+        }
+    }
+
+    /// The multiplier and the bias of channel `c`.
+    #[inline(always)]
+    pub(crate) fn of(&self, c: usize) -> (Multiplier, i32) {
+        let multiplier = match self.each {
+            EachChannel::Same(multiplier) => multiplier,
+            EachChannel::Own(multipliers) => multipliers[c],
+        };
+        let bias = match self.bias {
+            Some(bias) => bias[c],
+            None => 0,
+        };
+        (multiplier, bias)
     }
 }
 

@@ -333,6 +333,48 @@ impl Grid {
         Self { scale, reciprocal, zero_point, codes: lo as u16 as u32 | (hi as u16 as u32) << 16 }
     }
 
+    /// `Ok` if the scale, an argument or its element, is usable with this zero point and all codes.
+    pub(crate) fn check<Q: Code>(
+        argument: (&'static str, Option<usize>),
+        scale: f32,
+        zero_point: i32,
+    ) -> Result<(), Error> {
+        Self::check_codes(argument, scale, zero_point, Q::MIN.into(), Q::MAX.into())
+    }
+
+    const fn check_codes(
+        (argument, index): (&'static str, Option<usize>),
+        scale: f32,
+        zero_point: i32,
+        lo: i32,
+        hi: i32,
+    ) -> Result<(), Error> {
+        // In integers: at compile time too, and whatever the floating-point environment.
+        if order(scale) < order(MIN_SCALE) || order(scale) > order(f32::MAX) {
+            return Err(Error::Number {
+                argument,
+                index,
+                value: scale as f64,
+                expected: "a finite number of at least 1.1754944e-38",
+            });
+        }
+        if zero_point < lo || zero_point > hi {
+            return Err(Error::Codes { lo, hi, zero_point });
+        }
+        let distance = farthest(lo, hi, zero_point);
+        if overflows(scale, distance) {
+            return Err(Error::Overflow { argument, index, scale, distance });
+        }
+        Ok(())
+    }
+
+    /// Of a scale that was checked and all codes, where the floating-point environment is the default one.
+    #[inline(always)]
+    pub(crate) fn by_division<Q: Code>(scale: f32, zero_point: i32) -> Self {
+        let reciprocal = Reciprocal::by_division(scale);
+        Self::new(scale, reciprocal, zero_point, Q::MIN.into(), Q::MAX.into())
+    }
+
     /// The lowest code in use.
     #[inline(always)]
     pub(crate) fn lo(&self) -> i32 {
@@ -370,7 +412,7 @@ impl<Q: Code> QuantParams<Q> {
     /// Parameters by hand, with all codes of the type in use.
     ///
     /// # Errors
-    /// [`Error::Scale`] unless the scale is finite and at least [`MIN_SCALE`];
+    /// [`Error::Number`] unless the scale is finite and at least [`MIN_SCALE`];
     /// [`Error::Overflow`] if a code would dequantize to infinity.
     ///
     /// ```
@@ -379,7 +421,7 @@ impl<Q: Code> QuantParams<Q> {
     /// assert_eq!((params.scale(), params.zero_point()), (0.5, -10));
     /// assert_eq!(
     ///     QuantParams::<i8>::new(0.0, 0).unwrap_err().to_string(),
-    ///     "scale 0e0 is not a finite number of at least 1.1754944e-38"
+    ///     "`scale` is 0, not a finite number of at least 1.1754944e-38"
     /// );
     ///
     /// const HALF: QuantParams<u8> = match QuantParams::new(0.5, 128) {
@@ -469,16 +511,8 @@ impl<Q: Code> QuantParams<Q> {
         lo: i32,
         hi: i32,
     ) -> Result<Self, Error> {
-        // In integers: at compile time too, and whatever the floating-point environment.
-        if order(scale) < order(MIN_SCALE) || order(scale) > order(f32::MAX) {
-            return Err(Error::Scale { scale });
-        }
-        if zero_point < lo || zero_point > hi {
-            return Err(Error::Codes { lo, hi, zero_point });
-        }
-        let distance = farthest(lo, hi, zero_point);
-        if overflows(scale, distance) {
-            return Err(Error::Overflow { scale, distance });
+        if let Err(error) = Grid::check_codes(("scale", None), scale, zero_point, lo, hi) {
+            return Err(error);
         }
         let reciprocal = Reciprocal::of(scale);
         Ok(Self::of(Grid::new(scale, reciprocal, zero_point, lo, hi)))

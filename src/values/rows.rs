@@ -1,6 +1,7 @@
 //! The rows of matrices in memory, and parts of them.
 
-use crate::error::{Error, row_shape, strided_shape};
+use crate::check::{row_shape, strided_shape};
+use crate::error::Error;
 use crate::values::code::Code;
 use core::ops::Range;
 
@@ -34,7 +35,7 @@ impl<'a, T> Rows<'a, T> {
     /// That `elements` holds the rows, and that they don't overlap, is checked where they are used.
     ///
     /// ```
-    /// # use zeropoint::{Rows, Tier, Weights, matmul};
+    /// # use zeropoint::{Rows, Tier, gemm::Weights};
     /// // The last two of four columns.
     /// let wide = [
     ///     0_u8, 0, 1, 2, //
@@ -42,7 +43,7 @@ impl<'a, T> Rows<'a, T> {
     /// ];
     /// let b = Weights::new(&[1_i8, 10], 2, 1).pack(Tier::best())?;
     /// let mut out = [0; 2];
-    /// matmul(Rows::strided(&wide[2..], 2, 4), 0, &b, 0, &mut out)?;
+    /// b.multiply(Rows::strided(&wide[2..], 2, 4), 0, 0, &mut out)?;
     /// assert_eq!(out, [21, 43]);
     /// # Ok::<(), zeropoint::Error>(())
     /// ```
@@ -76,11 +77,13 @@ impl<'a, T> RowsMut<'a, T> {
     }
 
     /// The same once more.
+    #[cfg(feature = "alloc")]
     pub(crate) fn reborrow(&mut self) -> RowsMut<'_, T> {
         RowsMut { elements: self.elements, apart: self.apart }
     }
 
     /// `Ok` if it is `rows` rows of `row` elements.
+    #[cfg(feature = "alloc")]
     pub(crate) fn check(
         &self,
         argument: &'static str,
@@ -91,9 +94,21 @@ impl<'a, T> RowsMut<'a, T> {
     }
 
     /// The row `r` of `row` elements, once [`RowsMut::check`] found it.
+    #[cfg(feature = "alloc")]
     pub(crate) fn row(&mut self, r: usize, row: usize) -> &mut [T] {
         let stride = self.apart.map_or(row, |[_, stride]| stride);
         &mut self.elements[r * stride..][..row]
+    }
+
+    /// The elements and the stride, if they are `rows` rows of `row` elements.
+    pub(crate) fn strided_checked(
+        self,
+        argument: &'static str,
+        rows: usize,
+        row: usize,
+    ) -> Result<(&'a mut [T], usize), Error> {
+        let stride = stride((argument, self.elements.len()), rows, row, self.apart)?;
+        Ok((self.elements, stride))
     }
 
     /// How many rows of this length there are, if that can be told.
@@ -139,13 +154,15 @@ fn stride(
     row: usize,
     apart: Option<[usize; 2]>,
 ) -> Result<usize, Error> {
-    match apart {
+    let stride = match apart {
         None => row_shape((argument, elements), rows, row).map(|()| row),
         Some([said, stride]) if said == rows => {
             strided_shape((argument, elements), rows, row, stride).map(|()| stride)
         }
         Some([_, stride]) => Err(Error::Rows { argument, elements, rows, row, stride }),
-    }
+    }?;
+    // Rows of nothing may lie beyond the end.
+    Ok(if row > 0 { stride } else { 0 })
 }
 
 impl<'a, T> From<&'a [T]> for Rows<'a, T> {

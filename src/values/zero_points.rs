@@ -1,11 +1,13 @@
 //! The zero points of the rows, or the columns, of a matrix.
 
-use crate::error::{Error, one_for_each, one_or_each};
+use crate::check::one_for_each;
+use crate::error::Error;
 use crate::values::code::{
     Code,
     sealed::{Codes, Params},
 };
 use crate::values::params::QuantParams;
+use bytemuck::Pod;
 
 /// The zero points of the rows of a matrix: the same for all, or one for each.
 ///
@@ -80,9 +82,9 @@ impl<'a, Q: Code> ZeroPoints<'a, Q> {
         }
     }
 
-    /// Their bits.
+    /// Their bits as another type of the same size.
     #[inline(always)]
-    pub(crate) fn bytes(self) -> ZeroPoints<'a, u8> {
+    pub(crate) fn retyped<T: Pod>(self) -> ZeroPoints<'a, T> {
         match self {
             Self::Same(zero_point) => ZeroPoints::Same(bytemuck::must_cast(zero_point)),
             Self::Each(each) => ZeroPoints::Each(bytemuck::must_cast_slice(each)),
@@ -99,52 +101,64 @@ pub(crate) enum Side {
     Right,
 }
 
-/// Zero points, whatever they come from.
+impl Side {
+    /// The argument for its parameters.
+    const fn params(self) -> &'static str {
+        match self {
+            Self::Left => "params_a",
+            Self::Right => "params_b",
+        }
+    }
+
+    /// `Ok` if an argument has one element for all, or for each of so many rows, or columns.
+    fn check(
+        self,
+        (argument, len): (&'static str, Option<usize>),
+        rows: usize,
+    ) -> Result<(), Error> {
+        let of = match self {
+            Self::Left => "rows of `a`",
+            Self::Right => "columns of `b`",
+        };
+        len.map_or(Ok(()), |len| one_for_each((argument, len), (of, rows)))
+    }
+}
+
+/// Zero points, whatever they come from: one of each `stride` counts.
 #[derive(Clone, Copy)]
 pub(crate) enum Zeros<'a> {
     Same(i32),
-    Each(Codes<'a>),
-    Of(Params<'a>),
+    Each { codes: Codes<'a>, stride: usize },
+    Of { params: Params<'a>, stride: usize },
 }
 
 impl<'a, Q: Code> From<ZeroPoints<'a, Q>> for Zeros<'a> {
     fn from(zero_points: ZeroPoints<'a, Q>) -> Self {
         match zero_points {
             ZeroPoints::Same(zero_point) => Self::Same(zero_point.into()),
-            ZeroPoints::Each(each) => Self::Each(Q::erase(each)),
+            ZeroPoints::Each(each) => Self::Each { codes: Q::erase(each), stride: 1 },
         }
     }
 }
 
-impl<'a> Zeros<'a> {
-    /// Those of parameters: one for all, or one for each.
-    pub(crate) fn of_params<Q: Code>(params: &'a [QuantParams<Q>]) -> Self {
-        match params {
-            [same] => Self::Same(same.zero_point().into()),
-            each => Self::Of(Q::erase_params(each)),
-        }
-    }
-
+impl Zeros<'_> {
     /// How many rows they say there are, if they do.
     pub(crate) fn rows(self) -> Option<usize> {
         match self {
             Self::Same(_) => None,
-            Self::Each(each) => Some(each.len()),
-            Self::Of(params) => Some(params.len()),
+            Self::Each { codes, stride } => Some(codes.len().div_ceil(stride)),
+            Self::Of { params, stride } => Some(params.len().div_ceil(stride)),
         }
     }
 
-    /// `Ok` if they are those of so many rows, or columns, of the matrix `matrix`, which is `a` or `b`.
+    /// `Ok` if they are those of so many rows, or columns, of this matrix.
     pub(crate) fn check(self, matrix: Side, rows: usize) -> Result<(), Error> {
-        let (zero_points, params, rows) = match matrix {
-            Side::Left => ("za", "params_a", ("rows of `a`", rows)),
-            Side::Right => ("zb", "params_b", ("columns of `b`", rows)),
+        let argument = match (matrix, self) {
+            (_, Self::Of { .. }) => matrix.params(),
+            (Side::Left, _) => "za",
+            (Side::Right, _) => "zb",
         };
-        match self {
-            Self::Same(_) => Ok(()),
-            Self::Each(each) => one_for_each((zero_points, each.len()), rows),
-            Self::Of(of) => one_or_each((params, of.len()), rows),
-        }
+        matrix.check((argument, self.rows()), rows)
     }
 
     /// The zero point of row `r`.
@@ -152,9 +166,9 @@ impl<'a> Zeros<'a> {
     pub(crate) fn of(self, r: usize) -> i32 {
         match self {
             Self::Same(zero_point) => zero_point,
-            Self::Each(Codes::U8(each)) => each[r].into(),
-            Self::Each(Codes::I8(each)) => each[r].into(),
-            Self::Of(params) => params.grid(r).zero_point,
+            Self::Each { codes: Codes::U8(each), stride } => each[r * stride].into(),
+            Self::Each { codes: Codes::I8(each), stride } => each[r * stride].into(),
+            Self::Of { params, stride } => params.grid(r * stride).zero_point,
         }
     }
 
@@ -171,24 +185,62 @@ impl<'a> Zeros<'a> {
         }
         match self {
             Self::Same(zero_point) => to.fill(zero_point + plus),
-            Self::Each(Codes::U8(each)) => fill!(each => |&code| i32::from(code)),
-            Self::Each(Codes::I8(each)) => fill!(each => |&code| i32::from(code)),
-            Self::Of(Params::U8(params)) => {
+            Self::Each { codes: Codes::U8(each), stride: 1 } => {
+                fill!(each => |&code| i32::from(code));
+            }
+            Self::Each { codes: Codes::I8(each), stride: 1 } => {
+                fill!(each => |&code| i32::from(code));
+            }
+            Self::Of { params: Params::U8(params), stride: 1 } => {
                 fill!(params => |params: &QuantParams<u8>| params.grid().zero_point);
             }
-            Self::Of(Params::I8(params)) => {
+            Self::Of { params: Params::I8(params), stride: 1 } => {
                 fill!(params => |params: &QuantParams<i8>| params.grid().zero_point);
+            }
+            _ => {
+                for i in 0..to.len() {
+                    to[i] = self.of(first + i) + plus;
+                }
             }
         }
     }
 
-    /// The largest `|q − z|` of any code of this type and any of the first `rows` of them.
-    pub(crate) fn reach<Q: Code>(self, rows: usize) -> u32 {
-        let [lo, hi]: [i32; 2] = [Q::MIN, Q::MAX].map(Into::into);
+    /// The largest `|q − z|` of any code from `lo` to `hi` and any of the first `rows` of them.
+    pub(crate) fn reach(self, [lo, hi]: [i32; 2], rows: usize) -> u32 {
         let reach = |r| (self.of(r) - lo).max(hi - self.of(r)).unsigned_abs();
         match self {
             Self::Same(_) => reach(0),
             _ => (0..rows).map(reach).max().unwrap_or(0),
+        }
+    }
+}
+
+/// Scales of rows or columns, whatever they come from: one of each `stride` counts.
+#[derive(Clone, Copy)]
+pub(crate) enum Scales<'a> {
+    Same(f32),
+    Each { scales: &'a [f32], stride: usize },
+    Of { params: Params<'a>, stride: usize },
+}
+
+impl Scales<'_> {
+    /// `Ok` if they are those of so many rows, or columns, of this matrix.
+    pub(crate) fn check(self, matrix: Side, rows: usize) -> Result<(), Error> {
+        let len = match self {
+            Self::Same(_) => None,
+            Self::Each { scales, stride } => Some(scales.len().div_ceil(stride)),
+            Self::Of { params, stride } => Some(params.len().div_ceil(stride)),
+        };
+        matrix.check((matrix.params(), len), rows)
+    }
+
+    /// The scale of row `r`.
+    #[inline(always)]
+    pub(crate) fn of(self, r: usize) -> f32 {
+        match self {
+            Self::Same(scale) => scale,
+            Self::Each { scales, stride } => scales[r * stride],
+            Self::Of { params, stride } => params.grid(r * stride).scale,
         }
     }
 }

@@ -5,77 +5,57 @@ use crate::error::Error;
 use crate::kernels::map::{Cached, Floats, Load, Store};
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier};
-use crate::values::granularity::{Blocks, Layout, Panel};
+use crate::values::granularity::{Granularity, Layout, Panel};
 use crate::values::params::Range;
 
-/// [`min_max`](crate::min_max()) of each channel.
-///
-/// `x` is seen as `[outer, channels, inner]`, with `out.len()` channels: see
-/// [`quantize_channels`](crate::quantize_channels()). `out[c]` becomes the range of the channel
-/// `c`, or `None` if that is empty or all NaN.
+/// [`min_max`](crate::min_max()) of each channel or block: `out[p]` becomes the range of those elements that
+/// share the parameters `p`, or `None` if there are none of them, or all are NaN.
 ///
 /// # Errors
-/// [`Error::Shape`] if `x.len()` is not a multiple of `out.len() · inner`.
+/// [`Error::Shape`] if `x` is not of the shape that `granularity` and the length of `out` say;
+/// [`Error::Length`] if `out` has not one range for each block, or for the tensor; [`Error::Number`] if
+/// blocks have no elements.
 ///
 /// ```
-/// # use zeropoint::{Range, min_max_channels};
+/// # use zeropoint::{Granularity, Range, min_max_each};
 /// let mut ranges = [None; 2];
-/// min_max_channels(&[1.0, 5.0, -2.0, f32::NAN], 1, &mut ranges)?; // x[outer][channel]
+/// let x = [1.0, 5.0, -2.0, f32::NAN]; // x[outer][channel]
+/// min_max_each(&x, Granularity::Axis { inner: 1 }, &mut ranges)?;
 /// assert_eq!(ranges, [Some(Range::new(-2.0, 1.0)), Some(Range::new(5.0, 5.0))]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn min_max_channels(x: &[f32], inner: usize, out: &mut [Option<Range>]) -> Result<(), Error> {
-    Tier::best().min_max_channels(x, inner, out)
-}
-
-/// [`min_max`](crate::min_max()) of each of the [`Blocks`] of a tensor.
-///
-/// # Errors
-/// [`Error::Shape`] if `x` is not a whole number of axes; [`Error::Length`] if `out` has not one range for
-/// each block; [`Error::Number`] if blocks have no elements.
-pub fn min_max_blocks(x: &[f32], blocks: Blocks, out: &mut [Option<Range>]) -> Result<(), Error> {
-    Tier::best().min_max_blocks(x, blocks, out)
+pub fn min_max_each(
+    x: &[f32],
+    granularity: Granularity,
+    out: &mut [Option<Range>],
+) -> Result<(), Error> {
+    Tier::best().min_max_each(x, granularity, out)
 }
 
 impl Tier {
-    /// [`min_max_channels`](crate::min_max_channels()) on this tier.
+    /// [`min_max_each`](crate::min_max_each()) on this tier.
     ///
     /// # Errors
     /// As there.
-    pub fn min_max_channels(
+    pub fn min_max_each(
         self,
         x: &[f32],
-        inner: usize,
+        granularity: Granularity,
         out: &mut [Option<Range>],
     ) -> Result<(), Error> {
-        let layout = Layout::channels(("x", x.len()), out.len(), inner)?;
-        self.run(&mut MinMaxSpread { x, layout, out });
-        Ok(())
-    }
-
-    /// [`min_max_blocks`](crate::min_max_blocks()) on this tier.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn min_max_blocks(
-        self,
-        x: &[f32],
-        blocks: Blocks,
-        out: &mut [Option<Range>],
-    ) -> Result<(), Error> {
-        let layout = Layout::blocks(("x", x.len()), ("out", out.len()), blocks)?;
-        self.run(&mut MinMaxSpread { x, layout, out });
+        let layout = Layout::new(("x", x.len()), ("out", out.len()), granularity)?;
+        self.run(&mut MinMaxEach { x, layout, out });
         Ok(())
     }
 }
 
-struct MinMaxSpread<'a> {
+struct MinMaxEach<'a> {
     x: &'a [f32],
     layout: Layout,
     out: &'a mut [Option<Range>],
 }
 
-impl Operation for MinMaxSpread<'_> {
+impl Operation for MinMaxEach<'_> {
     type Output = ();
 
     #[inline(always)]

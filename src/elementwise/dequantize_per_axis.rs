@@ -1,0 +1,137 @@
+//! `y = (q − z) · s`, with parameters for each channel or block
+
+use super::dequantize;
+use crate::error::Error;
+use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
+use crate::kernels::per_axis::{Source, Spread, Words, spread};
+use crate::simd::{Byte, Simd};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::granularity::{Layout, Sets};
+
+impl Tier {
+    /// [`dequantize`](crate::dequantize()) by several sets of parameters.
+    pub(super) fn dequantize_each<Q: Code>(
+        self,
+        codes: &[Q],
+        sets: Sets<'_, Q>,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
+        let layout = sets.layout(("codes", codes.len()))?;
+        sets.check_finite()?;
+        of_type!(Q as T => {
+            let sets: &Sets<'_, T> = &sets.retyped();
+            DequantizePerAxis { codes: bytemuck::must_cast_slice(codes), sets, layout, out }.on(self);
+        });
+        Ok(())
+    }
+}
+
+of_each_code!(entries: DequantizePerAxis);
+
+struct DequantizePerAxis<'a, Q: Code> {
+    codes: &'a [Q],
+    sets: &'a Sets<'a, Q>,
+    layout: Layout,
+    out: &'a mut [f32],
+}
+
+impl<Q: Byte> Operation for DequantizePerAxis<'_, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let Self { codes, sets, layout, .. } = *self;
+        let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(self.out));
+        spread(s, &mut EachScale { sets }, Scales(sets), layout, codes, self.out, &traffic);
+    }
+}
+
+/// The words of the scale and of the zero point.
+const SCALE: usize = 0;
+const ZERO_POINT: usize = 1;
+
+#[derive(Clone, Copy)]
+struct Scales<'a, Q: Code>(&'a Sets<'a, Q>);
+
+impl<Q: Code> Words<2> for Scales<'_, Q> {
+    #[inline(always)]
+    fn words(&self, p: usize) -> [u32; 2] {
+        [self.0.scale(p).to_bits(), self.0.zero_point(p) as u32]
+    }
+}
+
+struct EachScale<'a, Q: Code> {
+    sets: &'a Sets<'a, Q>,
+}
+
+impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
+    type In = Q;
+    type Out = f32;
+
+    #[inline(always)]
+    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32], traffic: &Traffic<S>) {
+        let (scale, zero_point) = (self.sets.scale(p), self.sets.zero_point(p));
+        dequantize::uniform(s, scale, zero_point, codes, out, traffic);
+    }
+
+    #[inline(always)]
+    fn varied(
+        &mut self,
+        s: S,
+        source: impl Source<S>,
+        codes: &[Q],
+        out: &mut [f32],
+        traffic: &Traffic<S>,
+    ) {
+        let kernel = Kernel { source, codes: Offsets::<Q, false> { zero_point: Q::zeroed() } };
+        map(s, kernel, codes, out, traffic);
+    }
+}
+
+struct Kernel<P, Q> {
+    source: P,
+    codes: Offsets<Q, false>,
+}
+
+impl<P, Q: Byte> Kernel<P, Q> {
+    /// The difference of two codes is exact in f32 too.
+    #[inline(always)]
+    fn value<S: Simd>(&self, s: S, code: S::F32, at: usize, i: usize) -> S::F32
+    where
+        P: Source<S>,
+    {
+        let zero_point = s.to_f32(self.source.i32(s, ZERO_POINT, at, i));
+        s.mul(s.sub(code, zero_point), self.source.f32(s, SCALE, at, i))
+    }
+}
+
+impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Kernel<P, Q> {
+    type In = Offsets<Q, false>;
+    type Out = Floats;
+
+    const ANYWHERE: bool = P::UNIFORM;
+
+    #[inline(always)]
+    fn input(&self) -> Offsets<Q, false> {
+        self.codes
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, mut codes: [S::F32; 4], at: usize) -> [S::F32; 4] {
+        for i in 0..4 {
+            codes[i] = self.value(s, codes[i], at, i);
+        }
+        codes
+    }
+
+    /// Stores each vector when it is done: all of them at the end would come in bursts.
+    #[inline(always)]
+    fn pass(&mut self, s: S, way: impl Way<S>, codes: &[Q], out: &mut [f32], at: usize) {
+        let codes = self.input().load(s, codes);
+        for i in 0..4 {
+            let value = self.value(s, codes[i], at, i);
+            Floats::store_vector(s, way, value, out, i);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`, with parameters for each channel or block
+
+use super::fake_quantize::{self, Kernel};
+use super::quotient::{ByScaleAndBounds, Divided, Product, by_reciprocal};
+use crate::error::Error;
+use crate::kernels::map::{Traffic, map};
+use crate::kernels::per_axis::{Source, Spread, spread};
+use crate::simd::Simd;
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::granularity::{Layout, Sets};
+
+impl Tier {
+    /// [`fake_quantize`](crate::fake_quantize()) by several sets of parameters.
+    pub(super) fn fake_quantize_each<Q: Code>(
+        self,
+        x: &[f32],
+        sets: Sets<'_, Q>,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
+        let layout = sets.layout(("x", x.len()))?;
+        sets.check()?;
+        of_type!(Q as T => {
+            let sets: &Sets<'_, T> = &sets.retyped();
+            FakeQuantizePerAxis { x, sets, layout, out }.on(self);
+        });
+        Ok(())
+    }
+}
+
+of_each_code!(entries: FakeQuantizePerAxis);
+
+struct FakeQuantizePerAxis<'a, Q: Code> {
+    x: &'a [f32],
+    sets: &'a Sets<'a, Q>,
+    layout: Layout,
+    out: &'a mut [f32],
+}
+
+impl<Q: Code> Operation for FakeQuantizePerAxis<'_, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let Self { x, sets, layout, .. } = *self;
+        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
+        let mut exact = true;
+        for p in 0..sets.len() {
+            exact &= by_reciprocal::<S>(&sets.grid(p));
+        }
+        let mut kernel = Each { sets, exact };
+        let words = ByScaleAndBounds(sets);
+        spread(s, &mut kernel, words, layout, x, self.out, &traffic);
+    }
+}
+
+/// `exact`: all scales have an exact reciprocal.
+struct Each<'a, Q: Code> {
+    sets: &'a Sets<'a, Q>,
+    exact: bool,
+}
+
+impl<S: Simd, Q: Code> Spread<S> for Each<'_, Q> {
+    type In = f32;
+    type Out = f32;
+
+    #[inline(always)]
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32], traffic: &Traffic<S>) {
+        fake_quantize::uniform(s, &self.sets.grid(p), x, out, traffic);
+    }
+
+    #[inline(always)]
+    fn varied(
+        &mut self,
+        s: S,
+        source: impl Source<S>,
+        x: &[f32],
+        out: &mut [f32],
+        traffic: &Traffic<S>,
+    ) {
+        if self.exact {
+            let kernel = Kernel::<_, _, Product>::new(s, source);
+            map(s, kernel, x, out, traffic);
+        } else {
+            let kernel = Kernel::<_, _, Divided>::new(s, source);
+            map(s, kernel, x, out, traffic);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `y = f32(acc) · sa[m] · sb[n] + bias[n]`, with `acc` of a product of matrices
+
+use super::product::{COLUMNS, Product, Stage, TileSums};
+use crate::check::one_for_each;
+use crate::error::Error;
+use crate::gemm::packed::{Packed, PackedMatrix};
+use crate::kernels::map::{Floats, Ints, Map, Traffic, map};
+use crate::kernels::per_axis::{Columns, Source, Words};
+use crate::simd::Simd;
+use crate::tier::{Operation, Tier};
+use crate::values::code::Code8;
+use crate::values::granularity::{OfRows, Params};
+use crate::values::rows::{Part, Rows, RowsMut};
+use crate::values::zero_points::{Scales, Side};
+use core::ops::Range;
+
+impl<B: Code8> PackedMatrix<'_, B> {
+    /// [`multiply`](PackedMatrix::multiply) and dequantization in one:
+    /// `out[m][n] = f32(Σ (a[m][k] − za)(b[k][n] − zb)) · sa · sb + bias[n]`.
+    ///
+    /// The sum is exact; it is rounded to f32, multiplied by the scale of the row, then by that of the
+    /// column, and the bias is added, each operation rounded once. There are [`Params`] for all rows of
+    /// `a`, or per axis for each (`inner` is K), as [`quantize_dynamic_rows()`](crate::quantize_dynamic_rows())
+    /// finds them; and for all columns of `b`, or for each (`inner` is 1); and no bias, or one for each
+    /// column. Of the parameters, scales and zero points count. Where `sa · sb` is one number, it is the
+    /// scale of `b`, and `a` has the scale 1.
+    ///
+    /// # Errors
+    /// As [`multiply`](PackedMatrix::multiply); those of the [`Params`] if they don't fit;
+    /// [`Error::Length`] if there are not as many biases as columns.
+    ///
+    /// ```
+    /// # use zeropoint::{Granularity, Params, QuantParams, Tier, gemm::Weights};
+    /// let b = Weights::new(&[1_i8, 2, 3, 4, 5, 6], 2, 3).pack(Tier::best())?;
+    /// let params_b = QuantParams::<i8>::new(0.5, 0)?;
+    /// let a = [
+    ///     128_u8, 129, //
+    ///     130, 127,
+    /// ];
+    /// let params_a = [QuantParams::<u8>::new(0.25, 128)?, QuantParams::new(2.0, 128)?];
+    /// let params_a = Params::per_axis(&params_a, 2);
+    /// let bias = [0.0, 10.0, 0.0];
+    /// let mut values = [0.0; 6];
+    /// b.dequantize(&a, params_a, params_b, Some(&bias), &mut values)?;
+    /// assert_eq!(values, [0.5, 10.625, 0.75, -2.0, 9.0, 0.0]);
+    ///
+    /// // The same from scales and zero points.
+    /// let params_a = Params::parts(&[0.25, 2.0], 128, Granularity::Axis { inner: 2 });
+    /// let params_b = Params::parts(&[0.5; 3], 0, Granularity::Axis { inner: 1 });
+    /// b.dequantize(&a, params_a, params_b, Some(&bias), &mut values)?;
+    /// assert_eq!(values, [0.5, 10.625, 0.75, -2.0, 9.0, 0.0]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn dequantize<'a, 'o, A: Code8>(
+        &self,
+        a: impl Into<Rows<'a, A>>,
+        params_a: impl Into<Params<'a, A>>,
+        params_b: impl Into<Params<'a, B>>,
+        bias: Option<&[f32]>,
+        out: impl Into<RowsMut<'o, f32>>,
+    ) -> Result<(), Error> {
+        let rows = params_a.into().of_rows(Side::Left, self.k())?;
+        let columns = params_b.into().of_rows(Side::Right, 1)?;
+        dequantize(a.into(), rows, self.packed(), columns, bias, out.into())
+    }
+}
+
+/// [`PackedMatrix::dequantize`] of a matrix whose codes may be of either type.
+pub(super) fn dequantize<A: Code8>(
+    a: Rows<'_, A>,
+    rows: OfRows<'_>,
+    b: &Packed<'_>,
+    columns: OfRows<'_>,
+    bias: Option<&[f32]>,
+    out: RowsMut<'_, f32>,
+) -> Result<(), Error> {
+    if let Some(bias) = bias {
+        one_for_each(("bias", bias.len()), ("columns of `b`", b.n))?;
+    }
+    let (product, out) = Product::new(a, rows.zero_points, b, columns.zero_points, out)?;
+    rows.scales.check(Side::Left, out.rows.len())?;
+    columns.scales.check(Side::Right, b.n)?;
+    compiled(product, &Dequantized { rows: rows.scales, columns: columns.scales, bias }, out);
+    Ok(())
+}
+
+fn compiled(product: Product<'_>, stage: &Dequantized<'_>, out: Part<'_, f32>) {
+    product.run(stage, out);
+}
+
+/// Sums as values.
+#[derive(Clone, Copy)]
+struct Dequantized<'a> {
+    rows: Scales<'a>,
+    columns: Scales<'a>,
+    bias: Option<&'a [f32]>,
+}
+
+/// The words of the scale and the bias of a column.
+const SCALE: usize = 0;
+const BIAS: usize = 1;
+
+impl Words<2> for Dequantized<'_> {
+    #[inline(always)]
+    fn words(&self, n: usize) -> [u32; 2] {
+        // To add −0.0 changes nothing.
+        let bias = match self.bias {
+            Some(bias) => bias[n],
+            None => -0.0,
+        };
+        [self.columns.of(n).to_bits(), bias.to_bits()]
+    }
+}
+
+impl Stage for Dequantized<'_> {
+    type Out = f32;
+    type Columns = Columns<2, COLUMNS>;
+
+    fn no_columns(&self) -> Columns<2, COLUMNS> {
+        Columns::new()
+    }
+
+    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<2, COLUMNS>) {
+        ready.fill(*self, columns.start, columns.len());
+    }
+
+    fn finish(
+        &self,
+        tier: Tier,
+        ready: &Columns<2, COLUMNS>,
+        sums: TileSums<'_>,
+        out: &mut Part<'_, f32>,
+    ) {
+        tier.run(&mut Finish(self, ready, sums, out));
+    }
+}
+
+struct Finish<'a, 'o>(
+    &'a Dequantized<'a>,
+    &'a Columns<2, COLUMNS>,
+    TileSums<'a>,
+    &'a mut Part<'o, f32>,
+);
+
+impl Operation for Finish<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let Self(stage, ready, sums, out) = self;
+        for row in sums.rows.start..sums.rows.end {
+            let kernel =
+                Kernel { scale: s.splat_f32(stage.rows.of(row)), columns: ready.source::<S>() };
+            let out = out.row(row, sums.columns.start..sums.columns.end);
+            map(s, kernel, sums.row(row), out, &Traffic::CACHED);
+        }
+    }
+}
+
+struct Kernel<S: Simd, P> {
+    scale: S::F32,
+    columns: P,
+}
+
+impl<S: Simd, P: Source<S>> Map<S> for Kernel<S, P> {
+    type In = Ints;
+    type Out = Floats;
+
+    const ANYWHERE: bool = P::UNIFORM;
+
+    #[inline(always)]
+    fn input(&self) -> Ints {
+        Ints
+    }
+
+    #[inline(always)]
+    fn step(&mut self, s: S, sums: [S::I32; 4], at: usize) -> [S::F32; 4] {
+        let mut values = [s.splat_f32(0.0); 4];
+        for i in 0..4 {
+            let scaled = s.mul(s.to_f32(sums[i]), self.scale);
+            let scaled = s.mul(scaled, self.columns.f32(s, SCALE, at, i));
+            values[i] = s.add(scaled, self.columns.f32(s, BIAS, at, i));
+        }
+        values
+    }
+}

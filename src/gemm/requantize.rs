@@ -1,0 +1,142 @@
+//! `q = clamp(rne(f32(acc + bias[n]) · m[n]) + z, lo, hi)`, with `acc` of a product of matrices
+
+use super::product::{COLUMNS, Product, Stage, TileSums};
+use crate::elementwise::encode::Encoder;
+use crate::elementwise::requantize::{self, Biased, Kernel, Real, RoundedTwice, Shifted};
+use crate::error::Error;
+use crate::gemm::packed::PackedMatrix;
+use crate::kernels::map::{Traffic, map};
+use crate::kernels::per_axis::Columns;
+use crate::simd::{Byte, Simd};
+use crate::tier::{Operation, Tier};
+use crate::values::code::Code8;
+use crate::values::multiplier::{MultiplierKind, Multipliers};
+use crate::values::params::{Grid, QuantParams};
+use crate::values::rows::{Part, Rows, RowsMut};
+use crate::values::zero_points::ZeroPoints;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+impl<B: Code8> PackedMatrix<'_, B> {
+    /// [`multiply`](PackedMatrix::multiply) and [`requantize()`](crate::requantize()) in one: the sums become
+    /// codes while they are in the cache.
+    ///
+    /// There is one multiplier for all columns, or one for each, `sa · sb[n] / s`; and no bias, or one
+    /// for each column, which is added to the sums first (what does not fit `i32` saturates):
+    /// [`layer_multipliers()`](super::layer_multipliers()) makes both from the parameters of a layer. Of
+    /// `params`, the zero point and the codes in use count; a ReLU is `lo = z`. With real multipliers
+    /// this is ONNX `QLinearMatMul`.
+    ///
+    /// # Errors
+    /// As [`multiply`](PackedMatrix::multiply); [`Error::Length`] if there are not as many multipliers, or
+    /// biases, as columns; [`Error::Number`] if the multipliers are not those of the last axis;
+    /// [`Error::MixedMultipliers`].
+    ///
+    /// ```
+    /// # use zeropoint::{Multiplier, Multipliers, QuantParams, Tier, gemm::Weights};
+    /// let b = Weights::new(&[1_i8, 2, 3, 4, 5, 6], 2, 3).pack(Tier::best())?;
+    /// let a = [
+    ///     128_u8, 129, //
+    ///     130, 127,
+    /// ];
+    /// let halves = Multipliers::from(Multiplier::real(0.5)?).with_bias(&[0, 1, 200]);
+    /// let params = QuantParams::<u8>::new(0.1, 100)?;
+    /// let mut codes = [0; 6];
+    /// b.requantize(&a, 128, 0, halves, params, &mut codes)?;
+    /// assert_eq!(codes, [102, 103, 203, 99, 100, 200]); // 4.5 → 4, of (4, 6, 206, −2, 0, 200) / 2
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn requantize<'a, 'o, A: Code8, Q: Code8>(
+        &self,
+        a: impl Into<Rows<'a, A>>,
+        za: impl Into<ZeroPoints<'a, A>>,
+        zb: impl Into<ZeroPoints<'a, B>>,
+        multipliers: impl Into<Multipliers<'a>>,
+        params: QuantParams<Q>,
+        out: impl Into<RowsMut<'o, Q>>,
+    ) -> Result<(), Error> {
+        let (za, zb) = (za.into().into(), zb.into().into());
+        let multipliers = &multipliers.into();
+        multipliers.check_columns(self.n())?;
+        let (product, out) = Product::new(a.into(), za, self.packed(), zb, out.into())?;
+        let stage = Requantized { multipliers, grid: params.grid(), is_signed: Q::SIGNED };
+        compiled(product, &stage, out.bytes());
+        Ok(())
+    }
+}
+
+fn compiled(product: Product<'_>, stage: &Requantized<'_>, out: Part<'_, u8>) {
+    product.run(stage, out);
+}
+
+/// Sums as codes.
+#[derive(Clone, Copy)]
+struct Requantized<'a> {
+    multipliers: &'a Multipliers<'a>,
+    grid: &'a Grid,
+    /// Whether the codes are `i8`.
+    is_signed: bool,
+}
+
+impl Stage for Requantized<'_> {
+    type Out = u8;
+    type Columns = Columns<5, COLUMNS>;
+
+    fn no_columns(&self) -> Columns<5, COLUMNS> {
+        Columns::new()
+    }
+
+    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<5, COLUMNS>) {
+        ready.fill(self.multipliers, columns.start, columns.len());
+    }
+
+    fn finish(
+        &self,
+        tier: Tier,
+        ready: &Columns<5, COLUMNS>,
+        sums: TileSums<'_>,
+        out: &mut Part<'_, u8>,
+    ) {
+        if self.is_signed {
+            tier.run(&mut Finish::<i8>(self, ready, sums, out, PhantomData));
+        } else {
+            tier.run(&mut Finish::<u8>(self, ready, sums, out, PhantomData));
+        }
+    }
+}
+
+struct Finish<'a, 'o, Q>(
+    &'a Requantized<'a>,
+    &'a Columns<5, COLUMNS>,
+    TileSums<'a>,
+    &'a mut Part<'o, u8>,
+    PhantomData<Q>,
+);
+
+impl<Q: Byte> Operation for Finish<'_, '_, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        match self.0.multipliers.kind() {
+            MultiplierKind::Real => self.by::<S, Biased<Real<true>>>(s),
+            MultiplierKind::Fixed => self.by::<S, Biased<Shifted<true>>>(s),
+            MultiplierKind::FixedDoubleRounding => self.by::<S, Biased<RoundedTwice<true>>>(s),
+        }
+    }
+}
+
+impl<Q: Byte> Finish<'_, '_, Q> {
+    #[inline(always)]
+    fn by<S: Simd, F: requantize::Product>(&mut self, s: S) {
+        let Self(stage, ready, sums, out, _) = self;
+        let encoder = Encoder::<S, Q, true, true, true>::new(s, stage.grid);
+        let product = PhantomData::<F>;
+        let kernel = Kernel::new(s, ready.source::<S>(), product, encoder, stage.grid);
+        for row in sums.rows.start..sums.rows.end {
+            let out = out.row(row, sums.columns.start..sums.columns.end);
+            let out = bytemuck::must_cast_slice_mut(out);
+            map(s, kernel, sums.row(row), out, &Traffic::CACHED);
+        }
+    }
+}
