@@ -17,3 +17,4 @@ pub(crate) mod quotient;
 pub(crate) mod requantize;
 pub(crate) mod requantize_per_axis;
 pub(crate) mod rescale;
+pub(crate) mod wide;

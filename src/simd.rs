@@ -209,6 +209,14 @@ pub(crate) trait Simd: Copy {
     fn narrow_to_u8(self, a: Self::I16, b: Self::I16) -> Self::U8;
     /// `a` and `b` saturated to `[−128, 127]`, in the order of the quad.
     fn narrow_to_i8(self, a: Self::I16, b: Self::I16) -> Self::U8;
+    /// `a` and `b` saturated to `[−32768, 32767]`: 16-bit elements, in the order of a vector in memory.
+    fn pack_i16(self, a: Self::I32, b: Self::I32) -> Self::U8;
+    /// `a` and `b` saturated to `[0, 65535]`: 16-bit elements, in the order of a vector in memory.
+    fn pack_u16(self, a: Self::I32, b: Self::I32) -> Self::U8;
+    /// `from`, which has `LANES` elements.
+    fn widen_i16(self, from: &[i16]) -> Self::I32;
+    /// `from`, which has `LANES` elements.
+    fn widen_u16(self, from: &[u16]) -> Self::I32;
     /// A watch that has seen nothing.
     fn unwatched(self) -> Self::Watch;
     /// Looks at quotients and what became of them in `round` and `narrow_i32`, and remembers if
@@ -459,7 +467,7 @@ fn put_words<const N: usize>(words: [u64; N], to: &mut [u8]) {
 }
 
 /// A type of codes as the kernels see it: which of the primitives are its own.
-pub(crate) trait Byte: crate::Code {
+pub(crate) trait Byte: crate::Code8 {
     /// The other type, of what [`Simd::flip`] makes of these codes.
     type Flipped: Byte;
 
@@ -551,5 +559,37 @@ impl Byte for i8 {
     #[inline(always)]
     fn abs_diff<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
         s.abs_diff_i8(a, b)
+    }
+}
+
+/// A type of codes of 16 bits as the kernels see it.
+pub(crate) trait Wide: crate::Code {
+    /// `a` and `b` saturated to the type, in the order of a vector in memory.
+    fn pack<S: Simd>(s: S, a: S::I32, b: S::I32) -> S::U8;
+    /// `from`, which has `LANES` elements.
+    fn widen<S: Simd>(s: S, from: &[Self]) -> S::I32;
+}
+
+impl Wide for u16 {
+    #[inline(always)]
+    fn pack<S: Simd>(s: S, a: S::I32, b: S::I32) -> S::U8 {
+        s.pack_u16(a, b)
+    }
+
+    #[inline(always)]
+    fn widen<S: Simd>(s: S, from: &[u16]) -> S::I32 {
+        s.widen_u16(from)
+    }
+}
+
+impl Wide for i16 {
+    #[inline(always)]
+    fn pack<S: Simd>(s: S, a: S::I32, b: S::I32) -> S::U8 {
+        s.pack_i16(a, b)
+    }
+
+    #[inline(always)]
+    fn widen<S: Simd>(s: S, from: &[i16]) -> S::I32 {
+        s.widen_i16(from)
     }
 }

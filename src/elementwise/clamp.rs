@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::kernels::map::{Codes, Map, map_in_place};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::code::{Code8, of_each_code, of_type};
 use core::ops::RangeInclusive;
 
 /// Clamps codes, in place: `codes[i] = min(max(codes[i], lo), hi)`, compared as `Q`.
@@ -25,7 +25,7 @@ use core::ops::RangeInclusive;
 /// assert_eq!(codes, [68, 68, 153, 170]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn clamp<Q: Code>(codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), Error> {
+pub fn clamp<Q: Code8>(codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), Error> {
     Tier::best().clamp(codes, bounds)
 }
 
@@ -43,7 +43,7 @@ pub fn clamp<Q: Code>(codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), 
 /// assert_eq!(codes, [-123, -123, -121, -123]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn relu<Q: Code>(codes: &mut [Q], zero_point: Q) {
+pub fn relu<Q: Code8>(codes: &mut [Q], zero_point: Q) {
     Tier::best().relu(codes, zero_point);
 }
 
@@ -52,7 +52,7 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn clamp<Q: Code>(self, codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), Error> {
+    pub fn clamp<Q: Code8>(self, codes: &mut [Q], bounds: RangeInclusive<Q>) -> Result<(), Error> {
         let (lo, hi) = bounds.into_inner();
         if lo > hi {
             let (lo, hi) = (lo.into(), hi.into());
@@ -63,11 +63,11 @@ impl Tier {
     }
 
     /// [`relu`](crate::relu()) on this tier.
-    pub fn relu<Q: Code>(self, codes: &mut [Q], zero_point: Q) {
+    pub fn relu<Q: Code8>(self, codes: &mut [Q], zero_point: Q) {
         self.within(codes, zero_point, Q::MAX);
     }
 
-    fn within<Q: Code>(self, codes: &mut [Q], lo: Q, hi: Q) {
+    fn within<Q: Code8>(self, codes: &mut [Q], lo: Q, hi: Q) {
         of_type!(Q as T => {
             let codes: &mut [T] = bytemuck::must_cast_slice_mut(codes);
             let [lo, hi]: [T; 2] = [lo, hi].map(bytemuck::must_cast);

@@ -1,12 +1,13 @@
 //! `y = (q − z) · s`
 
+use super::wide::DequantizeWide;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
-use crate::values::granularity::{Given, Params};
+use crate::values::granularity::{Given, Layout, Params, Sets};
 use crate::values::params::{Grid, QuantParams};
 
 /// Dequantizes: `out[i] = (codes[i] − z) · s`.
@@ -69,8 +70,12 @@ impl Tier {
     ) {
         let grid = params.grid();
         of_type!(Q as T => {
-            let codes: &[T] = bytemuck::must_cast_slice(codes);
+            let codes: &[T] = bytemuck::cast_slice(codes);
             Dequantize { codes, grid, out }.on(self);
+        }, wide T => {
+            let sets = &Sets::one(&params).retyped();
+            let (codes, layout) = (bytemuck::cast_slice(codes), Layout::tensor(codes.len()));
+            DequantizeWide::<T> { codes, sets, layout, out }.on(self);
         });
     }
 }
@@ -104,7 +109,7 @@ pub(super) fn uniform<S: Simd, Q: Byte>(
     out: &mut [f32],
     traffic: &Traffic<S>,
 ) {
-    let (is_0, zero_point) = (zero_point == 0, Q::saturate(zero_point));
+    let (is_0, zero_point) = (zero_point == 0, Q::from_i32(zero_point));
     let scale = s.splat_f32(scale);
     if is_0 {
         let kernel = Kernel::<S, Q, false> { zero_point, scale };

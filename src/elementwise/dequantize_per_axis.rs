@@ -1,6 +1,7 @@
 //! `y = (q − z) · s`, with parameters for each channel or block
 
 use super::dequantize;
+use super::wide::DequantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::kernels::per_axis::{Source, Spread, Words, spread};
@@ -21,7 +22,10 @@ impl Tier {
         sets.check_finite()?;
         of_type!(Q as T => {
             let sets: &Sets<'_, T> = &sets.retyped();
-            DequantizePerAxis { codes: bytemuck::must_cast_slice(codes), sets, layout, out }.on(self);
+            DequantizePerAxis { codes: bytemuck::cast_slice(codes), sets, layout, out }.on(self);
+        }, wide T => {
+            let (codes, sets) = (bytemuck::cast_slice(codes), &sets.retyped());
+            DequantizeWide::<T> { codes, sets, layout, out }.on(self);
         });
         Ok(())
     }

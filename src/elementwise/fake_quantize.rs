@@ -1,7 +1,7 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`
 
 use super::quotient::{
-    CEIL, Divided, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
+    CEIL, DividedWide, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
 };
 use crate::check::one_for_each;
 use crate::error::Error;
@@ -94,7 +94,7 @@ pub(crate) fn uniform<S: Simd>(
         let kernel = Kernel::<_, _, Product>::new(s, source);
         map(s, kernel, x, out, traffic);
     } else {
-        let kernel = Kernel::<_, _, Divided>::new(s, source);
+        let kernel = Kernel::<_, _, DividedWide>::new(s, source);
         map(s, kernel, x, out, traffic);
     }
 }

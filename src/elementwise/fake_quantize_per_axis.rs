@@ -1,13 +1,13 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`, with parameters for each channel or block
 
 use super::fake_quantize::{self, Kernel};
-use super::quotient::{ByScaleAndBounds, Divided, Product, by_reciprocal};
+use super::quotient::{ByScaleAndBounds, DividedWide, Product, by_reciprocal};
 use crate::error::Error;
 use crate::kernels::map::{Traffic, map};
 use crate::kernels::per_axis::{Source, Spread, spread};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::code::{Code, of_each_code, of_each_wide_code, of_type};
 use crate::values::granularity::{Layout, Sets};
 
 impl Tier {
@@ -23,12 +23,16 @@ impl Tier {
         of_type!(Q as T => {
             let sets: &Sets<'_, T> = &sets.retyped();
             FakeQuantizePerAxis { x, sets, layout, out }.on(self);
+        }, wide T => {
+            let sets: &Sets<'_, T> = &sets.retyped();
+            FakeQuantizePerAxis { x, sets, layout, out }.on(self);
         });
         Ok(())
     }
 }
 
 of_each_code!(entries: FakeQuantizePerAxis);
+of_each_wide_code!(entries: FakeQuantizePerAxis);
 
 struct FakeQuantizePerAxis<'a, Q: Code> {
     x: &'a [f32],
@@ -82,7 +86,7 @@ impl<S: Simd, Q: Code> Spread<S> for Each<'_, Q> {
             let kernel = Kernel::<_, _, Product>::new(s, source);
             map(s, kernel, x, out, traffic);
         } else {
-            let kernel = Kernel::<_, _, Divided>::new(s, source);
+            let kernel = Kernel::<_, _, DividedWide>::new(s, source);
             map(s, kernel, x, out, traffic);
         }
     }

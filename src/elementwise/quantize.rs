@@ -2,6 +2,7 @@
 
 use super::encode::{Encode, Encoder, encode};
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words, zero_points};
+use super::wide::QuantizeWide;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
@@ -9,7 +10,7 @@ use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
-use crate::values::granularity::{Given, Params};
+use crate::values::granularity::{Given, Layout, Params, Sets};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -74,8 +75,12 @@ impl Tier {
     ) {
         let grid = params.grid();
         of_type!(Q as T => {
-            let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
+            let out: &mut [T] = bytemuck::cast_slice_mut(out);
             Quantize { x, grid, out, bytes }.on(self);
+        }, wide T => {
+            let sets = &Sets::one(&params).retyped();
+            let (out, layout) = (bytemuck::cast_slice_mut(out), Layout::tensor(x.len()));
+            QuantizeWide::<T> { x, sets, layout, out, bytes }.on(self);
         });
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::kernels::map::Traffic;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::{Code, of_each_code, of_type, params_mut_as};
+use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
 use crate::values::params::{Choice, Grid, QuantParams, Scheme};
 use crate::values::rows::{Rows, RowsMut};
 
@@ -33,7 +33,7 @@ use crate::values::rows::{Rows, RowsMut};
 /// assert_eq!(params.map(|params| params.scale()), [2.55 / 255.0, 1.0]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn quantize_dynamic_rows<'x, 'o, Q: Code>(
+pub fn quantize_dynamic_rows<'x, 'o, Q: Code8>(
     x: impl Into<Rows<'x, f32>>,
     row: usize,
     scheme: Scheme<Q>,
@@ -51,7 +51,7 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn quantize_dynamic_rows<'x, 'o, Q: Code>(
+    pub fn quantize_dynamic_rows<'x, 'o, Q: Code8>(
         self,
         x: impl Into<Rows<'x, f32>>,
         row: usize,
@@ -66,7 +66,7 @@ impl Tier {
 
     /// The same of slices whose lengths fit, each with the stride of its rows. The first row with a NaN or an
     /// infinity, if the scheme takes it.
-    pub(crate) fn quantize_each_row<Q: Code>(
+    pub(crate) fn quantize_each_row<Q: Code8>(
         self,
         x: (&[f32], usize),
         row: usize,

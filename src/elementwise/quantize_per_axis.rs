@@ -5,6 +5,7 @@ use super::quantize::{self, Kernel};
 use super::quotient::{
     ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, by_reciprocal, zero_points,
 };
+use super::wide::QuantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
@@ -26,7 +27,11 @@ impl Tier {
         sets.check()?;
         of_type!(Q as T => {
             let sets: &Sets<'_, T> = &sets.retyped();
-            QuantizePerAxis { x, sets, layout, out: bytemuck::must_cast_slice_mut(out) }.on(self);
+            QuantizePerAxis { x, sets, layout, out: bytemuck::cast_slice_mut(out) }.on(self);
+        }, wide T => {
+            let (sets, bytes) = (&sets.retyped(), size_of_val(x) + size_of_val(out));
+            let out = bytemuck::cast_slice_mut(out);
+            QuantizeWide::<T> { x, sets, layout, out, bytes }.on(self);
         });
         Ok(())
     }
@@ -83,7 +88,7 @@ impl Kind {
         for p in 0..sets.len() {
             let grid = &sets.grid(p);
             exact &= by_reciprocal::<S>(grid);
-            codes |= grid.codes ^ first.codes;
+            codes |= grid.lo() ^ first.lo() | grid.hi() ^ first.hi();
             zero_points |= grid.zero_point;
         }
         if exact && codes == 0 {

@@ -7,9 +7,6 @@ use crate::values::granularity::Sets;
 use crate::values::params::Grid;
 use crate::values::rounding::Reciprocal;
 
-/// Beyond all codes: where a careful quotient saturates.
-const LIMIT: f32 = 1024.0;
-
 /// The words of the scale, of the two parts of its reciprocal, and of the zero point.
 pub(super) const SCALE: usize = 0;
 const HI: usize = 1;
@@ -76,6 +73,9 @@ pub(super) fn by_reciprocal<S: Simd>(grid: &Grid) -> bool {
 
 /// A way to find quotients. `from` has the words above; `at` and `i` say where `x` is.
 pub(super) trait Quotient: Copy {
+    /// Where a careful quotient saturates: beyond all codes.
+    const LIMIT: f32 = 1024.0;
+
     /// `x / s`. For an `x` that is NaN or infinite, or a quotient that is infinite, something that
     /// alarms a watch.
     fn of<S: Simd>(s: S, from: &impl Source<S>, x: S::F32, at: usize, i: usize) -> S::F32;
@@ -84,7 +84,7 @@ pub(super) trait Quotient: Copy {
     #[inline(always)]
     fn careful<S: Simd>(s: S, from: &impl Source<S>, x: S::F32, at: usize, i: usize) -> S::F32 {
         let largest = s.splat_f32(f32::MAX);
-        let limit = s.mul(from.f32(s, SCALE, at, i), s.splat_f32(LIMIT));
+        let limit = s.mul(from.f32(s, SCALE, at, i), s.splat_f32(Self::LIMIT));
         let limit = s.min(limit, largest);
         let clamped = s.clamp(x, s.mul(limit, s.splat_f32(-1.0)), limit);
         s.zero_where_nan(Self::of(s, from, clamped, at, i), x)
@@ -111,5 +111,18 @@ impl Quotient for Divided {
     #[inline(always)]
     fn of<S: Simd>(s: S, from: &impl Source<S>, x: S::F32, at: usize, i: usize) -> S::F32 {
         s.div(x, from.f32(s, SCALE, at, i))
+    }
+}
+
+/// By division, for codes of up to 16 bits.
+#[derive(Clone, Copy)]
+pub(super) struct DividedWide;
+
+impl Quotient for DividedWide {
+    const LIMIT: f32 = (1 << 18) as f32;
+
+    #[inline(always)]
+    fn of<S: Simd>(s: S, from: &impl Source<S>, x: S::F32, at: usize, i: usize) -> S::F32 {
+        Divided::of(s, from, x, at, i)
     }
 }

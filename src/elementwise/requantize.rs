@@ -57,10 +57,15 @@ impl Tier {
         };
         let grid = params.grid();
         of_type!(Q as T => {
-            let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
+            let out: &mut [T] = bytemuck::cast_slice_mut(out);
             Requantize { accumulators, multiplier, grid, out }.on(self);
-        });
-        Ok(())
+            Ok(())
+        }, wide T => self.requantize_each::<T>(
+            accumulators,
+            &multipliers,
+            QuantParams::of(*grid),
+            bytemuck::cast_slice_mut(out),
+        ))
     }
 }
 

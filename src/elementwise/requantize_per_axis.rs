@@ -2,6 +2,7 @@
 
 use super::encode::Encoder;
 use super::requantize::{Biased, Kernel, Product, Real, RoundedTwice, Shifted, words};
+use super::wide::RequantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Traffic, map};
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
@@ -25,8 +26,11 @@ impl Tier {
         let layout = multipliers.layout(("accumulators", accumulators.len()))?;
         let grid = params.grid();
         of_type!(Q as T => {
-            let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
+            let out: &mut [T] = bytemuck::cast_slice_mut(out);
             RequantizePerAxis { accumulators, multipliers, layout, grid, out }.on(self);
+        }, wide T => {
+            let out: &mut [T] = bytemuck::cast_slice_mut(out);
+            RequantizeWide { accumulators, multipliers, layout, grid, out }.on(self);
         });
         Ok(())
     }

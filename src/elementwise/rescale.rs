@@ -10,7 +10,7 @@ use crate::kernels::map::{Codes, Map, Offsets, Traffic, map};
 use crate::kernels::per_axis::Uniform;
 use crate::simd::{BYTES, Byte, Line, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::{Code, of_type};
+use crate::values::code::{Code8, of_type};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -32,7 +32,7 @@ use core::marker::PhantomData;
 /// assert_eq!(out, [-3, -2, -1, 119]); // 0.0, 1.0, 1.5 → 2.0, 122.5 → 122.0
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn rescale<A: Code, B: Code>(
+pub fn rescale<A: Code8, B: Code8>(
     codes: &[A],
     from: QuantParams<A>,
     to: QuantParams<B>,
@@ -46,7 +46,7 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn rescale<A: Code, B: Code>(
+    pub fn rescale<A: Code8, B: Code8>(
         self,
         codes: &[A],
         from: QuantParams<A>,
@@ -123,7 +123,7 @@ fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
 ) {
     let source = Uniform::new(s, words(to));
     let kernel = Compute {
-        offsets: Offsets::<A, true> { zero_point: A::saturate(from.zero_point) },
+        offsets: Offsets::<A, true> { zero_point: A::from_i32(from.zero_point) },
         scale: s.splat_f32(from.scale),
         quantize: quantize::Kernel::new(s, source, PhantomData::<D>, Encoder::new(s, to)),
     };

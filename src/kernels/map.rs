@@ -20,7 +20,7 @@
 //! Loops here and in the kernels count, they don't chain iterators: what the standard library
 //! marks `#[inline]` may yet stay outside a frame as large as these.
 
-use crate::simd::{Byte, Simd, Streaming};
+use crate::simd::{Byte, Simd, Streaming, Wide};
 use bytemuck::{Pod, Zeroable};
 use core::marker::PhantomData;
 use pulp::NullaryFnOnce;
@@ -310,6 +310,70 @@ impl<Q: Byte, const AFFINE: bool> Load for Offsets<Q, AFFINE> {
         let codes = s.load_u8_partial(bytemuck::must_cast_slice(from));
         s.store_u8(codes, bytemuck::must_cast_slice_mut(&mut buffer[..S::STEP]));
         self.load(s, &buffer[..S::STEP])
+    }
+}
+
+/// A quad of 16-bit codes: four vectors of i32, or, to be written, two of codes.
+#[derive(Clone, Copy)]
+pub(crate) struct WideCodes<Q>(PhantomData<Q>);
+
+impl<Q> WideCodes<Q> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
+impl<Q: Wide> Load for WideCodes<Q> {
+    type Item = Q;
+    type Quad<S: Simd> = [S::I32; 4];
+
+    #[inline(always)]
+    fn load<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
+        let mut quad = [s.splat_i32(0); 4];
+        for i in 0..4 {
+            quad[i] = Q::widen(s, &from[i * S::LANES..][..S::LANES]);
+        }
+        quad
+    }
+
+    #[inline(always)]
+    fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
+        let mut buffer = [Q::zeroed(); MAX_STEP];
+        for i in 0..from.len().min(MAX_STEP) {
+            buffer[i] = from[i];
+        }
+        self.load(s, &buffer[..S::STEP])
+    }
+}
+
+impl<Q: Wide> Store for WideCodes<Q> {
+    type Item = Q;
+    type Quad<S: Simd> = [S::U8; 2];
+
+    #[inline(always)]
+    fn store<S: Simd>(s: S, way: impl Way<S>, quad: [S::U8; 2], to: &mut [Q]) {
+        for i in 0..2 {
+            let to = &mut to[i * S::STEP / 2..][..S::STEP / 2];
+            way.store_u8(s, quad[i], bytemuck::cast_slice_mut(to));
+        }
+    }
+
+    #[inline(always)]
+    fn copy<S: Simd>(s: S, way: impl Way<S>, from: &[Q], to: &mut [Q]) {
+        let mut quad = [s.splat_u8(0); 2];
+        for i in 0..2 {
+            quad[i] = s.load_u8(bytemuck::cast_slice(&from[i * S::STEP / 2..][..S::STEP / 2]));
+        }
+        Self::store(s, way, quad, to);
+    }
+
+    #[inline(always)]
+    fn store_partial<S: Simd>(s: S, quad: [S::U8; 2], to: &mut [Q]) {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(to);
+        for i in 0..2 {
+            if i * S::STEP < bytes.len() {
+                let end = bytes.len().min((i + 1) * S::STEP);
+                s.store_u8_partial(quad[i], &mut bytes[i * S::STEP..end]);
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::kernels::map::Traffic;
 use crate::norm::Norm;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::{Code, of_each_code, of_type, params_mut_as};
+use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
 use crate::values::params::{Choice, QuantParams, Range, Scheme};
 use crate::values::rows::{Rows, RowsMut};
 
@@ -34,7 +34,7 @@ use crate::values::rows::{Rows, RowsMut};
 /// assert_eq!(codes, [-127, -127, 127, 127]);
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
-pub fn normalize_quantize_rows<'x, 'o, Q: Code>(
+pub fn normalize_quantize_rows<'x, 'o, Q: Code8>(
     x: impl Into<Rows<'x, f32>>,
     norm: Norm<'_>,
     scheme: Scheme<Q>,
@@ -56,7 +56,7 @@ impl Tier {
     ///
     /// # Errors
     /// As there.
-    pub fn normalize_quantize_rows<'x, 'o, Q: Code>(
+    pub fn normalize_quantize_rows<'x, 'o, Q: Code8>(
         self,
         x: impl Into<Rows<'x, f32>>,
         norm: Norm<'_>,

@@ -362,6 +362,27 @@ impl Simd for Avx2 {
         self.avx2._mm256_permutevar8x32_epi32(self.avx2._mm256_packs_epi16(a, b), order)
     }
 
+    /// The halves of both stay where they are: the quarters 0, 2, 1, 3.
+    #[inline(always)]
+    fn pack_i16(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(self.avx2._mm256_packs_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn pack_u16(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(self.avx2._mm256_packus_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn widen_i16(self, from: &[i16]) -> __m256i {
+        self.avx2._mm256_cvtepi16_epi32(bytemuck::must_cast(array::<_, 8>(from)))
+    }
+
+    #[inline(always)]
+    fn widen_u16(self, from: &[u16]) -> __m256i {
+        self.avx2._mm256_cvtepu16_epi32(bytemuck::must_cast(array::<_, 8>(from)))
+    }
+
     #[inline(always)]
     fn unwatched(self) -> __m256i {
         self.avx._mm256_setzero_si256()

@@ -55,6 +55,9 @@ impl Avx512 {
     }
 }
 
+/// The quarters of two vectors of 32-bit numbers after one instruction has narrowed both, in order.
+const UNPACKED_HALVES: [u64; 8] = [0, 2, 4, 6, 1, 3, 5, 7];
+
 /// The order of 32-bit lanes that undoes two packs, which work within each 128 bits.
 const UNPACKED: [i32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
@@ -339,6 +342,28 @@ impl Simd for Avx512 {
     fn narrow_to_i8(self, a: __m512i, b: __m512i) -> __m512i {
         let order = bytemuck::must_cast(UNPACKED);
         self.f._mm512_permutexvar_epi32(order, self.bw._mm512_packs_epi16(a, b))
+    }
+
+    #[inline(always)]
+    fn pack_i16(self, a: __m512i, b: __m512i) -> __m512i {
+        let order = bytemuck::must_cast(UNPACKED_HALVES);
+        self.f._mm512_permutexvar_epi64(order, self.bw._mm512_packs_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn pack_u16(self, a: __m512i, b: __m512i) -> __m512i {
+        let order = bytemuck::must_cast(UNPACKED_HALVES);
+        self.f._mm512_permutexvar_epi64(order, self.bw._mm512_packus_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn widen_i16(self, from: &[i16]) -> __m512i {
+        self.f._mm512_cvtepi16_epi32(bytemuck::must_cast(array::<_, 16>(from)))
+    }
+
+    #[inline(always)]
+    fn widen_u16(self, from: &[u16]) -> __m512i {
+        self.f._mm512_cvtepu16_epi32(bytemuck::must_cast(array::<_, 16>(from)))
     }
 
     #[inline(always)]

@@ -288,6 +288,30 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn pack_i16(self, a: [i32; 4], b: [i32; 4]) -> [u8; 16] {
+        bytemuck::must_cast(self.narrow_i32(a, b))
+    }
+
+    #[inline(always)]
+    fn pack_u16(self, a: [i32; 4], b: [i32; 4]) -> [u8; 16] {
+        let narrowed: [u16; 8] =
+            from_fn(|i| if i < 4 { a[i] } else { b[i - 4] }.clamp(0, 65535) as u16);
+        bytemuck::must_cast(narrowed)
+    }
+
+    #[inline(always)]
+    fn widen_i16(self, from: &[i16]) -> [i32; 4] {
+        touched(from);
+        array::<_, 4>(from).map(i32::from)
+    }
+
+    #[inline(always)]
+    fn widen_u16(self, from: &[u16]) -> [i32; 4] {
+        touched(from);
+        array::<_, 4>(from).map(i32::from)
+    }
+
+    #[inline(always)]
     fn unwatched(self) -> [[f32; 4]; 2] {
         self.finite()
     }

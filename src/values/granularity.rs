@@ -2,7 +2,7 @@
 
 use crate::check::{at_least_1, elements_of, one_for_each};
 use crate::error::Error;
-use crate::values::code::{Code, params_as};
+use crate::values::code::{Code, Code8, params_as};
 use crate::values::params::{Grid, QuantParams};
 use crate::values::zero_points::{Scales, Side, ZeroPoints, Zeros};
 
@@ -181,7 +181,7 @@ pub(crate) struct OfRows<'a> {
     pub(crate) zero_points: Zeros<'a>,
 }
 
-impl<'a, Q: Code> Params<'a, Q> {
+impl<'a, Q: Code8> Params<'a, Q> {
     /// Those of the rows of a matrix, which have `inner` elements each; or of its columns, with an `inner`
     /// of 1. How many there are is checked with the zero points.
     pub(crate) fn of_rows(self, matrix: Side, inner: usize) -> Result<OfRows<'a>, Error> {
@@ -243,6 +243,12 @@ impl<'a, Q: Code> Params<'a, Q> {
 }
 
 impl<'a, Q: Code> Sets<'a, Q> {
+    /// The same for all elements.
+    pub(crate) fn one(params: &'a QuantParams<Q>) -> Self {
+        let stored = Stored::Whole(core::slice::from_ref(params));
+        Self { stored, stride: 1, granularity: Granularity::Tensor }
+    }
+
     /// How many there are.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
@@ -306,6 +312,15 @@ impl<'a, Q: Code> Sets<'a, Q> {
             }
         }
         Ok(())
+    }
+
+    /// The lowest and the highest code in use.
+    #[inline(always)]
+    pub(crate) fn codes(&self, p: usize) -> [i32; 2] {
+        match self.stored {
+            Stored::Whole(params) => params[p * self.stride].grid().codes,
+            Stored::Parts(..) => [Q::MIN.into(), Q::MAX.into()],
+        }
     }
 
     #[inline(always)]
@@ -387,13 +402,16 @@ impl Layout {
         match granularity {
             Granularity::Tensor => {
                 one_for_each(params, ("tensor", 1))?;
-                let (_, width) = elements;
-                let panel = Panel { first: 0, rows: 1, width, run: width, params: 1 };
-                Ok(Self::of(Sharing::Tensor, panel))
+                Ok(Self::tensor(elements.1))
             }
             Granularity::Axis { inner } => Self::channels(elements, params.1, inner),
             Granularity::Blocks(blocks) => Self::blocks(elements, params, blocks),
         }
+    }
+
+    /// The same for all elements.
+    pub(crate) fn tensor(width: usize) -> Self {
+        Self::of(Sharing::Tensor, Panel { first: 0, rows: 1, width, run: width, params: 1 })
     }
 
     /// `[outer, channels, inner]`, with parameters for each channel.

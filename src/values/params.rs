@@ -262,8 +262,13 @@ impl Choice {
 
 /// A code as a number.
 const fn number<Q: Code>(code: Q) -> i32 {
-    let bits: u8 = bytemuck::must_cast(code);
-    if Q::SIGNED { bits as i8 as i32 } else { bits as i32 }
+    match *bytemuck::must_cast_slice(&[code]) {
+        [byte] if Q::SIGNED => byte as i8 as i32,
+        [byte] => byte as i32,
+        [a, b] if Q::SIGNED => i16::from_ne_bytes([a, b]) as i32,
+        [a, b] => u16::from_ne_bytes([a, b]) as i32,
+        _ => 0,
+    }
 }
 
 /// `clamp(rne(x), lo, hi)`, of bounds that are codes: that is `rne(clamp(x, lo, hi))`. The addition
@@ -322,15 +327,15 @@ pub(crate) struct Grid {
     /// The reciprocal of the scale, in two parts.
     pub(crate) reciprocal: Reciprocal,
     pub(crate) zero_point: i32,
-    /// The lowest and the highest code in use, as the halves of a word: so all fields are words.
-    pub(crate) codes: u32,
+    /// The lowest and the highest code in use.
+    pub(crate) codes: [i32; 2],
 }
 
 impl Grid {
-    /// Of a scale that is usable and codes of 8 bits.
+    /// Of a scale that is usable.
     #[inline(always)]
     const fn new(scale: f32, reciprocal: Reciprocal, zero_point: i32, lo: i32, hi: i32) -> Self {
-        Self { scale, reciprocal, zero_point, codes: lo as u16 as u32 | (hi as u16 as u32) << 16 }
+        Self { scale, reciprocal, zero_point, codes: [lo, hi] }
     }
 
     /// `Ok` if the scale, an argument or its element, is usable with this zero point and all codes.
@@ -378,19 +383,19 @@ impl Grid {
     /// The lowest code in use.
     #[inline(always)]
     pub(crate) fn lo(&self) -> i32 {
-        (self.codes as i16).into()
+        self.codes[0]
     }
 
     /// The highest code in use.
     #[inline(always)]
     pub(crate) fn hi(&self) -> i32 {
-        ((self.codes >> 16) as i16).into()
+        self.codes[1]
     }
 
-    /// Whether quotients by the reciprocal are exact.
+    /// Whether quotients by the reciprocal are exact: for at most 256 codes.
     #[inline(always)]
     pub(crate) fn has_exact_reciprocal(&self) -> bool {
-        self.scale <= Reciprocal::MAX_SCALE
+        self.scale <= Reciprocal::MAX_SCALE && self.hi() - self.lo() < 256
     }
 
     /// How far the lowest and the highest code in use are from the zero point.
@@ -527,13 +532,13 @@ impl<Q: Code> QuantParams<Q> {
     /// The code of 0.0.
     #[must_use]
     pub fn zero_point(&self) -> Q {
-        Q::saturate(self.grid.zero_point)
+        Q::from_i32(self.grid.zero_point)
     }
 
     /// The codes in use, `lo..=hi`.
     #[must_use]
     pub fn codes(&self) -> RangeInclusive<Q> {
-        Q::saturate(self.grid.lo())..=Q::saturate(self.grid.hi())
+        Q::from_i32(self.grid.lo())..=Q::from_i32(self.grid.hi())
     }
 
     /// The range that the codes cover: from `(lo − z) · s` to `(hi − z) · s`. Values outside it
@@ -596,7 +601,7 @@ impl<Q: Code> QuantParams<Q> {
     /// `clamp(offset + z, lo, hi)`; the offset is at most 2²².
     pub(crate) fn shifted(&self, offset: i32) -> Q {
         let code = offset + self.grid.zero_point;
-        Q::saturate(code.clamp(self.grid.lo(), self.grid.hi()))
+        Q::from_i32(code.clamp(self.grid.lo(), self.grid.hi()))
     }
 
     /// What the kernels need.

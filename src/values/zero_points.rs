@@ -3,7 +3,7 @@
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::values::code::{
-    Code,
+    Code, Code8,
     sealed::{Codes, Params},
 };
 use crate::values::params::QuantParams;
@@ -86,8 +86,8 @@ impl<'a, Q: Code> ZeroPoints<'a, Q> {
     #[inline(always)]
     pub(crate) fn retyped<T: Pod>(self) -> ZeroPoints<'a, T> {
         match self {
-            Self::Same(zero_point) => ZeroPoints::Same(bytemuck::must_cast(zero_point)),
-            Self::Each(each) => ZeroPoints::Each(bytemuck::must_cast_slice(each)),
+            Self::Same(zero_point) => ZeroPoints::Same(bytemuck::cast(zero_point)),
+            Self::Each(each) => ZeroPoints::Each(bytemuck::cast_slice(each)),
         }
     }
 }
@@ -132,7 +132,7 @@ pub(crate) enum Zeros<'a> {
     Of { params: Params<'a>, stride: usize },
 }
 
-impl<'a, Q: Code> From<ZeroPoints<'a, Q>> for Zeros<'a> {
+impl<'a, Q: Code8> From<ZeroPoints<'a, Q>> for Zeros<'a> {
     fn from(zero_points: ZeroPoints<'a, Q>) -> Self {
         match zero_points {
             ZeroPoints::Same(zero_point) => Self::Same(zero_point.into()),
