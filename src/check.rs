@@ -39,7 +39,7 @@ pub(crate) fn strided_shape(
         Some(0)
     };
     match least {
-        Some(least) if stride >= row && least <= elements => Ok(()),
+        Some(least) if (rows < 2 || stride >= row) && least <= elements => Ok(()),
         _ => Err(Error::Rows { argument, elements, rows, row, stride }),
     }
 }

@@ -280,7 +280,7 @@ pub fn requantize<'m, Q: Code>(
     let multipliers = multipliers.into();
     let layout = multipliers.layout(("accumulators", accumulators.len()))?;
     for (i, (&accumulator, out)) in accumulators.iter().zip(out).enumerate() {
-        let (multiplier, bias) = multipliers.of(layout.parameters_of(i));
+        let (multiplier, bias) = multipliers.factors().of(layout.parameters_of(i));
         *out = requantized(accumulator, multiplier, bias, params);
     }
     Ok(())
@@ -469,7 +469,8 @@ pub fn multiply<'a, A: Code8, B: Code8>(
     shape: [usize; 3],
     out: &mut [i32],
 ) -> Result<(), Error> {
-    sums(a, za.into().into(), b, zb.into().into(), shape, out, |_, _, sum| sum)
+    let (za, zb) = zero_points(za, zb, shape, [a.len(), out.len()])?;
+    sums(a, za, b, zb, shape, out, |_, _, sum| sum)
 }
 
 /// The specification of [`requantize`](crate::gemm::PackedMatrix::requantize); `shape`: M, K, N.
@@ -489,8 +490,9 @@ pub fn multiply_requantize<'a, A: Code8, B: Code8, Q: Code8>(
 ) -> Result<(), Error> {
     let multipliers = multipliers.into();
     multipliers.check_columns(shape[2])?;
-    sums(a, za.into().into(), b, zb.into().into(), shape, out, |_, n, sum| {
-        let (multiplier, bias) = multipliers.of(n);
+    let (za, zb) = zero_points(za, zb, shape, [a.len(), out.len()])?;
+    sums(a, za, b, zb, shape, out, |_, n, sum| {
+        let (multiplier, bias) = multipliers.factors().of(n);
         requantized(sum, multiplier, bias, params)
     })
 }
@@ -514,8 +516,10 @@ pub fn multiply_dequantize<'a, A: Code8, B: Code8>(
     if let Some(bias) = bias {
         one_for_each(("bias", bias.len()), ("columns of `b`", n))?;
     }
-    rows.scales.check(Side::Left, m)?;
-    columns.scales.check(Side::Right, n)?;
+    row_shape(("a", a.len()), m, k)?;
+    row_shape(("out", out.len()), m, n)?;
+    rows.check(Side::Left, m)?;
+    columns.check(Side::Right, n)?;
     sums(a, rows.zero_points, b, columns.zero_points, shape, out, |m, n, sum| {
         let scales = [rows.scales.of(m), columns.scales.of(n)];
         value_of_sum(sum, scales, bias.map(|bias| bias[n]))
@@ -574,6 +578,21 @@ fn linear_by<'a, A: Code8, B: Code8>(
     Ok(())
 }
 
+/// The zero points of a product of this shape, if all lengths fit.
+fn zero_points<'a, A: Code8, B: Code8>(
+    za: impl Into<ZeroPoints<'a, A>>,
+    zb: impl Into<ZeroPoints<'a, B>>,
+    [m, k, n]: [usize; 3],
+    [a, out]: [usize; 2],
+) -> Result<(Zeros<'a>, Zeros<'a>), Error> {
+    let (za, zb): (Zeros<'_>, Zeros<'_>) = (za.into().into(), zb.into().into());
+    row_shape(("a", a), m, k)?;
+    row_shape(("out", out), m, n)?;
+    za.check("za", Side::Left, m)?;
+    zb.check("zb", Side::Right, n)?;
+    Ok((za, zb))
+}
+
 /// `out[m][n] = value(m, n, Σ (a − za)(b − zb))`
 fn sums<A: Code, B: Code, T>(
     a: &[A],
@@ -587,8 +606,6 @@ fn sums<A: Code, B: Code, T>(
     row_shape(("a", a.len()), m, k)?;
     row_shape(("b", b.len()), k, n)?;
     row_shape(("out", out.len()), m, n)?;
-    za.check(Side::Left, m)?;
-    zb.check(Side::Right, n)?;
     check_depth(k, || {
         [
             za.reach([A::MIN, A::MAX].map(Into::into), m),
@@ -791,7 +808,7 @@ pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
 /// As there.
 pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
     let row = norm.weight.len();
-    let rows = x.len().checked_div(row).unwrap_or(0);
+    let rows = if row > 0 { x.len().div_ceil(row) } else { 0 };
     row_shape(("x", x.len()), rows, row)?;
     row_shape(("out", out.len()), rows, row)?;
     for r in 0..rows {

@@ -11,6 +11,8 @@
 //! ([`Simd::vectorize`]), is `#[inline(always)]`, and never a closure: a function that is not
 //! inlined into the frame loses the instruction set.
 
+#![cfg_attr(test, allow(dead_code, reason = "unit tests are of the tier `scalar`"))]
+
 use bytemuck::Pod;
 use pulp::NullaryFnOnce;
 

@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::simd::dot::Dot;
-use crate::simd::environment;
 use crate::simd::scalar::Scalar;
 use crate::simd::{self, Simd};
 use core::fmt;
@@ -54,15 +53,17 @@ macro_rules! tiers {
     };
 }
 
+// Unit tests are of the tier `scalar`: the kernels of the others take minutes to compile, and the tests in
+// `tests/` run all of them.
 tiers! {
     #[cfg(all())] "scalar" Scalar(simd::scalar::Scalar) on Scalar;
-    #[cfg(target_arch = "x86_64")] "avx2" Avx2(simd::avx2::Avx2) on Avx2;
-    #[cfg(target_arch = "x86_64")] "avxvnni" AvxVnni(simd::avxvnni::AvxVnni) on Avx2;
-    #[cfg(target_arch = "x86_64")] "avx512" Avx512(simd::avx512::Avx512) on Avx512;
-    #[cfg(target_arch = "x86_64")] "avx512vnni" Avx512Vnni(simd::avx512vnni::Avx512Vnni) on Avx512;
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))] "neon" Neon(simd::neon::Neon) on Neon;
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))] "dotprod" Dotprod(simd::dotprod::Dotprod) on Neon;
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))] "i8mm" I8mm(simd::i8mm::I8mm) on Neon;
+    #[cfg(all(not(test), target_arch = "x86_64"))] "avx2" Avx2(simd::avx2::Avx2) on Avx2;
+    #[cfg(all(not(test), target_arch = "x86_64"))] "avxvnni" AvxVnni(simd::avxvnni::AvxVnni) on Avx2;
+    #[cfg(all(not(test), target_arch = "x86_64"))] "avx512" Avx512(simd::avx512::Avx512) on Avx512;
+    #[cfg(all(not(test), target_arch = "x86_64"))] "avx512vnni" Avx512Vnni(simd::avx512vnni::Avx512Vnni) on Avx512;
+    #[cfg(all(not(test), target_arch = "aarch64", target_endian = "little"))] "neon" Neon(simd::neon::Neon) on Neon;
+    #[cfg(all(not(test), target_arch = "aarch64", target_endian = "little"))] "dotprod" Dotprod(simd::dotprod::Dotprod) on Neon;
+    #[cfg(all(not(test), target_arch = "aarch64", target_endian = "little"))] "i8mm" I8mm(simd::i8mm::I8mm) on Neon;
 }
 
 /// An instruction set that this CPU has, to run operations on.
@@ -116,17 +117,35 @@ pub(crate) trait DotOperation {
 pub(crate) trait Entry {
     type Output;
 
-    fn on(&mut self, tier: Tier) -> Self::Output;
+    /// `is_default`: whether the floating-point environment is known to be the default one.
+    fn enter(&mut self, tier: Tier, is_default: bool) -> Self::Output;
+
+    /// Runs it on this tier.
+    #[inline(always)]
+    fn on(&mut self, tier: Tier) -> Self::Output {
+        self.enter(tier, false)
+    }
 }
 
 /// The entries of an [`Operation`], of these types.
+///
+/// In another environment than the default one, the entry is entered once more: a call of the kernels from
+/// there would have them compiled once more.
 macro_rules! entries {
     ($($operation:ty),*) => {
         $(
             impl $crate::tier::Entry for $operation {
                 type Output = <Self as $crate::tier::Operation>::Output;
 
-                fn on(&mut self, tier: $crate::tier::Tier) -> Self::Output {
+                fn enter(&mut self, tier: $crate::tier::Tier, is_default: bool) -> Self::Output {
+                    use $crate::simd::environment;
+
+                    if const { <Self as $crate::tier::Operation>::FLOATS }
+                        && !is_default
+                        && !environment::is_default()
+                    {
+                        return environment::with_default(|| self.enter(tier, true));
+                    }
                     tier.run(self)
                 }
             }
@@ -142,7 +161,7 @@ macro_rules! dot_entries {
             impl $crate::tier::Entry for $operation {
                 type Output = <Self as $crate::tier::DotOperation>::Output;
 
-                fn on(&mut self, tier: $crate::tier::Tier) -> Self::Output {
+                fn enter(&mut self, tier: $crate::tier::Tier, _: bool) -> Self::Output {
                     tier.run_dot(self)
                 }
             }
@@ -239,12 +258,10 @@ impl Tier {
         Self(self.0.base())
     }
 
-    /// Runs an operation on this tier: on one that adds dot products to another, as on that one.
+    /// Runs an operation on this tier: on one that adds dot products to another, as on that one. For entries
+    /// alone.
     #[inline(always)]
     pub(crate) fn run<O: Operation>(self, operation: &mut O) -> O::Output {
-        if O::FLOATS && !environment::is_default() {
-            return environment::with_default(|| self.0.run(operation));
-        }
         self.0.run(operation)
     }
 

@@ -23,7 +23,7 @@ use core::str::FromStr;
 /// | `laplace` | the same for a Laplace distribution | up to 2¹⁶ numbers, then a histogram |
 ///
 /// ```
-/// # use zeropoint::{Error, calibrate::Method};
+/// # use zeropoint::calibrate::{Error, Method};
 /// let method: Method = "percentile=99.9".parse()?;
 /// assert_eq!(method, Method::Percentile { below: 0.001, above: 0.001 });
 /// assert_eq!("deviations=2".parse(), Ok(Method::Deviations { n: 2.0 }));

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::kernels::map::{Reduce, reduce};
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::params::Range;
 
 /// How many numbers of each kind there were.
@@ -100,11 +100,11 @@ impl Summary {
         let mut finite;
         for mut x in x.chunks(CHUNK) {
             let mut left_out = Tally::default();
-            let mut found = tier.run(&mut FiniteRange { x });
+            let mut found = FiniteRange { x }.on(tier);
             if found.is_none_or(|found| found.union(bounds) != bounds) {
                 finite = [0.0; CHUNK];
                 x = left_out.sift(x, bounds, &mut finite);
-                found = tier.run(&mut FiniteRange { x });
+                found = FiniteRange { x }.on(tier);
             }
             if let Some(found) = found {
                 then(x)?;
@@ -130,6 +130,8 @@ fn of_both(a: Option<Range>, b: Option<Range>) -> Option<Range> {
         _ => a.or(b),
     }
 }
+
+entries!(FiniteRange<'_>);
 
 /// The range of `x`, if there is something in it, and nothing that is not finite.
 struct FiniteRange<'a> {

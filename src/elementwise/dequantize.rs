@@ -7,7 +7,7 @@ use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
-use crate::values::granularity::{Given, Layout, Params, Sets};
+use crate::values::granularity::{Given, Layout, Params};
 use crate::values::params::{Grid, QuantParams};
 
 /// Dequantizes: `out[i] = (codes[i] − z) · s`.
@@ -73,9 +73,10 @@ impl Tier {
             let codes: &[T] = bytemuck::cast_slice(codes);
             Dequantize { codes, grid, out }.on(self);
         }, wide T => {
-            let sets = &Sets::one(&params).retyped();
+            let params = &[QuantParams::of(*grid)];
             let (codes, layout) = (bytemuck::cast_slice(codes), Layout::tensor(codes.len()));
-            DequantizeWide::<T> { codes, sets, layout, out }.on(self);
+            let layout = &layout;
+            DequantizeWide::<T> { codes, params, layout, out }.on(self);
         });
     }
 }

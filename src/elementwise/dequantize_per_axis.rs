@@ -9,6 +9,7 @@ use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Layout, Sets};
+use crate::values::params::{Grid, QuantParams};
 
 impl Tier {
     /// [`dequantize`](crate::dequantize()) by several sets of parameters.
@@ -21,11 +22,17 @@ impl Tier {
         let layout = sets.layout(("codes", codes.len()))?;
         sets.check_finite()?;
         of_type!(Q as T => {
-            let sets: &Sets<'_, T> = &sets.retyped();
-            DequantizePerAxis { codes: bytemuck::cast_slice(codes), sets, layout, out }.on(self);
+            let codes: &[T] = bytemuck::cast_slice(codes);
+            sets.retyped().each_part(&layout, codes.len(), |params, layout, part| {
+                let (codes, out) = (&codes[part.clone()], &mut out[part]);
+                DequantizePerAxis { codes, params, layout, out }.on(self);
+            });
         }, wide T => {
-            let (codes, sets) = (bytemuck::cast_slice(codes), &sets.retyped());
-            DequantizeWide::<T> { codes, sets, layout, out }.on(self);
+            let codes: &[T] = bytemuck::cast_slice(codes);
+            sets.retyped().each_part(&layout, codes.len(), |params, layout, part| {
+                let (codes, out) = (&codes[part.clone()], &mut out[part]);
+                DequantizeWide { codes, params, layout, out }.on(self);
+            });
         });
         Ok(())
     }
@@ -33,10 +40,10 @@ impl Tier {
 
 of_each_code!(entries: DequantizePerAxis);
 
-struct DequantizePerAxis<'a, Q: Code> {
+struct DequantizePerAxis<'a, Q> {
     codes: &'a [Q],
-    sets: &'a Sets<'a, Q>,
-    layout: Layout,
+    params: &'a [QuantParams<Q>],
+    layout: &'a Layout,
     out: &'a mut [f32],
 }
 
@@ -45,9 +52,9 @@ impl<Q: Byte> Operation for DequantizePerAxis<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self { codes, sets, layout, .. } = *self;
+        let Self { codes, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(self.out));
-        spread(s, &mut EachScale { sets }, Scales(sets), layout, codes, self.out, &traffic);
+        spread(s, &mut EachScale { params }, Scales(params), layout, codes, self.out, &traffic);
     }
 }
 
@@ -56,17 +63,18 @@ const SCALE: usize = 0;
 const ZERO_POINT: usize = 1;
 
 #[derive(Clone, Copy)]
-struct Scales<'a, Q: Code>(&'a Sets<'a, Q>);
+struct Scales<'a, Q>(&'a [QuantParams<Q>]);
 
 impl<Q: Code> Words<2> for Scales<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 2] {
-        [self.0.scale(p).to_bits(), self.0.zero_point(p) as u32]
+        let Grid { scale, zero_point, .. } = *self.0[p].grid();
+        [scale.to_bits(), zero_point as u32]
     }
 }
 
-struct EachScale<'a, Q: Code> {
-    sets: &'a Sets<'a, Q>,
+struct EachScale<'a, Q> {
+    params: &'a [QuantParams<Q>],
 }
 
 impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
@@ -75,7 +83,7 @@ impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32], traffic: &Traffic<S>) {
-        let (scale, zero_point) = (self.sets.scale(p), self.sets.zero_point(p));
+        let Grid { scale, zero_point, .. } = *self.params[p].grid();
         dequantize::uniform(s, scale, zero_point, codes, out, traffic);
     }
 

@@ -9,6 +9,7 @@ use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_each_wide_code, of_type};
 use crate::values::granularity::{Layout, Sets};
+use crate::values::params::QuantParams;
 
 impl Tier {
     /// [`fake_quantize`](crate::fake_quantize()) by several sets of parameters.
@@ -21,11 +22,15 @@ impl Tier {
         let layout = sets.layout(("x", x.len()))?;
         sets.check()?;
         of_type!(Q as T => {
-            let sets: &Sets<'_, T> = &sets.retyped();
-            FakeQuantizePerAxis { x, sets, layout, out }.on(self);
+            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+                let (x, out) = (&x[part.clone()], &mut out[part]);
+                FakeQuantizePerAxis::<T> { x, params, layout, out }.on(self);
+            });
         }, wide T => {
-            let sets: &Sets<'_, T> = &sets.retyped();
-            FakeQuantizePerAxis { x, sets, layout, out }.on(self);
+            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+                let (x, out) = (&x[part.clone()], &mut out[part]);
+                FakeQuantizePerAxis::<T> { x, params, layout, out }.on(self);
+            });
         });
         Ok(())
     }
@@ -34,10 +39,10 @@ impl Tier {
 of_each_code!(entries: FakeQuantizePerAxis);
 of_each_wide_code!(entries: FakeQuantizePerAxis);
 
-struct FakeQuantizePerAxis<'a, Q: Code> {
+struct FakeQuantizePerAxis<'a, Q> {
     x: &'a [f32],
-    sets: &'a Sets<'a, Q>,
-    layout: Layout,
+    params: &'a [QuantParams<Q>],
+    layout: &'a Layout,
     out: &'a mut [f32],
 }
 
@@ -46,21 +51,25 @@ impl<Q: Code> Operation for FakeQuantizePerAxis<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self { x, sets, layout, .. } = *self;
+        let Self { x, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         let mut exact = true;
-        for p in 0..sets.len() {
-            exact &= by_reciprocal::<S>(&sets.grid(p));
+        for p in 0..params.len() {
+            // To leave here keeps the compiler from vectors, which it would gather word by word.
+            if !by_reciprocal::<S>(params[p].grid()) {
+                exact = false;
+                break;
+            }
         }
-        let mut kernel = Each { sets, exact };
-        let words = ByScaleAndBounds(sets);
+        let mut kernel = Each { params, exact };
+        let words = ByScaleAndBounds(params);
         spread(s, &mut kernel, words, layout, x, self.out, &traffic);
     }
 }
 
 /// `exact`: all scales have an exact reciprocal.
-struct Each<'a, Q: Code> {
-    sets: &'a Sets<'a, Q>,
+struct Each<'a, Q> {
+    params: &'a [QuantParams<Q>],
     exact: bool,
 }
 
@@ -70,7 +79,7 @@ impl<S: Simd, Q: Code> Spread<S> for Each<'_, Q> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32], traffic: &Traffic<S>) {
-        fake_quantize::uniform(s, &self.sets.grid(p), x, out, traffic);
+        fake_quantize::uniform(s, self.params[p].grid(), x, out, traffic);
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::kernels::map::{Reduce, reduce};
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::params::Range;
 
 /// The smallest and the largest element of `x`.
@@ -24,9 +24,11 @@ impl Tier {
     /// [`min_max`](crate::min_max()) on this tier.
     #[must_use]
     pub fn min_max(self, x: &[f32]) -> Option<Range> {
-        self.run(&mut MinMax { x })
+        MinMax { x }.on(self)
     }
 }
+
+entries!(MinMax<'_>);
 
 struct MinMax<'a> {
     x: &'a [f32],

@@ -4,7 +4,7 @@ use super::min_max::{range, union};
 use crate::error::Error;
 use crate::kernels::map::{Cached, Floats, Load, Store};
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::granularity::{Granularity, Layout, Panel};
 use crate::values::params::Range;
 
@@ -43,15 +43,17 @@ impl Tier {
         granularity: Granularity,
         out: &mut [Option<Range>],
     ) -> Result<(), Error> {
-        let layout = Layout::new(("x", x.len()), ("out", out.len()), granularity)?;
-        self.run(&mut MinMaxEach { x, layout, out });
+        let layout = &Layout::new(("x", x.len()), ("out", out.len()), granularity)?;
+        MinMaxEach { x, layout, out }.on(self);
         Ok(())
     }
 }
 
+entries!(MinMaxEach<'_>);
+
 struct MinMaxEach<'a> {
     x: &'a [f32],
-    layout: Layout,
+    layout: &'a Layout,
     out: &'a mut [Option<Range>],
 }
 

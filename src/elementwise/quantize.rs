@@ -10,7 +10,7 @@ use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
-use crate::values::granularity::{Given, Layout, Params, Sets};
+use crate::values::granularity::{Given, Layout, Params};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -78,9 +78,10 @@ impl Tier {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
             Quantize { x, grid, out, bytes }.on(self);
         }, wide T => {
-            let sets = &Sets::one(&params).retyped();
+            let params = &[QuantParams::of(*grid)];
             let (out, layout) = (bytemuck::cast_slice_mut(out), Layout::tensor(x.len()));
-            QuantizeWide::<T> { x, sets, layout, out, bytes }.on(self);
+            let layout = &layout;
+            QuantizeWide::<T> { x, params, layout, out, bytes }.on(self);
         });
     }
 }

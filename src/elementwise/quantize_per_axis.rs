@@ -13,6 +13,7 @@ use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Layout, Sets};
+use crate::values::params::QuantParams;
 use core::marker::PhantomData;
 
 impl Tier {
@@ -25,13 +26,19 @@ impl Tier {
     ) -> Result<(), Error> {
         let layout = sets.layout(("x", x.len()))?;
         sets.check()?;
+        let bytes = size_of_val(x) + size_of_val(out);
         of_type!(Q as T => {
-            let sets: &Sets<'_, T> = &sets.retyped();
-            QuantizePerAxis { x, sets, layout, out: bytemuck::cast_slice_mut(out) }.on(self);
+            let out: &mut [T] = bytemuck::cast_slice_mut(out);
+            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+                let (x, out) = (&x[part.clone()], &mut out[part]);
+                QuantizePerAxis::<T> { x, params, layout, out }.on(self);
+            });
         }, wide T => {
-            let (sets, bytes) = (&sets.retyped(), size_of_val(x) + size_of_val(out));
-            let out = bytemuck::cast_slice_mut(out);
-            QuantizeWide::<T> { x, sets, layout, out, bytes }.on(self);
+            let out: &mut [T] = bytemuck::cast_slice_mut(out);
+            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+                let (x, out) = (&x[part.clone()], &mut out[part]);
+                QuantizeWide::<T> { x, params, layout, out, bytes }.on(self);
+            });
         });
         Ok(())
     }
@@ -39,10 +46,10 @@ impl Tier {
 
 of_each_code!(entries: QuantizePerAxis);
 
-struct QuantizePerAxis<'a, Q: Code> {
+struct QuantizePerAxis<'a, Q> {
     x: &'a [f32],
-    sets: &'a Sets<'a, Q>,
-    layout: Layout,
+    params: &'a [QuantParams<Q>],
+    layout: &'a Layout,
     out: &'a mut [Q],
 }
 
@@ -51,17 +58,17 @@ impl<Q: Byte> Operation for QuantizePerAxis<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self { x, sets, layout, .. } = *self;
+        let Self { x, params, layout, .. } = *self;
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
-        match Kind::of::<S, Q>(sets) {
+        match Kind::of::<S, Q>(params) {
             Kind::Alike { symmetric } => {
-                let mut kernel = Alike { sets, symmetric };
-                let words = ByScale(sets);
+                let mut kernel = Alike { params, symmetric };
+                let words = ByScale(params);
                 spread(s, &mut kernel, words, layout, x, self.out, &traffic);
             }
             Kind::Different => {
-                let mut kernel = Different { sets };
-                let words = ByScaleAndBounds(sets);
+                let mut kernel = Different { params };
+                let words = ByScaleAndBounds(params);
                 spread(s, &mut kernel, words, layout, x, self.out, &traffic);
             }
         }
@@ -79,29 +86,25 @@ enum Kind {
 
 impl Kind {
     #[inline(always)]
-    fn of<S: Simd, Q: Code>(sets: &Sets<'_, Q>) -> Self {
-        if sets.len() == 0 {
+    fn of<S: Simd, Q: Code>(params: &[QuantParams<Q>]) -> Self {
+        let [first, ..] = params else {
             return Self::Different;
-        }
-        let first = sets.grid(0);
-        let (mut exact, mut codes, mut zero_points) = (true, 0, 0);
-        for p in 0..sets.len() {
-            let grid = &sets.grid(p);
-            exact &= by_reciprocal::<S>(grid);
-            codes |= grid.lo() ^ first.lo() | grid.hi() ^ first.hi();
+        };
+        let (first, mut zero_points) = (first.grid(), 0);
+        for p in 0..params.len() {
+            let grid = params[p].grid();
+            // To leave here keeps the compiler from vectors, which it would gather word by word.
+            if !by_reciprocal::<S>(grid) || grid.codes != first.codes {
+                return Self::Different;
+            }
             zero_points |= grid.zero_point;
         }
-        if exact && codes == 0 {
-            let symmetric = zero_points == 0 && first.hi() == Q::MAX.into();
-            Self::Alike { symmetric }
-        } else {
-            Self::Different
-        }
+        Self::Alike { symmetric: zero_points == 0 && first.hi() == Q::MAX.into() }
     }
 }
 
-struct Alike<'a, Q: Code> {
-    sets: &'a Sets<'a, Q>,
+struct Alike<'a, Q> {
+    params: &'a [QuantParams<Q>],
     symmetric: bool,
 }
 
@@ -111,12 +114,12 @@ impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
-        quantize::uniform(s, &self.sets.grid(p), x, out, traffic);
+        quantize::uniform(s, self.params[p].grid(), x, out, traffic);
     }
 
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q], _: &Traffic<S>) {
-        let grid = &self.sets.grid(0);
+        let grid = self.params[0].grid();
         if self.symmetric {
             let encoder = Encoder::<S, Q, false, true, false>::new(s, grid);
             let kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
@@ -129,8 +132,8 @@ impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
     }
 }
 
-struct Different<'a, Q: Code> {
-    sets: &'a Sets<'a, Q>,
+struct Different<'a, Q> {
+    params: &'a [QuantParams<Q>],
 }
 
 impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
@@ -139,7 +142,7 @@ impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
-        let words = ByScaleAndBounds(self.sets).words(p);
+        let words = ByScaleAndBounds(self.params).words(p);
         self.varied(s, Uniform::new(s, words), x, out, traffic);
     }
 

@@ -3,8 +3,7 @@
 use crate::kernels::per_axis::{Source, Words};
 use crate::simd::Simd;
 use crate::values::code::Code;
-use crate::values::granularity::Sets;
-use crate::values::params::Grid;
+use crate::values::params::{Grid, QuantParams};
 use crate::values::rounding::Reciprocal;
 
 /// The words of the scale, of the two parts of its reciprocal, and of the zero point.
@@ -22,12 +21,12 @@ pub(super) fn words(grid: &Grid) -> [u32; 4] {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct ByScale<'a, Q: Code>(pub(super) &'a Sets<'a, Q>);
+pub(super) struct ByScale<'a, Q>(pub(super) &'a [QuantParams<Q>]);
 
 impl<Q: Code> Words<4> for ByScale<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 4] {
-        words(&self.0.grid(p))
+        words(self.0[p].grid())
     }
 }
 
@@ -55,12 +54,12 @@ pub(super) fn words_and_bounds(grid: &Grid) -> [u32; 6] {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct ByScaleAndBounds<'a, Q: Code>(pub(super) &'a Sets<'a, Q>);
+pub(super) struct ByScaleAndBounds<'a, Q>(pub(super) &'a [QuantParams<Q>]);
 
 impl<Q: Code> Words<6> for ByScaleAndBounds<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 6] {
-        words_and_bounds(&self.0.grid(p))
+        words_and_bounds(self.0[p].grid())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::Layout;
-use crate::values::multiplier::{MultiplierKind, Multipliers};
+use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -23,7 +23,7 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [Q],
     ) -> Result<(), Error> {
-        let layout = multipliers.layout(("accumulators", accumulators.len()))?;
+        let layout = &multipliers.layout(("accumulators", accumulators.len()))?;
         let grid = params.grid();
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
@@ -38,7 +38,7 @@ impl Tier {
 
 of_each_code!(entries: RequantizePerAxis);
 
-impl Words<5> for &Multipliers<'_> {
+impl Words<5> for Factors<'_> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 5] {
         let (multiplier, bias) = self.of(p);
@@ -49,7 +49,7 @@ impl Words<5> for &Multipliers<'_> {
 struct RequantizePerAxis<'a, Q> {
     accumulators: &'a [i32],
     multipliers: &'a Multipliers<'a>,
-    layout: Layout,
+    layout: &'a Layout,
     grid: &'a Grid,
     out: &'a mut [Q],
 }
@@ -78,18 +78,18 @@ impl<Q: Byte> RequantizePerAxis<'_, Q> {
     fn by<S: Simd, F: Product>(&mut self, s: S) {
         let (x, out) = (self.accumulators, &mut *self.out);
         let mut kernel = Each {
-            multipliers: self.multipliers,
+            factors: self.multipliers.factors(),
             grid: self.grid,
             code: PhantomData::<Q>,
             product: PhantomData::<F>,
         };
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
-        spread(s, &mut kernel, self.multipliers, self.layout, x, out, &traffic);
+        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out, &traffic);
     }
 }
 
 struct Each<'a, Q, F> {
-    multipliers: &'a Multipliers<'a>,
+    factors: Factors<'a>,
     grid: &'a Grid,
     code: PhantomData<Q>,
     product: PhantomData<F>,
@@ -108,7 +108,7 @@ impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
         out: &mut [Q],
         traffic: &Traffic<S>,
     ) {
-        let source = Uniform::new(s, self.multipliers.words(p));
+        let source = Uniform::new(s, self.factors.words(p));
         map(s, self.kernel(s, source), accumulators, out, traffic);
     }
 

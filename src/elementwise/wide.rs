@@ -10,9 +10,9 @@ use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
 use crate::simd::{Simd, Wide};
 use crate::tier::{Operation, entries};
 use crate::values::code::{Code, of_each_wide_code};
-use crate::values::granularity::{Layout, Sets};
-use crate::values::multiplier::{MultiplierKind, Multipliers};
-use crate::values::params::Grid;
+use crate::values::granularity::Layout;
+use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
+use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
 of_each_wide_code!(entries: QuantizeWide, DequantizeWide, RequantizeWide);
@@ -25,22 +25,21 @@ const FLOOR: usize = 2;
 const CEIL: usize = 3;
 
 #[derive(Clone, Copy)]
-struct Bounded<'a, Q: Code>(&'a Sets<'a, Q>);
+struct Bounded<'a, Q>(&'a [QuantParams<Q>]);
 
 impl<Q: Code> Words<4> for Bounded<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 4] {
-        let zero_point = self.0.zero_point(p);
-        let [lo, hi] = self.0.codes(p);
-        let (floor, ceil) = ((lo - zero_point) as f32, (hi - zero_point) as f32);
-        [self.0.scale(p).to_bits(), zero_point as u32, floor.to_bits(), ceil.to_bits()]
+        let grid = self.0[p].grid();
+        let [floor, ceil] = grid.offsets();
+        [grid.scale.to_bits(), grid.zero_point as u32, floor.to_bits(), ceil.to_bits()]
     }
 }
 
-pub(super) struct QuantizeWide<'a, Q: Code> {
+pub(super) struct QuantizeWide<'a, Q> {
     pub(super) x: &'a [f32],
-    pub(super) sets: &'a Sets<'a, Q>,
-    pub(super) layout: Layout,
+    pub(super) params: &'a [QuantParams<Q>],
+    pub(super) layout: &'a Layout,
     pub(super) out: &'a mut [Q],
     /// That the whole operation reads and writes, where this is a part.
     pub(super) bytes: usize,
@@ -52,13 +51,13 @@ impl<Q: Wide> Operation for QuantizeWide<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let traffic = Traffic::of(s, self.bytes);
-        let mut kernel = Quantized { sets: self.sets };
-        spread(s, &mut kernel, Bounded(self.sets), self.layout, self.x, self.out, &traffic);
+        let mut kernel = Quantized { params: self.params };
+        spread(s, &mut kernel, Bounded(self.params), self.layout, self.x, self.out, &traffic);
     }
 }
 
-struct Quantized<'a, Q: Code> {
-    sets: &'a Sets<'a, Q>,
+struct Quantized<'a, Q> {
+    params: &'a [QuantParams<Q>],
 }
 
 impl<S: Simd, Q: Wide> Spread<S> for Quantized<'_, Q> {
@@ -67,7 +66,7 @@ impl<S: Simd, Q: Wide> Spread<S> for Quantized<'_, Q> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
-        let words = Bounded(self.sets).words(p);
+        let words = Bounded(self.params).words(p);
         self.varied(s, Uniform::new(s, words), x, out, traffic);
     }
 
@@ -116,10 +115,10 @@ impl<S: Simd, P: Source<S>, Q: Wide> Map<S> for Quantize<P, Q> {
     }
 }
 
-pub(super) struct DequantizeWide<'a, Q: Code> {
+pub(super) struct DequantizeWide<'a, Q> {
     pub(super) codes: &'a [Q],
-    pub(super) sets: &'a Sets<'a, Q>,
-    pub(super) layout: Layout,
+    pub(super) params: &'a [QuantParams<Q>],
+    pub(super) layout: &'a Layout,
     pub(super) out: &'a mut [f32],
 }
 
@@ -129,13 +128,13 @@ impl<Q: Wide> Operation for DequantizeWide<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let traffic = Traffic::of(s, size_of_val(self.codes) + size_of_val(self.out));
-        let mut kernel = Dequantized { sets: self.sets };
-        spread(s, &mut kernel, Bounded(self.sets), self.layout, self.codes, self.out, &traffic);
+        let mut kernel = Dequantized { params: self.params };
+        spread(s, &mut kernel, Bounded(self.params), self.layout, self.codes, self.out, &traffic);
     }
 }
 
-struct Dequantized<'a, Q: Code> {
-    sets: &'a Sets<'a, Q>,
+struct Dequantized<'a, Q> {
+    params: &'a [QuantParams<Q>],
 }
 
 impl<S: Simd, Q: Wide> Spread<S> for Dequantized<'_, Q> {
@@ -144,7 +143,7 @@ impl<S: Simd, Q: Wide> Spread<S> for Dequantized<'_, Q> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32], traffic: &Traffic<S>) {
-        let words = Bounded(self.sets).words(p);
+        let words = Bounded(self.params).words(p);
         self.varied(s, Uniform::new(s, words), codes, out, traffic);
     }
 
@@ -191,7 +190,7 @@ impl<S: Simd, P: Source<S>, Q: Wide> Map<S> for Dequantize<P, Q> {
 pub(super) struct RequantizeWide<'a, Q> {
     pub(super) accumulators: &'a [i32],
     pub(super) multipliers: &'a Multipliers<'a>,
-    pub(super) layout: Layout,
+    pub(super) layout: &'a Layout,
     pub(super) grid: &'a Grid,
     pub(super) out: &'a mut [Q],
 }
@@ -215,16 +214,16 @@ impl<Q: Wide> RequantizeWide<'_, Q> {
         let (x, out) = (self.accumulators, &mut *self.out);
         let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
         let mut kernel = Requantized {
-            multipliers: self.multipliers,
+            factors: self.multipliers.factors(),
             grid: self.grid,
             types: PhantomData::<(Q, F)>,
         };
-        spread(s, &mut kernel, self.multipliers, self.layout, x, out, &traffic);
+        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out, &traffic);
     }
 }
 
 struct Requantized<'a, Q, F> {
-    multipliers: &'a Multipliers<'a>,
+    factors: Factors<'a>,
     grid: &'a Grid,
     types: PhantomData<(Q, F)>,
 }
@@ -235,7 +234,7 @@ impl<S: Simd, Q: Wide, F: Product> Spread<S> for Requantized<'_, Q, F> {
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [Q], traffic: &Traffic<S>) {
-        let (multiplier, bias) = self.multipliers.of(p);
+        let (multiplier, bias) = self.factors.of(p);
         self.varied(s, Uniform::new(s, words(multiplier, bias)), x, out, traffic);
     }
 

@@ -7,7 +7,7 @@ use crate::gemm::packed::{Packed, PackedMatrix};
 use crate::kernels::map::{Floats, Ints, Map, Traffic, map};
 use crate::kernels::per_axis::{Columns, Source, Words};
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
 use crate::values::granularity::{OfRows, Params};
 use crate::values::rows::{Part, Rows, RowsMut};
@@ -77,9 +77,12 @@ pub(super) fn dequantize<A: Code8>(
     if let Some(bias) = bias {
         one_for_each(("bias", bias.len()), ("columns of `b`", b.n))?;
     }
-    let (product, out) = Product::new(a, rows.zero_points, b, columns.zero_points, out)?;
-    rows.scales.check(Side::Left, out.rows.len())?;
-    columns.scales.check(Side::Right, b.n)?;
+    let (za, zb) = (rows.zero_points, columns.zero_points);
+    let each = za.rows().or(rows.scales.rows());
+    let (product, out) = Product::new(a, za, b, zb, out, each, |[m, n]| {
+        rows.check(Side::Left, m)?;
+        columns.check(Side::Right, n)
+    })?;
     compiled(product, &Dequantized { rows: rows.scales, columns: columns.scales, bias }, out);
     Ok(())
 }
@@ -131,9 +134,11 @@ impl Stage for Dequantized<'_> {
         sums: TileSums<'_>,
         out: &mut Part<'_, f32>,
     ) {
-        tier.run(&mut Finish(self, ready, sums, out));
+        Finish(self, ready, sums, out).on(tier);
     }
 }
+
+entries!(Finish<'_, '_>);
 
 struct Finish<'a, 'o>(
     &'a Dequantized<'a>,

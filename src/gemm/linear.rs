@@ -69,10 +69,10 @@ impl<'b> Linear<'b> {
         weights: PackedMatrix<'b, B>,
         params: impl Into<Params<'p, B>>,
     ) -> Result<Self, Error> {
-        let OfRows { scales: from, zero_points } = params.into().of_rows(Side::Right, 1)?;
+        let columns = params.into().of_rows(Side::Right, 1)?;
         let n = weights.n();
-        zero_points.check(Side::Right, n)?;
-        from.check(Side::Right, n)?;
+        columns.check(Side::Right, n)?;
+        let OfRows { scales: from, zero_points } = columns;
         let mut scales = zeroed(if let Scales::Same(_) = from { 1 } else { n })?;
         for (c, scale) in scales.iter_mut().enumerate() {
             *scale = from.of(c);
@@ -132,8 +132,12 @@ impl<'b> Linear<'b> {
         y: impl Into<RowsMut<'y, f32>>,
     ) -> Result<(), Error> {
         let y = y.into();
-        let m = y.count("y", self.n())?.unwrap_or(0);
-        let input = scratch.quantize_on(self.tier(), x.into(), self.k(), by, m)?;
+        let (x, k) = (x.into(), self.k());
+        let m = match x.count("x", k)? {
+            Some(m) => m,
+            None => y.count("y", self.n())?.unwrap_or(0),
+        };
+        let input = scratch.quantize_on(self.tier(), x, k, by, m)?;
         self.apply(input, y)
     }
 

@@ -53,7 +53,8 @@ impl<B: Code8> PackedMatrix<'_, B> {
         out: impl Into<RowsMut<'o, i32>>,
     ) -> Result<(), Error> {
         let (za, zb) = (za.into().into(), zb.into().into());
-        let (product, out) = Product::new(a.into(), za, self.packed(), zb, out.into())?;
+        let (product, out) =
+            Product::with_zero_points(a.into(), za, self.packed(), zb, out.into())?;
         compiled(product, out);
         Ok(())
     }

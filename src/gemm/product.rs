@@ -43,25 +43,27 @@ pub(super) struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// The product, and the output, if all sizes fit.
+    /// The product, and the output, if all sizes fit. `rows`: how many rows there are by what there is for
+    /// each, if by something; `check` asks whether this fits M rows and N columns.
     pub(super) fn new<'o, A: Code8, T>(
         a: Rows<'a, A>,
         za: Zeros<'a>,
         b: &'a Packed<'_>,
         zb: Zeros<'a>,
         out: RowsMut<'o, T>,
+        rows: Option<usize>,
+        check: impl FnOnce([usize; 2]) -> Result<(), Error>,
     ) -> Result<(Self, Part<'o, T>), Error> {
         let (depth, n) = (b.k, b.n);
         // Rows of nothing can't be counted: then the output says how many there are, or what each row
         // has one of.
         let m = match a.count("a", depth)? {
             Some(m) => m,
-            None => out.count("out", n)?.or(za.rows()).unwrap_or(0),
+            None => out.count("out", n)?.or(rows).unwrap_or(0),
         };
         let (a, a_stride) = a.checked("a", m, depth)?;
         let out = out.checked("out", m, n)?;
-        za.check(Side::Left, m)?;
-        zb.check(Side::Right, n)?;
+        check([m, n])?;
         let signed = [A::SIGNED, b.is_signed];
         let [codes_a, codes_b] =
             signed.map(|is_signed| if is_signed { [-128, 127] } else { [0, 255] });
@@ -78,6 +80,20 @@ impl<'a> Product<'a> {
             signed,
         };
         Ok((product, out))
+    }
+
+    /// The same with zero points that are arguments of their own.
+    pub(super) fn with_zero_points<'o, A: Code8, T>(
+        a: Rows<'a, A>,
+        za: Zeros<'a>,
+        b: &'a Packed<'_>,
+        zb: Zeros<'a>,
+        out: RowsMut<'o, T>,
+    ) -> Result<(Self, Part<'o, T>), Error> {
+        Self::new(a, za, b, zb, out, za.rows(), |[m, n]| {
+            za.check("za", Side::Left, m)?;
+            zb.check("zb", Side::Right, n)
+        })
     }
 
     /// Puts it through a stage to `out`.

@@ -8,7 +8,7 @@ use crate::gemm::packed::PackedMatrix;
 use crate::kernels::map::{Traffic, map};
 use crate::kernels::per_axis::Columns;
 use crate::simd::{Byte, Simd};
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
 use crate::values::multiplier::{MultiplierKind, Multipliers};
 use crate::values::params::{Grid, QuantParams};
@@ -58,7 +58,8 @@ impl<B: Code8> PackedMatrix<'_, B> {
         let (za, zb) = (za.into().into(), zb.into().into());
         let multipliers = &multipliers.into();
         multipliers.check_columns(self.n())?;
-        let (product, out) = Product::new(a.into(), za, self.packed(), zb, out.into())?;
+        let (product, out) =
+            Product::with_zero_points(a.into(), za, self.packed(), zb, out.into())?;
         let stage = Requantized { multipliers, grid: params.grid(), is_signed: Q::SIGNED };
         compiled(product, &stage, out.bytes());
         Ok(())
@@ -87,7 +88,7 @@ impl Stage for Requantized<'_> {
     }
 
     fn prepare(&self, columns: Range<usize>, ready: &mut Columns<5, COLUMNS>) {
-        ready.fill(self.multipliers, columns.start, columns.len());
+        ready.fill(self.multipliers.factors(), columns.start, columns.len());
     }
 
     fn finish(
@@ -98,12 +99,14 @@ impl Stage for Requantized<'_> {
         out: &mut Part<'_, u8>,
     ) {
         if self.is_signed {
-            tier.run(&mut Finish::<i8>(self, ready, sums, out, PhantomData));
+            Finish::<i8>(self, ready, sums, out, PhantomData).on(tier);
         } else {
-            tier.run(&mut Finish::<u8>(self, ready, sums, out, PhantomData));
+            Finish::<u8>(self, ready, sums, out, PhantomData).on(tier);
         }
     }
 }
+
+entries!(Finish<'_, '_, u8>, Finish<'_, '_, i8>);
 
 struct Finish<'a, 'o, Q>(
     &'a Requantized<'a>,

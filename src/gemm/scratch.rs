@@ -81,10 +81,12 @@ impl<'s> Scratch<'s> {
         k: usize,
         by: Activations,
     ) -> Result<Input<'t>, Error> {
-        self.quantize_on(Tier::best(), x.into(), k, by, 0)
+        let x = x.into();
+        let m = x.count("x", k)?.unwrap_or(0);
+        self.quantize_on(Tier::best(), x, k, by, m)
     }
 
-    /// The same on this tier. `m`: the number of rows, if it can't be told from `x`.
+    /// The same of `m` rows on this tier.
     pub(super) fn quantize_on<'t>(
         &'t mut self,
         tier: Tier,
@@ -93,7 +95,6 @@ impl<'s> Scratch<'s> {
         by: Activations,
         m: usize,
     ) -> Result<Input<'t>, Error> {
-        let m = x.count("x", k)?.unwrap_or(m);
         let (x, stride) = x.checked("x", m, k)?;
         let (codes, params) = self.reserve(m, k)?.split_at_mut(m * k);
         let (scales, zero_points) =

@@ -337,9 +337,7 @@ impl<Q: Wide> Load for WideCodes<Q> {
     #[inline(always)]
     fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
         let mut buffer = [Q::zeroed(); MAX_STEP];
-        for i in 0..from.len().min(MAX_STEP) {
-            buffer[i] = from[i];
-        }
+        buffer[..from.len()].copy_from_slice(from);
         self.load(s, &buffer[..S::STEP])
     }
 }

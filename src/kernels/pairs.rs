@@ -175,6 +175,10 @@ pub(crate) trait RowPairs<D: Dot, const N: usize, const M: usize>: Pairs<D, N, M
 }
 
 /// The results of the pairs of `query` and each row: `out.len()` rows of `query.len()` elements, so far apart.
+///
+/// Several rows are done at the same time, so that the query is loaded once for all of them, and none of
+/// their sums waits for the one before it. From memory, it is faster to read row after row; so are the rows
+/// done that are left.
 #[inline(always)]
 pub(crate) fn rows<D, K, const N: usize, const M: usize>(
     d: D,
@@ -186,44 +190,41 @@ pub(crate) fn rows<D, K, const N: usize, const M: usize>(
     D: Dot,
     K: RowPairs<D, N, M>,
 {
-    if out.len() * query.len() >= MANY {
-        rows_in_tiles::<D, K, N, M, 1, true>(d, kernel, query, rows, out);
-    } else if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
-        rows_in_tiles::<D, K, N, M, 2, false>(d, kernel, query, rows, out);
-    } else {
-        rows_in_tiles::<D, K, N, M, 4, false>(d, kernel, query, rows, out);
+    let mut done = 0;
+    if out.len() * query.len() < MANY {
+        done = if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
+            rows_in_tiles::<D, K, N, M, 2, false>(d, kernel, query, rows, out, done)
+        } else {
+            rows_in_tiles::<D, K, N, M, 4, false>(d, kernel, query, rows, out, done)
+        };
     }
+    rows_in_tiles::<D, K, N, M, 1, true>(d, kernel, query, rows, out, done);
 }
 
-/// `R` rows at the same time, so that the query is loaded once for all of them, and none of their
-/// sums waits for the one before it. From memory, it is faster to read row after row.
+/// The results of the rows from `done` on, `R` at the same time, while there are as many; how many are done
+/// then.
 #[inline(always)]
 fn rows_in_tiles<D, K, const N: usize, const M: usize, const R: usize, const FROM_MEMORY: bool>(
     d: D,
     kernel: K,
     query: &[u8],
-    rows: (&[u8], usize),
+    (rows, stride): (&[u8], usize),
     out: &mut [i64],
-) where
+    mut done: usize,
+) -> usize
+where
     D: Dot,
     K: RowPairs<D, N, M>,
 {
-    let (rows, stride) = rows;
-    let mut r = 0;
-    while r + R <= out.len() {
-        let tile = (&rows[r * stride..], stride);
+    while done + R <= out.len() {
+        let tile = (&rows[done * stride..], stride);
         let totals = tile_totals::<D, K, N, M, R, FROM_MEMORY>(d, kernel, query, tile);
         for i in 0..R {
-            out[r + i] = kernel.value(r + i, totals[i]);
+            out[done + i] = kernel.value(done + i, totals[i]);
         }
-        r += R;
+        done += R;
     }
-    while r < out.len() {
-        let tile = (&rows[r * stride..], stride);
-        let [totals] = tile_totals::<D, K, N, M, 1, FROM_MEMORY>(d, kernel, query, tile);
-        out[r] = kernel.value(r, totals);
-        r += 1;
-    }
+    done
 }
 
 /// The totals of `R` rows.

@@ -160,7 +160,7 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     s: S,
     kernel: &mut K,
     words: W,
-    layout: Layout,
+    layout: &Layout,
     mut x: &[K::In],
     mut out: &mut [K::Out],
     traffic: &Traffic<S>,

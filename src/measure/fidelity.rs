@@ -124,7 +124,7 @@ impl Tier {
     /// As there.
     pub fn fidelity(self, x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
         one_for_each(("y", y.len()), ("elements of `x`", x.len()))?;
-        Ok(self.run(&mut Between { x, y }))
+        Ok(Between { x, y }.on(self))
     }
 
     /// [`quantization_fidelity`](crate::measure::quantization_fidelity()) on this tier.
@@ -135,6 +135,8 @@ impl Tier {
 }
 
 entries!(OfQuantization<'_>);
+
+entries!(Between<'_>);
 
 struct Between<'a> {
     x: &'a [f32],

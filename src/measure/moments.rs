@@ -3,7 +3,7 @@
 use crate::kernels::sums::{Terms, sums};
 use crate::simd::Simd;
 use crate::simd::environment::in_default;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 
 /// The mean of some numbers, and their variance about it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +55,7 @@ impl Tier {
 
     /// The sums that moments are made of.
     pub(crate) fn moment_sums(self, x: &[f32]) -> MomentSums {
-        self.run(&mut MomentsOf { x })
+        MomentsOf { x }.on(self)
     }
 }
 
@@ -79,6 +79,8 @@ impl MomentSums {
         Moments { mean: canonical(mean), variance: canonical(variance) }
     }
 }
+
+entries!(MomentsOf<'_>);
 
 struct MomentsOf<'a> {
     x: &'a [f32],

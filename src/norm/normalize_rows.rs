@@ -5,7 +5,7 @@ use crate::kernels::map::{Floats, Load, Map, Traffic, map};
 use crate::measure::moments::{MomentSums, moment_sums, squares};
 use crate::norm::Norm;
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier};
+use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::rows::{Rows, RowsMut};
 
 /// Normalizes each row of a matrix by itself: layer norm or RMS norm, as [`Norm`] says. The rows of `x` and
@@ -54,10 +54,12 @@ impl Tier {
         };
         let x = x.checked("x", rows, row)?;
         let out = out.strided_checked("out", rows, row)?;
-        self.run(&mut NormalizeRows { x, norm, rows, out });
+        NormalizeRows { x, norm, rows, out }.on(self);
         Ok(())
     }
 }
+
+entries!(NormalizeRows<'_>);
 
 struct NormalizeRows<'a> {
     /// With the stride of its rows.

@@ -2,6 +2,7 @@
 
 use crate::check::{at_least_1, elements_of, one_for_each};
 use crate::error::Error;
+use crate::simd::environment::in_default;
 use crate::values::code::{Code, Code8, params_as};
 use crate::values::params::{Grid, QuantParams};
 use crate::values::zero_points::{Scales, Side, ZeroPoints, Zeros};
@@ -181,6 +182,18 @@ pub(crate) struct OfRows<'a> {
     pub(crate) zero_points: Zeros<'a>,
 }
 
+impl OfRows<'_> {
+    /// `Ok` if they are those of so many rows, or columns, of this matrix.
+    pub(crate) fn check(&self, matrix: Side, rows: usize) -> Result<(), Error> {
+        let argument = match matrix {
+            Side::Left => "params_a",
+            Side::Right => "params_b",
+        };
+        self.zero_points.check(argument, matrix, rows)?;
+        self.scales.check(argument, matrix, rows)
+    }
+}
+
 impl<'a, Q: Code8> Params<'a, Q> {
     /// Those of the rows of a matrix, which have `inner` elements each; or of its columns, with an `inner`
     /// of 1. How many there are is checked with the zero points.
@@ -243,12 +256,6 @@ impl<'a, Q: Code8> Params<'a, Q> {
 }
 
 impl<'a, Q: Code> Sets<'a, Q> {
-    /// The same for all elements.
-    pub(crate) fn one(params: &'a QuantParams<Q>) -> Self {
-        let stored = Stored::Whole(core::slice::from_ref(params));
-        Self { stored, stride: 1, granularity: Granularity::Tensor }
-    }
-
     /// How many there are.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
@@ -256,7 +263,8 @@ impl<'a, Q: Code> Sets<'a, Q> {
             Stored::Whole(params) => params.len(),
             Stored::Parts(scales, _) => scales.len(),
         };
-        len.div_ceil(self.stride)
+        // A division takes as long as a short call.
+        if self.stride == 1 { len } else { len.div_ceil(self.stride) }
     }
 
     /// The name of the argument.
@@ -268,6 +276,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
     }
 
     /// How they are spread over these elements, if their number fits.
+    #[inline(always)]
     pub(crate) fn layout(&self, elements: (&'static str, usize)) -> Result<Layout, Error> {
         self.check_len()?;
         Layout::new(elements, (self.argument(), self.len()), self.granularity)
@@ -289,7 +298,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
     pub(crate) fn check(&self) -> Result<(), Error> {
         if let Stored::Parts(..) = self.stored {
             for p in 0..self.len() {
-                let index = Some(p);
+                let index = Some(p * self.stride);
                 Grid::check::<Q>(("scales", index), self.scale(p), self.zero_point(p))?;
             }
         }
@@ -304,7 +313,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
                 if !scale.is_finite() {
                     return Err(Error::Number {
                         argument: "scales",
-                        index: Some(p),
+                        index: Some(p * self.stride),
                         value: scale.into(),
                         expected: "a finite number",
                     });
@@ -312,15 +321,6 @@ impl<'a, Q: Code> Sets<'a, Q> {
             }
         }
         Ok(())
-    }
-
-    /// The lowest and the highest code in use.
-    #[inline(always)]
-    pub(crate) fn codes(&self, p: usize) -> [i32; 2] {
-        match self.stored {
-            Stored::Whole(params) => params[p * self.stride].grid().codes,
-            Stored::Parts(..) => [Q::MIN.into(), Q::MAX.into()],
-        }
     }
 
     #[inline(always)]
@@ -347,6 +347,52 @@ impl<'a, Q: Code> Sets<'a, Q> {
         match self.stored {
             Stored::Whole(params) => *params[p * self.stride].grid(),
             Stored::Parts(..) => Grid::by_division::<Q>(self.scale(p), self.zero_point(p)),
+        }
+    }
+
+    /// Runs `then` with the parameters, their layout and the elements that have them: all at once, if they lie
+    /// in one slice; else as many of them at a time as are made of their parts on the stack. So kernels know
+    /// one form of parameters, the one that is the fastest.
+    pub(crate) fn each_part(
+        &self,
+        layout: &Layout,
+        elements: usize,
+        mut then: impl FnMut(&[QuantParams<Q>], &Layout, core::ops::Range<usize>),
+    ) {
+        /// So many that a call for some elements of each row costs little beside them.
+        const SOME: usize = 256;
+        if let (Stored::Whole(params), 1) = (self.stored, self.stride) {
+            return then(params, layout, 0..elements);
+        }
+        let mut some = [QuantParams::default(); SOME];
+        let mut start = 0;
+        for p in 0..layout.panels {
+            let Panel { first, rows, width, run, params } = layout.panel(p);
+            let mut done = 0;
+            while done < params {
+                let some = &mut some[..SOME.min(params - done)];
+                in_default(|| {
+                    for i in 0..some.len() {
+                        some[i] = QuantParams::of(self.grid(first + done + i));
+                    }
+                });
+                let from = done * run;
+                let len = some.len().saturating_mul(run).min(width - from);
+                if len == width {
+                    then(
+                        some,
+                        &Layout::rows(rows, width, run, params),
+                        start..start + rows * width,
+                    );
+                } else {
+                    for row in 0..rows {
+                        let at = start + row * width + from;
+                        then(some, &Layout::rows(1, len, run, some.len()), at..at + len);
+                    }
+                }
+                done += some.len();
+            }
+            start += rows * width;
         }
     }
 
@@ -394,6 +440,7 @@ pub(crate) struct Panel {
 impl Layout {
     /// How `params` sets of parameters, or of what else there is one for each channel or block, are spread
     /// over these elements.
+    #[inline(always)]
     pub(crate) fn new(
         elements: (&'static str, usize),
         params: (&'static str, usize),
@@ -409,12 +456,21 @@ impl Layout {
         }
     }
 
+    /// `rows` rows of `width` elements, each `run` of which have the next of `params` sets.
+    #[inline(always)]
+    fn rows(rows: usize, width: usize, run: usize, params: usize) -> Self {
+        let sharing = Sharing::Channels { channels: params, inner: run };
+        Self::of(sharing, Panel { first: 0, rows, width, run, params })
+    }
+
     /// The same for all elements.
+    #[inline(always)]
     pub(crate) fn tensor(width: usize) -> Self {
         Self::of(Sharing::Tensor, Panel { first: 0, rows: 1, width, run: width, params: 1 })
     }
 
     /// `[outer, channels, inner]`, with parameters for each channel.
+    #[inline(always)]
     pub(crate) fn channels(
         (argument, elements): (&'static str, usize),
         channels: usize,
@@ -485,6 +541,7 @@ impl Layout {
         Ok(Self { panels: if whole { 1 } else { outer }, ..Self::of(sharing, panel) })
     }
 
+    #[inline(always)]
     const fn of(sharing: Sharing, panel: Panel) -> Self {
         Self { sharing, panels: 1, panel, cycle: 1, last_rows: panel.rows }
     }

@@ -381,18 +381,35 @@ impl<'a> Multipliers<'a> {
         }
     }
 
+    /// The multiplier and the bias of each channel.
+    #[inline(always)]
+    pub(crate) fn factors(&self) -> Factors<'_> {
+        let (multipliers, mask) = match &self.each {
+            EachChannel::Same(multiplier) => (core::slice::from_ref(multiplier), 0),
+            EachChannel::Own(multipliers) => (*multipliers, usize::MAX),
+        };
+        Factors { multipliers, mask, bias: self.bias }
+    }
+}
+
+/// [`Multipliers`] as kernels read them.
+#[derive(Clone, Copy)]
+pub(crate) struct Factors<'a> {
+    multipliers: &'a [Multiplier],
+    /// 0 where there is one for all channels.
+    mask: usize,
+    bias: Option<&'a [i32]>,
+}
+
+impl Factors<'_> {
     /// The multiplier and the bias of channel `c`.
     #[inline(always)]
     pub(crate) fn of(&self, c: usize) -> (Multiplier, i32) {
-        let multiplier = match self.each {
-            EachChannel::Same(multiplier) => multiplier,
-            EachChannel::Own(multipliers) => multipliers[c],
-        };
         let bias = match self.bias {
             Some(bias) => bias[c],
             None => 0,
         };
-        (multiplier, bias)
+        (self.multipliers[c & self.mask], bias)
     }
 }
 

@@ -96,6 +96,10 @@ impl<'a, T> RowsMut<'a, T> {
     /// The row `r` of `row` elements, once [`RowsMut::check`] found it.
     #[cfg(feature = "alloc")]
     pub(crate) fn row(&mut self, r: usize, row: usize) -> &mut [T] {
+        if row == 0 {
+            // It may lie beyond the end.
+            return &mut [];
+        }
         let stride = self.apart.map_or(row, |[_, stride]| stride);
         &mut self.elements[r * stride..][..row]
     }

@@ -102,14 +102,6 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// The argument for its parameters.
-    const fn params(self) -> &'static str {
-        match self {
-            Self::Left => "params_a",
-            Self::Right => "params_b",
-        }
-    }
-
     /// `Ok` if an argument has one element for all, or for each of so many rows, or columns.
     fn check(
         self,
@@ -151,13 +143,13 @@ impl Zeros<'_> {
         }
     }
 
-    /// `Ok` if they are those of so many rows, or columns, of this matrix.
-    pub(crate) fn check(self, matrix: Side, rows: usize) -> Result<(), Error> {
-        let argument = match (matrix, self) {
-            (_, Self::Of { .. }) => matrix.params(),
-            (Side::Left, _) => "za",
-            (Side::Right, _) => "zb",
-        };
+    /// `Ok` if they, which are an argument, are those of so many rows, or columns, of this matrix.
+    pub(crate) fn check(
+        self,
+        argument: &'static str,
+        matrix: Side,
+        rows: usize,
+    ) -> Result<(), Error> {
         matrix.check((argument, self.rows()), rows)
     }
 
@@ -224,14 +216,23 @@ pub(crate) enum Scales<'a> {
 }
 
 impl Scales<'_> {
-    /// `Ok` if they are those of so many rows, or columns, of this matrix.
-    pub(crate) fn check(self, matrix: Side, rows: usize) -> Result<(), Error> {
-        let len = match self {
+    /// How many rows they say there are, if they do.
+    pub(crate) fn rows(self) -> Option<usize> {
+        match self {
             Self::Same(_) => None,
             Self::Each { scales, stride } => Some(scales.len().div_ceil(stride)),
             Self::Of { params, stride } => Some(params.len().div_ceil(stride)),
-        };
-        matrix.check((matrix.params(), len), rows)
+        }
+    }
+
+    /// `Ok` if they, which are an argument, are those of so many rows, or columns, of this matrix.
+    pub(crate) fn check(
+        self,
+        argument: &'static str,
+        matrix: Side,
+        rows: usize,
+    ) -> Result<(), Error> {
+        matrix.check((argument, self.rows()), rows)
     }
 
     /// The scale of row `r`.
