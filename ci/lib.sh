@@ -56,6 +56,18 @@ tiers_on() {
     echo "$cpu: $found" | tee -a "$exercised"
 }
 
+# not_done TEXT: says now, and again at the end, what could not be done on this machine.
+not_done() {
+    echo "NOT DONE: $*" | tee -a "$exercised" >&2
+}
+
+# has_library TRIPLE: whether there is a standard library, now at least.
+has_library() {
+    timeout 120 rustup target add "$1" && return
+    not_done "anything on $1, for want of a standard library"
+    return 1
+}
+
 # What test programs are told on emulated CPUs. Those two try very much, and not of instruction sets.
 test_options=(--skip promises --skip squared_errors)
 

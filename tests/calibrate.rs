@@ -6,8 +6,8 @@ mod common;
 use common::{base_tiers as tiers, values};
 use proptest::prelude::*;
 use std::collections::HashMap;
-use zeropoint::calibrate::{Bin, ChannelObservers, Histogram, Method, Observer, Tally};
-use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier, quantize_dynamic, reference};
+use zeropoint::calibrate::{Bin, ChannelObservers, Error, Histogram, Method, Observer, Tally};
+use zeropoint::{Code, QuantParams, Range, Scheme, Tier, quantize_dynamic, reference};
 
 /// What a histogram is of these numbers, by its definition.
 struct Plain {
@@ -972,7 +972,7 @@ fn wrong_arguments() {
     assert_eq!(error.unwrap_err().to_string(), "3 channels were observed, not 0");
     assert!(matches!(
         ChannelObservers::new(Method::Gauss, usize::MAX).unwrap_err(),
-        Error::Buffer { .. }
+        Error::Other(zeropoint::Error::Buffer { .. })
     ));
 
     let mut a = observer(Method::Deviations { n: 2.0 }, &[1.0]);
@@ -980,7 +980,14 @@ fn wrong_arguments() {
     assert_eq!(error.to_string(), "an observer by deviations=2 can't take in one by gauss");
     let negative = observer(Method::MeanSquaredError, &[-1.0, 2.0]);
     let error = negative.params(Scheme::<u8>::symmetric()).unwrap_err();
-    assert!(matches!(error, Error::OneSided { bound: -1.0, .. }));
+    assert!(matches!(error, zeropoint::Error::OneSided { bound: -1.0, .. }));
+    // The same of channels: an error of another kind, in its own words.
+    let mut channels = ChannelObservers::new(Method::MeanSquaredError, 1).unwrap();
+    channels.observe(&[-1.0, 2.0], 1).unwrap();
+    let mut params = [QuantParams::default()];
+    let of_channels = channels.params(Scheme::<u8>::symmetric(), &mut params).unwrap_err();
+    assert_eq!(of_channels, Error::from(error));
+    assert_eq!(of_channels.to_string(), error.to_string());
 
     let wrong = [0.0, -1.0, 1.5, f64::NAN, f64::INFINITY];
     for number in wrong {

@@ -3,9 +3,11 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Guarded, code, tiers};
+use common::{
+    Apart, Guarded, NOT_THREE_ROWS_OF_FIVE, code, not_three_rows_of_five, strides, tiers,
+};
 use proptest::prelude::*;
-use zeropoint::{Code, Error, Tier, ZeroPoints, reference};
+use zeropoint::{Code, Code8, Error, Rows, Tier, ZeroPoints, reference};
 
 /// Elements after which the kernels add their 32-bit sums to 64-bit ones.
 const BLOCK: usize = 1 << 14;
@@ -35,7 +37,7 @@ fn zero_points<Q: Code>() -> [Q; 6] {
 }
 
 /// All operations of two vectors.
-fn check_pair<A: Code, B: Code>(
+fn check_pair<A: Code8, B: Code8>(
     tier: Tier,
     (a, za): (&[A], A),
     (b, zb): (&[B], B),
@@ -65,7 +67,7 @@ fn check_pair<A: Code, B: Code>(
 }
 
 /// All operations of a vector and rows.
-fn check_rows<A: Code, B: Code>(
+fn check_rows<A: Code8, B: Code8>(
     tier: Tier,
     (query, zq): (&[A], A),
     (rows, zr): (&[B], ZeroPoints<'_, B>),
@@ -103,7 +105,7 @@ macro_rules! each_pair {
 
 #[test]
 fn every_length() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         for n in lengths() {
             let (a, b) = (codes::<A>(n, 0), codes::<B>(n, 1));
             for za in zero_points() {
@@ -120,7 +122,7 @@ fn every_length() {
 
 #[test]
 fn every_alignment() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         for n in [1, 15, 31, 63, 64, 65, 100, 200, 300] {
             let (a, b) = (codes::<A>(n, 2), codes::<B>(n, 3));
             for offset in 0..64 {
@@ -135,7 +137,7 @@ fn every_alignment() {
 
 #[test]
 fn all_zero_points() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         let (a, b) = (codes::<A>(77, 4), codes::<B>(77, 5));
         for za in 0..=255 {
             for zb in 0..=255 {
@@ -162,7 +164,7 @@ fn all_zero_points() {
 /// overflow, and around the length at which the sums are flushed.
 #[test]
 fn extreme_codes() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         for n in [
             64,
             BLOCK - 1,
@@ -195,7 +197,7 @@ fn extreme_codes() {
 /// The same of rows that are done several at a time, and of so many that they come from memory.
 #[test]
 fn extreme_codes_of_many_rows() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         let n = 3 * BLOCK + 63;
         for count in [5, 33] {
             for a_code in [A::MIN, A::MAX] {
@@ -219,7 +221,7 @@ fn extreme_codes_of_many_rows() {
 /// Long vectors of codes of all values, around the flush.
 #[test]
 fn around_the_flush() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         for n in (0..130).map(|i| BLOCK - 65 + i).chain([
             2 * BLOCK - 1,
             2 * BLOCK,
@@ -264,7 +266,7 @@ fn a_hundred_million() {
 
 #[test]
 fn rows_of_every_length() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         for n in lengths() {
             let query = codes::<A>(n, 8);
             let count = n % 11;
@@ -287,7 +289,7 @@ fn rows_of_every_length() {
 /// So many that they are asked for ahead of time, and rows that are longer than a block.
 #[test]
 fn many_rows_and_long_ones() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         for (count, n) in [(1500, 768), (2807, 385), (67, BLOCK), (5, 5 * BLOCK + 70)] {
             let (query, rows) = (codes::<A>(n, 10), codes::<B>(n * count, 11));
             for (zq, zr) in [(0, 0), (3, 5)] {
@@ -301,8 +303,102 @@ fn many_rows_and_long_ones() {
     }
 }
 
+/// Rows that are apart give what they do without a gap.
+fn check_rows_apart<A: Code8, B: Code8>(
+    tier: Tier,
+    (query, zq): (&[A], A),
+    (rows, zr): (&[B], ZeroPoints<'_, B>),
+    count: usize,
+) {
+    let n = query.len();
+    let [mut dots, mut distances] = [(); 2].map(|()| vec![0; count]);
+    tier.dot_rows(query, zq, rows, zr, &mut dots).unwrap();
+    tier.l2_rows(query, zq, rows, zr, &mut distances).unwrap();
+    let [mut by_reference, mut of_reference] = [(); 2].map(|()| vec![0; count]);
+    reference::dot_rows(query, zq, rows, zr, &mut by_reference).unwrap();
+    reference::l2_rows(query, zq, rows, zr, &mut of_reference).unwrap();
+    assert_eq!((&dots, &distances), (&by_reference, &of_reference));
+    let types = std::any::type_name::<(A, B)>();
+    for stride in strides(n) {
+        for between in [B::MIN, B::MAX] {
+            let rows = Apart::of(rows, [count, n], stride, between);
+            let context = || format!("{tier}, {count} rows of {n}, {stride} apart, {types}");
+            let mut out = Guarded::new(count, 1, -1);
+            tier.dot_rows(query, zq, rows.rows(), zr, out.slice_mut()).unwrap();
+            assert_eq!(out.checked(), dots, "dot_rows: {}, {zq}, {zr:?}", context());
+            let mut out = Guarded::new(count, 1, -1);
+            tier.l2_rows(query, zq, rows.rows(), zr, out.slice_mut()).unwrap();
+            assert_eq!(out.checked(), distances, "l2_rows: {}, {zq}, {zr:?}", context());
+        }
+    }
+}
+
+/// Several at a time and the last few alone, with every rest of a vector; of so many that they come from
+/// memory; and longer than a block.
+#[test]
+fn rows_apart() {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
+        let short = (0..=130).map(|n| (n % 11, n));
+        let long = [(5, 300), (9, 1024), (1400, 768), (5, BLOCK + 70), (70, BLOCK + 1)];
+        for (count, n) in short.chain(long) {
+            let (query, rows) = (codes::<A>(n, 12), codes::<B>(n * count, 13));
+            let each: Vec<B> = (0..count).map(|r| zero_points()[(r + n) % 6]).collect();
+            let same = zero_points::<B>()[n % 6];
+            for zq in [code(0), zero_points()[n / 6 % 6]] {
+                check_rows_apart(tier, (&query, zq), (&rows, ZeroPoints::Same(same)), count);
+                check_rows_apart(tier, (&query, zq), (&rows, ZeroPoints::Each(&each)), count);
+            }
+        }
+    }
+    for tier in tiers() {
+        each_pair!(check(tier));
+    }
+}
+
+#[test]
+fn rows_apart_that_do_not_fit() {
+    for tier in Tier::available() {
+        let (query, mut out) = ([1_u8; 5], [7; 3]);
+        for wrong in NOT_THREE_ROWS_OF_FIVE {
+            let [elements, rows, stride] = wrong;
+            let codes = vec![1_i8; elements];
+            let apart = Rows::strided(&codes, rows, stride);
+            let error = not_three_rows_of_five("rows", wrong);
+            assert_eq!(tier.dot_rows(&query, 0, apart, 0, &mut out), Err(error));
+            assert_eq!(tier.l2_rows(&query, 0, apart, 0, &mut out), Err(error));
+            // Before the zero points are looked at.
+            assert_eq!(tier.dot_rows(&query, 0, apart, &[0; 2], &mut out), Err(error));
+            assert_eq!(tier.l2_rows(&query, 0, apart, &[0; 2], &mut out), Err(error));
+            assert_eq!(out, [7; 3]);
+        }
+        let codes = [1_i8; 100];
+        let error = Error::Length { argument: "zr", len: 2, of: "rows", there: 3 };
+        let apart = Rows::strided(&codes, 3, 6);
+        assert_eq!(tier.dot_rows(&query, 0, apart, &[0; 2], &mut out), Err(error));
+        assert_eq!(tier.l2_rows(&query, 0, apart, &[0; 2], &mut out), Err(error));
+        assert_eq!(out, [7; 3]);
+        // Just enough, and more than that.
+        for elements in [17, 18, 100] {
+            let apart = Rows::strided(&codes[..elements], 3, 6);
+            assert_eq!(tier.dot_rows(&query, 0, apart, 0, &mut out), Ok(()));
+            assert_eq!(out, [5; 3]);
+            assert_eq!(tier.l2_rows(&query, 0, apart, 3, &mut out), Ok(()));
+            assert_eq!(out, [45; 3]);
+            out = [7; 3];
+        }
+        // Rows of nothing are as many as they are said to be.
+        let none = Rows::strided(&codes[..0], 3, 0);
+        assert_eq!(tier.dot_rows(&query[..0], 0, none, 0, &mut out), Ok(()));
+        assert_eq!(out, [0; 3]);
+        let (argument, elements, rows, row, stride) = ("rows", 0, 2, 0, 0);
+        let error = Error::Rows { argument, elements, rows, row, stride };
+        assert_eq!(tier.dot_rows(&query[..0], 0, none, 0, &mut out[..2]), Err(error));
+        assert_eq!(tier.l2_rows(&query[..0], 0, none, 0, &mut out[..2]), Err(error));
+    }
+}
+
 /// The lengths that matter: short vectors, and some groups.
-fn any_pair<A: Code, B: Code>() -> impl Strategy<Value = (Vec<A>, A, Vec<B>, B, [usize; 2])> {
+fn any_pair<A: Code8, B: Code8>() -> impl Strategy<Value = (Vec<A>, A, Vec<B>, B, [usize; 2])> {
     fn vector<Q: Code>(n: usize) -> impl Strategy<Value = Vec<Q>> {
         proptest::collection::vec(any::<u8>().prop_map(code), n)
     }

@@ -3,16 +3,21 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Guarded, base_tiers as tiers, bits, code, values};
+use common::{
+    Apart, Guarded, NOT_THREE_ROWS_OF_FIVE, base_tiers as tiers, bits, code,
+    not_three_rows_of_five, strides, values,
+};
 use proptest::prelude::*;
-use zeropoint::{Code, Error, Multiplier, QuantParams, Range, Scheme, Tier, reference};
+use zeropoint::{
+    Code8, Error, Multiplier, QuantParams, Range, Rows, RowsMut, Scheme, Tier, reference,
+};
 
 /// Longer than four of the longest quads and a group: 0..=257, and around multiples of 256.
 fn lengths() -> impl Iterator<Item = usize> {
     (0..=257).chain([319, 320, 321, 511, 512, 513, 575, 767, 768, 1023, 1024, 1025, 1087])
 }
 
-fn check_quantize<Q: Code>(
+fn check_quantize<Q: Code8>(
     tier: Tier,
     x: &[f32],
     params: QuantParams<Q>,
@@ -28,7 +33,7 @@ fn check_quantize<Q: Code>(
     expected
 }
 
-fn check_dequantize<Q: Code>(
+fn check_dequantize<Q: Code8>(
     tier: Tier,
     codes: &[Q],
     params: QuantParams<Q>,
@@ -44,7 +49,7 @@ fn check_dequantize<Q: Code>(
     expected
 }
 
-fn check_fake_quantize<Q: Code>(
+fn check_fake_quantize<Q: Code8>(
     tier: Tier,
     x: &[f32],
     params: QuantParams<Q>,
@@ -66,7 +71,7 @@ fn check_min_max(tier: Tier, x: &[f32], offset: usize) {
     assert_eq!(found, expected, "{tier}, offset {offset}, {:?}", x.slice());
 }
 
-fn check_relu<Q: Code>(tier: Tier, codes: &[Q], zero_point: Q, offset: usize) {
+fn check_relu<Q: Code8>(tier: Tier, codes: &[Q], zero_point: Q, offset: usize) {
     let mut expected = codes.to_vec();
     reference::relu(&mut expected, zero_point);
     let mut codes = Guarded::of(codes, offset, Q::MIN);
@@ -79,7 +84,7 @@ fn check_relu<Q: Code>(tier: Tier, codes: &[Q], zero_point: Q, offset: usize) {
     assert_eq!(codes.checked(), expected, "{tier}, offset {offset}");
 }
 
-fn check_dynamic<Q: Code>(tier: Tier, x: &[f32], scheme: Scheme<Q>) {
+fn check_dynamic<Q: Code8>(tier: Tier, x: &[f32], scheme: Scheme<Q>) {
     let (mut expected, mut out) = (vec![Q::MIN; x.len()], vec![Q::MIN; x.len()]);
     let params = reference::quantize_dynamic(x, scheme, &mut expected);
     let found = tier.quantize_dynamic(x, scheme, &mut out);
@@ -87,7 +92,7 @@ fn check_dynamic<Q: Code>(tier: Tier, x: &[f32], scheme: Scheme<Q>) {
     assert_eq!(out, expected, "{tier}, {scheme:?}, {x:?}");
 }
 
-fn check_requantize<Q: Code>(
+fn check_requantize<Q: Code8>(
     tier: Tier,
     accumulators: &[i32],
     multiplier: Multiplier,
@@ -104,7 +109,7 @@ fn check_requantize<Q: Code>(
     assert_eq!(out.checked(), expected, "{}, {input:?}", context());
 }
 
-fn check_lut<A: Code, B: Code>(tier: Tier, codes: &[A], table: &[B; 256], offsets: [usize; 2]) {
+fn check_lut<A: Code8, B: Code8>(tier: Tier, codes: &[A], table: &[B; 256], offsets: [usize; 2]) {
     let mut expected = vec![B::MIN; codes.len()];
     reference::lut(codes, table, &mut expected).unwrap();
     let codes = Guarded::of(codes, offsets[0], A::MAX);
@@ -113,7 +118,7 @@ fn check_lut<A: Code, B: Code>(tier: Tier, codes: &[A], table: &[B; 256], offset
     assert_eq!(out.checked(), expected, "{tier}, {table:?}, offsets {offsets:?}");
 }
 
-fn check_rescale<A: Code, B: Code>(
+fn check_rescale<A: Code8, B: Code8>(
     tier: Tier,
     codes: &[A],
     from: QuantParams<A>,
@@ -163,7 +168,7 @@ fn accumulators(n: usize) -> Vec<i32> {
 }
 
 /// All of it, for one `x` and one set of parameters.
-fn check_all<Q: Code>(tier: Tier, x: &[f32], params: QuantParams<Q>, offsets: [usize; 2]) {
+fn check_all<Q: Code8>(tier: Tier, x: &[f32], params: QuantParams<Q>, offsets: [usize; 2]) {
     let codes = check_quantize(tier, x, params, offsets);
     let y = check_dequantize(tier, &codes, params, offsets);
     check_fake_quantize(tier, x, params, &y, offsets);
@@ -172,7 +177,7 @@ fn check_all<Q: Code>(tier: Tier, x: &[f32], params: QuantParams<Q>, offsets: [u
 
 /// Parameters that take each way through the quantize kernel: symmetric, affine, restricted
 /// codes, a scale that needs division.
-fn params_of_each_kind<Q: Code>() -> [QuantParams<Q>; 4] {
+fn params_of_each_kind<Q: Code8>() -> [QuantParams<Q>; 4] {
     let restricted = QuantParams::new(1.5, code(100)).unwrap();
     [
         QuantParams::new(0.75, code(0)).unwrap(),
@@ -282,7 +287,7 @@ fn tables_are_those_of_functions() {
 
 #[test]
 fn rescale_every_length() {
-    fn check<A: Code, B: Code>(tier: Tier) {
+    fn check<A: Code8, B: Code8>(tier: Tier) {
         for n in lengths().chain([1023, 1024, 1025, 1100, 2048, 5000]) {
             let codes: Vec<A> = (0..n).map(|i| code((i * 31) as u8)).collect();
             let from = params_of_each_kind()[n % 4];
@@ -374,7 +379,7 @@ fn scales_without_an_exact_reciprocal() {
 /// bounds that need not be looked at are left out.
 #[test]
 fn codes_in_use_of_every_kind() {
-    fn check<Q: Code>(tier: Tier) {
+    fn check<Q: Code8>(tier: Tier) {
         let x: Vec<_> = (0..700).map(|i| (i - 350) as f32).collect();
         let sums: Vec<_> = (0..700).map(|i| i - 350).collect();
         let multiplier = Multiplier::real(1.0).unwrap();
@@ -464,7 +469,7 @@ fn min_max_of_one_sign_and_of_long_slices() {
 
 #[test]
 fn all_codes_by_all_zero_points() {
-    fn check<Q: Code>(tier: Tier) {
+    fn check<Q: Code8>(tier: Tier) {
         let codes: Vec<Q> = (0..=255).map(code).collect();
         for &zero_point in &codes {
             let params = QuantParams::new(0.1, zero_point).unwrap();
@@ -519,7 +524,7 @@ fn any_value(scale: f32) -> impl Strategy<Value = f32> {
 }
 
 /// Any parameters; most scales are ordinary.
-fn any_params<Q: Code>() -> impl Strategy<Value = QuantParams<Q>> {
+fn any_params<Q: Code8>() -> impl Strategy<Value = QuantParams<Q>> {
     let scale =
         prop_oneof![1e-3_f32..10.0, (0x0080_0000_u32..0x7f80_0000).prop_map(f32::from_bits),];
     (scale, any::<[u8; 3]>(), any::<bool>()).prop_filter_map(
@@ -544,7 +549,7 @@ fn any_multiplier() -> impl Strategy<Value = Multiplier> {
     ]
 }
 
-fn any_case<Q: Code>() -> impl Strategy<Value = (Vec<f32>, QuantParams<Q>, [usize; 2])> {
+fn any_case<Q: Code8>() -> impl Strategy<Value = (Vec<f32>, QuantParams<Q>, [usize; 2])> {
     any_params::<Q>().prop_flat_map(|params| {
         (
             proptest::collection::vec(any_value(params.scale()), 0..600),
@@ -643,11 +648,11 @@ proptest! {
 
 #[test]
 fn dynamic_rows() {
-    fn check<Q: Code>(tier: Tier, rows: usize, row: usize, scheme: Scheme<Q>) {
+    fn check<Q: Code8>(tier: Tier, rows: usize, row: usize, scheme: Scheme<Q>) {
         check_finite(tier, rows, row, scheme, 7.0);
         check_finite(tier, rows, row, scheme.of_finite(), f32::NAN);
     }
-    fn check_finite<Q: Code>(tier: Tier, rows: usize, row: usize, scheme: Scheme<Q>, fourth: f32) {
+    fn check_finite<Q: Code8>(tier: Tier, rows: usize, row: usize, scheme: Scheme<Q>, fourth: f32) {
         // Each row of another magnitude; some are empty, one has the same number only.
         let x: Vec<_> = (0..rows * row)
             .map(|i| match i / row {
@@ -685,6 +690,147 @@ fn dynamic_rows() {
         let error = tier.quantize_dynamic_rows(&x, 5, scheme, &mut params, &mut out);
         let text = "`x`, of 12 elements, is not 4 rows of 5";
         assert_eq!(error.unwrap_err().to_string(), text);
+        let error = tier.quantize_dynamic_rows(&x, 3, scheme, &mut params, &mut out[..11]);
+        let text = "`out`, of 11 elements, is not 4 rows of 3";
+        assert_eq!(error.unwrap_err().to_string(), text);
+    }
+}
+
+/// Rows that are apart become what they are without a gap, and what lies between them is not touched: the
+/// NaN there would be an error.
+#[test]
+fn dynamic_rows_apart() {
+    fn check<Q: Code8>(tier: Tier, shape: [usize; 2], scheme: Scheme<Q>) {
+        let [rows, row] = shape;
+        let x: Vec<_> = (0..rows * row)
+            .map(|i| ((i * 7919 % 1001) as f32 - 400.0) * 1.7_f32.powi((i / row) as i32))
+            .collect();
+        let (mut params, mut codes) = (vec![QuantParams::default(); rows], vec![Q::MIN; x.len()]);
+        let (mut by_reference, mut of_reference) = (params.clone(), codes.clone());
+        reference::quantize_dynamic_rows(&x, row, scheme, &mut by_reference, &mut of_reference)
+            .unwrap();
+        tier.quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes).unwrap();
+        assert_eq!((&params, &codes), (&by_reference, &of_reference), "{tier}, {shape:?}");
+        for stride in strides(row) {
+            let x_apart = Apart::of(&x, shape, stride, f32::NAN);
+            for out_stride in strides(row) {
+                let mut found = vec![QuantParams::default(); rows];
+                let mut out = Apart::new(shape, out_stride, row % 7, code(0x55));
+                tier.quantize_dynamic_rows(x_apart.rows(), row, scheme, &mut found, out.rows_mut())
+                    .unwrap();
+                let context = || format!("{tier}, {shape:?}, {stride} to {out_stride}");
+                assert_eq!((&found, &out.checked()), (&params, &codes), "{}", context());
+            }
+            // Only what is read, or only what is written.
+            let (mut found, mut out) = (vec![QuantParams::default(); rows], vec![Q::MIN; x.len()]);
+            tier.quantize_dynamic_rows(x_apart.rows(), row, scheme, &mut found, &mut out).unwrap();
+            assert_eq!((&found, &out), (&params, &codes), "{tier}, {shape:?}, {stride}");
+            let mut found = vec![QuantParams::default(); rows];
+            let mut out = Apart::new(shape, stride, row % 5, code(0x55));
+            tier.quantize_dynamic_rows(&x, row, scheme, &mut found, out.rows_mut()).unwrap();
+            assert_eq!((&found, &out.checked()), (&params, &codes), "{tier}, {shape:?}, {stride}");
+        }
+    }
+    for tier in Tier::available() {
+        for shape in [
+            [0, 0],
+            [0, 5],
+            [5, 0],
+            [1, 1],
+            [6, 1],
+            [9, 15],
+            [9, 63],
+            [7, 64],
+            [5, 65],
+            [3, 300],
+            [4, 3000],
+        ] {
+            check(tier, shape, Scheme::<u8>::affine());
+            check(tier, shape, Scheme::<i8>::affine());
+            check(tier, shape, Scheme::<i8>::symmetric());
+        }
+        // An infinity in the third row: the first two are done, the others untouched, and so is all between.
+        let mut x = [1.0; 12];
+        x[7] = f32::INFINITY;
+        for stride in strides(3) {
+            let x = Apart::of(&x, [4, 3], stride, f32::NAN);
+            let mut params = [QuantParams::default(); 4];
+            let mut out = Apart::new([4, 3], stride + 1, 2, 7_u8);
+            let scheme = Scheme::affine();
+            let error =
+                tier.quantize_dynamic_rows(x.rows(), 3, scheme, &mut params, out.rows_mut());
+            let expected = Error::NonFinite { argument: "x", row: Some(2), found: "inf" };
+            assert_eq!(error, Err(expected));
+            assert_eq!(out.checked(), [255, 255, 255, 255, 255, 255, 7, 7, 7, 7, 7, 7]);
+        }
+    }
+}
+
+/// The same of so many that stores go past the caches: rows that repeat themselves, so that the reference
+/// has to do few of them.
+#[test]
+fn big_rows_apart() {
+    let (few, row) = (30, 1000);
+    let rows = 500 * few;
+    let x: Vec<_> = (0..few * row).map(|i| (i * 7919 % 100_003) as f32 - 4e4).collect();
+    let (mut params, mut codes) = (vec![QuantParams::default(); few], vec![0; few * row]);
+    let scheme = Scheme::<u8>::affine();
+    reference::quantize_dynamic_rows(&x, row, scheme, &mut params, &mut codes).unwrap();
+    let x = x.repeat(rows / few);
+    for tier in tiers() {
+        for [stride, out_stride] in [[row, row + 7], [row + 1, row], [2 * row, row + 1]] {
+            let x = Apart::of(&x, [rows, row], stride, f32::NAN);
+            let mut found = vec![QuantParams::default(); rows];
+            let mut out = Apart::new([rows, row], out_stride, 3, 0x55);
+            tier.quantize_dynamic_rows(x.rows(), row, scheme, &mut found, out.rows_mut()).unwrap();
+            let repeats = found.chunks(few).all(|part| part == params);
+            assert!(repeats, "parameters, {tier}, {stride} to {out_stride}");
+            let repeats = out.checked().chunks(few * row).all(|part| part == codes);
+            assert!(repeats, "codes, {tier}, {stride} to {out_stride}");
+        }
+    }
+}
+
+#[test]
+fn dynamic_rows_that_do_not_fit() {
+    let scheme = Scheme::<u8>::affine();
+    for tier in Tier::available() {
+        for wrong in NOT_THREE_ROWS_OF_FIVE {
+            let [elements, rows, stride] = wrong;
+            let (mut params, mut out) = ([QuantParams::default(); 3], [7; 100]);
+            let x = vec![1.0; elements];
+            let x = Rows::strided(&x, rows, stride);
+            let error = tier.quantize_dynamic_rows(x, 5, scheme, &mut params, &mut out[..15]);
+            assert_eq!(error, Err(not_three_rows_of_five("x", wrong)));
+            // What is read is looked at first.
+            let apart = RowsMut::strided(&mut out[..elements], rows, stride);
+            let error = tier.quantize_dynamic_rows(x, 5, scheme, &mut params, apart);
+            assert_eq!(error, Err(not_three_rows_of_five("x", wrong)));
+            let apart = RowsMut::strided(&mut out[..elements], rows, stride);
+            let error = tier.quantize_dynamic_rows(&[1.0; 15], 5, scheme, &mut params, apart);
+            assert_eq!(error, Err(not_three_rows_of_five("out", wrong)));
+            assert_eq!((params, out), ([QuantParams::default(); 3], [7; 100]));
+        }
+        // Just enough, and more than that.
+        let (mut params, mut out) = ([QuantParams::default(); 3], [7; 100]);
+        for elements in [17, 18, 100] {
+            let (x, stride) = (vec![1.0; elements], 6);
+            let apart = RowsMut::strided(&mut out[..elements], 3, stride);
+            let x = Rows::strided(&x, 3, stride);
+            tier.quantize_dynamic_rows(x, 5, scheme, &mut params, apart).unwrap();
+            for (i, out) in out.iter_mut().enumerate() {
+                let in_row = i % stride < 5 && i / stride < 3;
+                assert_eq!(*out, if in_row { 255 } else { 7 }, "{i}");
+                *out = 7;
+            }
+        }
+        // Rows of nothing are as many as they are said to be.
+        let (x, out) = (Rows::strided(&[], 3, 0), RowsMut::strided(&mut [], 3, 0));
+        assert_eq!(tier.quantize_dynamic_rows(x, 0, scheme, &mut params, out), Ok(()));
+        let (x, out) = (Rows::strided(&[], 2, 0), RowsMut::strided(&mut [], 3, 0));
+        let error = tier.quantize_dynamic_rows(x, 0, scheme, &mut params, out);
+        let (elements, row, stride) = (0, 0, 0);
+        assert_eq!(error, Err(Error::Rows { argument: "x", elements, rows: 3, row, stride }));
     }
 }
 

@@ -10,8 +10,12 @@ use common::{base_tiers, values};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use zeropoint::calibrate::{ChannelObservers, Histogram, Method, Observer};
+use zeropoint::gemm::{Activations, Linear, Scratch, Weights};
+use zeropoint::measure::Fidelity;
+use zeropoint::norm::Norm;
 use zeropoint::{
-    Blocks, Code, MIN_SCALE, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights,
+    Blocks, Code, Granularity, MIN_SCALE, Multiplier, Multipliers, Params, QuantParams, Range,
+    Scheme, Tier,
 };
 
 /// The register, and what hosts may have put there.
@@ -269,32 +273,40 @@ fn channels_blocks_and_rows() {
     let of_blocks: Vec<_> = (0..20).map(|i| params[i % 5]).collect();
     let codes: Vec<_> = (0..600).map(|i| (i * 77 % 256) as u8 as i8).collect();
     for tier in base_tiers() {
-        let of = |name| format!("{name} on {tier}");
+        let of = |name: &str| format!("{name} on {tier}");
         for inner in [1, 4, 60] {
-            same_on_every_host(&of("min_max_channels"), || {
+            let granularity = Granularity::Axis { inner };
+            same_on_every_host(&of("min_max_each, by channels"), || {
                 let mut out = [None; 5];
-                tier.min_max_channels(x, inner, &mut out).map(|()| out)
+                tier.min_max_each(x, granularity, &mut out).map(|()| out)
             });
-            same_on_every_host(&of("quantize_channels"), || {
-                let mut out = vec![0; x.len()];
-                tier.quantize_channels(x, &params, inner, &mut out).map(|()| out)
-            });
-            same_on_every_host(&of("dequantize_channels"), || {
-                let mut out = vec![0.0; x.len()];
-                tier.dequantize_channels(&codes, &params, inner, &mut out).map(|()| out)
-            });
-            same_on_every_host(&of("fake_quantize_channels"), || {
-                let mut out = vec![0.0; x.len()];
-                tier.fake_quantize_channels(x, &params, inner, &mut out).map(|()| out)
-            });
+            // Of parts, what is divided by is found on the host.
+            for (kind, params) in [
+                ("channels", Params::per_axis(&params, inner)),
+                ("parts", Params::parts(&SCALES, 7, granularity)),
+            ] {
+                same_on_every_host(&of(&format!("quantize, by {kind}")), || {
+                    let mut out = vec![0; x.len()];
+                    tier.quantize(x, params, &mut out).map(|()| out)
+                });
+                same_on_every_host(&of(&format!("dequantize, by {kind}")), || {
+                    let mut out = vec![0.0; x.len()];
+                    tier.dequantize(&codes, params, &mut out).map(|()| out)
+                });
+                same_on_every_host(&of(&format!("fake_quantize, by {kind}")), || {
+                    let mut out = vec![0.0; x.len()];
+                    tier.fake_quantize(x, params, &mut out).map(|()| out)
+                });
+            }
         }
-        same_on_every_host(&of("quantize_blocks"), || {
+        let of_blocks = Params::per_block(&of_blocks, blocks);
+        same_on_every_host(&of("quantize, by blocks"), || {
             let mut out = vec![0; x.len()];
-            tier.quantize_blocks(x, &of_blocks, blocks, &mut out).map(|()| out)
+            tier.quantize(x, of_blocks, &mut out).map(|()| out)
         });
-        same_on_every_host(&of("dequantize_blocks"), || {
+        same_on_every_host(&of("dequantize, by blocks"), || {
             let mut out = vec![0.0; x.len()];
-            tier.dequantize_blocks(&codes, &of_blocks, blocks, &mut out).map(|()| out)
+            tier.dequantize(&codes, of_blocks, &mut out).map(|()| out)
         });
         for row in [30, 120] {
             same_on_every_host(&of("quantize_dynamic_rows"), || {
@@ -326,11 +338,10 @@ fn requantize() {
                 tier.requantize(&accumulators, multiplier, params, &mut out).map(|()| out)
             });
         }
-        same_on_every_host(&format!("requantize_channels on {tier}"), || {
-            let (mut out, each) = (vec![0; 300], &multipliers[..3]);
-            let bias = [1000, -7, 123_456];
-            tier.requantize_channels(&accumulators, each, Some(&bias), 1, params, &mut out)
-                .map(|()| out)
+        same_on_every_host(&format!("requantize, by channels, on {tier}"), || {
+            let (mut out, bias) = (vec![0; 300], [1000, -7, 123_456]);
+            let each = Multipliers::per_axis(&multipliers[..3], 1).with_bias(&bias);
+            tier.requantize(&accumulators, each, params, &mut out).map(|()| out)
         });
     }
 }
@@ -345,20 +356,28 @@ fn products() {
     let bias: Vec<_> = (0..n).map(|i| i as f32 * 0.37 - 3.0).collect();
     for tier in Tier::available() {
         let b = Weights::new(&codes, k, n).pack(tier).unwrap();
-        same_on_every_host(&format!("linear on {tier}"), || {
-            let (mut params, mut codes) = (vec![QuantParams::default(); m], vec![0; m * k]);
-            let mut y = vec![0.0; m * n];
-            let scheme = Scheme::<u8>::affine();
-            tier.linear(x, scheme, &mut params, &mut codes, &b, &params_b, Some(&bias), &mut y)
-                .map(|()| y)
-        });
-        let multipliers = [Multiplier::real(0.000_713).unwrap()];
+        for by in [Activations::AffineU8, Activations::SymmetricI8] {
+            same_on_every_host(&format!("a layer, {by:?}, on {tier}"), || {
+                let mut y = vec![0.0; m * n];
+                let layer = Linear::new(b.clone(), Params::per_axis(&params_b, 1)).unwrap();
+                let layer = layer.with_bias(&bias).unwrap();
+                layer.forward(x, by, &mut Scratch::new(), &mut y).map(|()| y)
+            });
+        }
+        let multiplier = Multiplier::real(0.000_713).unwrap();
         let a: Vec<_> = (0..m * k).map(|i| (i * 57 % 256) as u8).collect();
         let out = QuantParams::<u8>::new(1.0, 30).unwrap();
-        same_on_every_host(&format!("matmul_requantize on {tier}"), || {
+        same_on_every_host(&format!("requantize of a product on {tier}"), || {
             let mut codes = vec![0; m * n];
-            tier.matmul_requantize(&a, 3, &b, 0, &multipliers, None, out, &mut codes)
-                .map(|()| codes)
+            b.requantize(&a, 3, 0, multiplier, out, &mut codes).map(|()| codes)
+        });
+        let scales: Vec<_> = params_b.iter().map(|params| params.scale()).collect();
+        let of_a: Vec<_> = (0..m).map(|r| 0.037 * (r + 1) as f32).collect();
+        same_on_every_host(&format!("dequantize of a product on {tier}"), || {
+            let of_a = Params::parts(&of_a, 3, Granularity::Axis { inner: k });
+            let of_b = Params::parts(&scales, 0, Granularity::Axis { inner: 1 });
+            let mut y = vec![0.0; m * n];
+            b.dequantize(&a, of_a, of_b, Some(&bias), &mut y).map(|()| y)
         });
         same_on_every_host(&format!("cosine on {tier}"), || {
             tier.cosine(&a[..300], 100, &codes[..300], 3)
@@ -366,7 +385,7 @@ fn products() {
     }
 }
 
-fn measures(fidelity: &zeropoint::Fidelity) -> ([f64; 3], f32) {
+fn measures(fidelity: &Fidelity) -> ([f64; 3], f32) {
     let ratios = [fidelity.mean_squared_error(), fidelity.sqnr_db(), fidelity.cosine_similarity()];
     (ratios, fidelity.max_abs_error())
 }

@@ -1,7 +1,9 @@
 //! Convolutions through im2col, against loops over every pixel of every filter.
 
 use proptest::prelude::*;
-use zeropoint::{Border, Error, Tier, Weights, Windows, im2col, matmul};
+use zeropoint::gemm::Weights;
+use zeropoint::image::{Border, Windows, im2col};
+use zeropoint::{Error, Tier};
 
 /// `[out_h, out_w, filters]`; what lies outside the image is left out.
 fn convolved(
@@ -59,7 +61,7 @@ fn check(windows: Windows, zero_points: (i8, u8), filters: usize) {
         let n = filters.len() / depth;
         let packed = Weights::transposed(&filters, depth, n).pack(tier).unwrap();
         let mut out = vec![7; out_height * out_width * n];
-        matmul(&rows, z, &packed, zf, &mut out).unwrap();
+        packed.multiply(&rows, z, zf, &mut out).unwrap();
         let expected = convolved((&image, z), (&filters, zf), windows, shape);
         assert_eq!(out, expected, "{tier}: {windows:?}");
     }

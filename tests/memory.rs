@@ -12,9 +12,12 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::ptr;
 use zeropoint::calibrate::Histogram;
+use zeropoint::gemm::{Activations, Linear, Scratch, Weights};
+use zeropoint::image::{Border, Windows, im2col};
+use zeropoint::norm::Norm;
 use zeropoint::{
-    Blocks, Border, Code, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, Windows,
-    ZeroPoints, im2col, reference,
+    Blocks, Code, Code8, Granularity, Multiplier, Multipliers, Params, QuantParams, Range, Rows,
+    Scheme, Tier, ZeroPoints, reference,
 };
 
 /// The end of a slice at which memory ends.
@@ -119,6 +122,24 @@ fn accumulators(n: usize) -> Vec<i32> {
     (0..n as i32).map(|i| i.wrapping_mul(1_234_567)).collect()
 }
 
+/// The scales and the zero points of parameters, each by themselves.
+struct FencedParts<Q> {
+    scales: Fenced<f32>,
+    zero_points: Fenced<Q>,
+}
+
+impl<Q: Code> FencedParts<Q> {
+    fn of(params: &[QuantParams<Q>], end: End) -> Self {
+        let scales: Vec<_> = params.iter().map(|params| params.scale()).collect();
+        let zero_points: Vec<_> = params.iter().map(|params| params.zero_point()).collect();
+        Self { scales: Fenced::of(&scales, end), zero_points: Fenced::of(&zero_points, end) }
+    }
+
+    fn params(&self, granularity: Granularity) -> Params<'_, Q> {
+        Params::parts(self.scales.slice(), self.zero_points.slice(), granularity)
+    }
+}
+
 /// Of every third channel the division is asked for.
 fn params<Q: Code>(n: usize) -> Vec<QuantParams<Q>> {
     let of = |i: usize| match i % 3 {
@@ -128,7 +149,7 @@ fn params<Q: Code>(n: usize) -> Vec<QuantParams<Q>> {
     (0..n).map(|i| of(i).unwrap()).collect()
 }
 
-fn elementwise<Q: Code>(tier: Tier, n: usize, end: End) {
+fn elementwise<Q: Code8>(tier: Tier, n: usize, end: End) {
     let (x, y) = (values(n), vec![1.0; n]);
     let x = Fenced::of(&x, end);
     let x = x.slice();
@@ -250,58 +271,56 @@ fn channels<Q: Code>(tier: Tier, [outer, channels, inner]: [usize; 3], end: End)
     let (x, input) = (values(n), codes::<Q>(n));
     let (x, input) = (Fenced::of(&x, end), Fenced::of(&input, end));
     let (x, input) = (x.slice(), input.slice());
-    let params = Fenced::of(&params::<Q>(channels), end);
-    let params = params.slice();
+    let granularity = Granularity::Axis { inner };
     let (codes, y) = (vec![code(1); n], vec![1.0; n]);
     same(
         end,
         &vec![Some(Range::new(7.0, 8.0)); channels],
         &context,
-        |out| reference::min_max_channels(x, inner, out).unwrap(),
-        |out| tier.min_max_channels(x, inner, out).unwrap(),
+        |out| reference::min_max_each(x, granularity, out).unwrap(),
+        |out| tier.min_max_each(x, granularity, out).unwrap(),
     );
-    same(
-        end,
-        &codes,
-        &context,
-        |out| reference::quantize_channels(x, params, inner, out).unwrap(),
-        |out| tier.quantize_channels(x, params, inner, out).unwrap(),
-    );
-    same(
-        end,
-        &y,
-        &context,
-        |out| reference::dequantize_channels(input, params, inner, out).unwrap(),
-        |out| tier.dequantize_channels(input, params, inner, out).unwrap(),
-    );
-    same(
-        end,
-        &y,
-        &context,
-        |out| reference::fake_quantize_channels(x, params, inner, out).unwrap(),
-        |out| tier.fake_quantize_channels(x, params, inner, out).unwrap(),
-    );
+    let whole = params::<Q>(channels);
+    let parts = FencedParts::of(&whole, end);
+    let whole = Fenced::of(&whole, end);
+    for params in [Params::per_axis(whole.slice(), inner), parts.params(granularity)] {
+        same(
+            end,
+            &codes,
+            &context,
+            |out| reference::quantize(x, params, out).unwrap(),
+            |out| tier.quantize(x, params, out).unwrap(),
+        );
+        same(
+            end,
+            &y,
+            &context,
+            |out| reference::dequantize(input, params, out).unwrap(),
+            |out| tier.dequantize(input, params, out).unwrap(),
+        );
+        same(
+            end,
+            &y,
+            &context,
+            |out| reference::fake_quantize(x, params, out).unwrap(),
+            |out| tier.fake_quantize(x, params, out).unwrap(),
+        );
+    }
     let accumulators = Fenced::of(&accumulators(n), end);
     let accumulators = accumulators.slice();
     let bias: Vec<_> = (0..channels as i32).map(|c| c * 1001 - 30_000).collect();
     let bias = Fenced::of(&bias, end);
-    let bias = Some(bias.slice());
     for multiplier in [Multiplier::real(0.001), Multiplier::fixed(0.001)] {
         let multipliers = Fenced::of(&vec![multiplier.unwrap(); channels], end);
-        let multipliers = multipliers.slice();
+        let multipliers = Multipliers::per_axis(multipliers.slice(), inner);
+        let multipliers = multipliers.with_bias(bias.slice());
         let output = QuantParams::<Q>::new(1.0, code(5)).unwrap();
         same(
             end,
             &codes,
             &context,
-            |out| {
-                reference::requantize_channels(accumulators, multipliers, bias, inner, output, out)
-                    .unwrap();
-            },
-            |out| {
-                tier.requantize_channels(accumulators, multipliers, bias, inner, output, out)
-                    .unwrap();
-            },
+            |out| reference::requantize(accumulators, multipliers, output, out).unwrap(),
+            |out| tier.requantize(accumulators, multipliers, output, out).unwrap(),
         );
     }
 }
@@ -326,37 +345,41 @@ fn blocks<Q: Code>(tier: Tier, blocks: Blocks, end: End) {
         0 => 0,
         _ => blocks.axis.div_ceil(blocks.block) * blocks.inner,
     };
-    let params = Fenced::of(&params::<Q>(count), end);
-    let params = params.slice();
+    let granularity = Granularity::Blocks(blocks);
     let (codes, y) = (vec![code(1); n], vec![1.0; n]);
     same(
         end,
         &vec![None; count],
         &context,
-        |out| reference::min_max_blocks(x, blocks, out).unwrap(),
-        |out| tier.min_max_blocks(x, blocks, out).unwrap(),
+        |out| reference::min_max_each(x, granularity, out).unwrap(),
+        |out| tier.min_max_each(x, granularity, out).unwrap(),
     );
-    same(
-        end,
-        &codes,
-        &context,
-        |out| reference::quantize_blocks(x, params, blocks, out).unwrap(),
-        |out| tier.quantize_blocks(x, params, blocks, out).unwrap(),
-    );
-    same(
-        end,
-        &y,
-        &context,
-        |out| reference::dequantize_blocks(input, params, blocks, out).unwrap(),
-        |out| tier.dequantize_blocks(input, params, blocks, out).unwrap(),
-    );
-    same(
-        end,
-        &y,
-        &context,
-        |out| reference::fake_quantize_blocks(x, params, blocks, out).unwrap(),
-        |out| tier.fake_quantize_blocks(x, params, blocks, out).unwrap(),
-    );
+    let whole = params::<Q>(count);
+    let parts = FencedParts::of(&whole, end);
+    let whole = Fenced::of(&whole, end);
+    for params in [Params::per_block(whole.slice(), blocks), parts.params(granularity)] {
+        same(
+            end,
+            &codes,
+            &context,
+            |out| reference::quantize(x, params, out).unwrap(),
+            |out| tier.quantize(x, params, out).unwrap(),
+        );
+        same(
+            end,
+            &y,
+            &context,
+            |out| reference::dequantize(input, params, out).unwrap(),
+            |out| tier.dequantize(input, params, out).unwrap(),
+        );
+        same(
+            end,
+            &y,
+            &context,
+            |out| reference::fake_quantize(x, params, out).unwrap(),
+            |out| tier.fake_quantize(x, params, out).unwrap(),
+        );
+    }
 }
 
 #[test]
@@ -405,7 +428,7 @@ fn of_sums() {
     });
 }
 
-fn pairs<A: Code, B: Code>(tier: Tier, n: usize, end: End) {
+fn pairs<A: Code8, B: Code8>(tier: Tier, n: usize, end: End) {
     const ROWS: usize = 5;
     let context = (tier, n, end);
     let (a, b) = (codes::<A>(n), codes::<B>(n * ROWS));
@@ -470,7 +493,7 @@ fn of_streaming_stores() {
 }
 
 /// `[m, k] × [k, n]`, of matrices, packed weights, zero points and parameters that are fenced.
-fn products<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
+fn products<A: Code8, B: Code8>(tier: Tier, shape: [usize; 3], end: End) {
     let [m, k, n] = shape;
     let context = (tier, shape, end);
     let a = Fenced::of(&codes::<A>(m * k), end);
@@ -487,40 +510,39 @@ fn products<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
         end,
         &vec![7; m * n],
         &context,
-        |out| reference::matmul(a, za, b, zb, shape, out).unwrap(),
-        |out| tier.matmul(a, za, &packed, zb, out).unwrap(),
+        |out| reference::multiply(a, za, b, zb, shape, out).unwrap(),
+        |out| packed.multiply(a, za, zb, out).unwrap(),
     );
     let bias: Vec<_> = (0..n as i32).map(|c| c * 1001 - 30_000).collect();
     let bias = Fenced::of(&bias, end);
-    let bias = Some(bias.slice());
     let multipliers = Fenced::of(&vec![Multiplier::fixed(0.001).unwrap(); n], end);
-    let multipliers = multipliers.slice();
+    let multipliers = Multipliers::per_axis(multipliers.slice(), 1).with_bias(bias.slice());
     let output = QuantParams::<B>::new(1.0, code(5)).unwrap();
     same(
         end,
         &vec![code(1); m * n],
         &context,
         |out| {
-            reference::matmul_requantize(a, za, b, zb, shape, multipliers, bias, output, out)
-                .unwrap();
+            reference::multiply_requantize(a, za, b, zb, shape, multipliers, output, out).unwrap();
         },
-        |out| {
-            tier.matmul_requantize(a, za, &packed, zb, multipliers, bias, output, out).unwrap();
-        },
+        |out| packed.requantize(a, za, zb, multipliers, output, out).unwrap(),
     );
-    let (of_a, of_b) = (Fenced::of(&params::<A>(m), end), Fenced::of(&params::<B>(n), end));
-    let (of_a, of_b) = (of_a.slice(), of_b.slice());
+    let (of_a, of_b) = (params::<A>(m), params::<B>(n));
+    let (parts_a, parts_b) = (FencedParts::of(&of_a, end), FencedParts::of(&of_b, end));
+    let (of_a, of_b) = (Fenced::of(&of_a, end), Fenced::of(&of_b, end));
+    let (rows, columns) = (Granularity::Axis { inner: k }, Granularity::Axis { inner: 1 });
+    let whole = (Params::per_axis(of_a.slice(), k), Params::per_axis(of_b.slice(), 1));
     let bias = Fenced::of(&vec![0.5; n], end);
     let bias = Some(bias.slice());
-    same(
-        end,
-        &vec![1.0; m * n],
-        &context,
-        |out| reference::matmul_dequantize(a, of_a, b, of_b, shape, bias, out).unwrap(),
-        |out| {
-            tier.matmul_dequantize(a, of_a, &packed, of_b, bias, out).unwrap();
-        },
-    );
+    for (of_a, of_b) in [whole, (parts_a.params(rows), parts_b.params(columns))] {
+        same(
+            end,
+            &vec![1.0; m * n],
+            &context,
+            |out| reference::multiply_dequantize(a, of_a, b, of_b, shape, bias, out).unwrap(),
+            |out| packed.dequantize(a, of_a, of_b, bias, out).unwrap(),
+        );
+    }
 }
 
 #[test]
@@ -533,44 +555,79 @@ fn of_matrix_products() {
     });
 }
 
-/// `[m, k] × [k, n]`, with all that a layer reads and writes fenced.
-fn linear<A: Code, B: Code>(tier: Tier, shape: [usize; 3], end: End) {
+/// `[m, k] × [k, n]`, with all that a layer reads and writes fenced: by codes of `A`.
+fn linear<A: Code8, B: Code8>(tier: Tier, shape: [usize; 3], by: Activations, end: End) {
     let [m, k, n] = shape;
-    let x: Vec<_> = (0..m * k).map(|i| (i * 7919 % 2003) as f32).collect();
-    let x = Fenced::of(&x, end);
+    let context = (tier, shape, by, end);
+    let numbers: Vec<_> = (0..m * k).map(|i| (i * 7919 % 2003) as f32).collect();
+    let x = Fenced::of(&numbers, end);
     let x = x.slice();
+    // Rows that are apart: nothing follows the last one.
+    let (stride, mut apart) = (k + 3, Vec::new());
+    for (r, row) in x.chunks(k.max(1)).enumerate() {
+        apart.resize(r * stride, f32::NAN);
+        apart.extend(row);
+    }
+    let apart = Fenced::of(&apart, end);
+    let apart = Rows::strided(apart.slice(), m, stride);
+
     let b = codes::<B>(k * n);
     let weights = Weights::new(&b, k, n);
     let mut buffer = Fenced::of(&vec![0xaa; weights.packed_len(tier)], end);
     let packed = weights.pack_into(tier, buffer.slice_mut()).unwrap();
     let of_b = Fenced::of(&params::<B>(n), end);
-    let of_b = of_b.slice();
+    let of_b = Params::per_axis(of_b.slice(), 1);
     let bias = Fenced::of(&vec![0.5; n], end);
-    let bias = Some(bias.slice());
-    let scheme = Scheme::<A>::affine();
+    let bias = bias.slice();
+
+    // The two operations that a layer is, with parameters and codes where the caller has them: by
+    // a scheme that no layer has, too.
     let (no_params, no_codes) = (vec![QuantParams::default(); m], vec![code(1); m * k]);
     let (mut params, mut codes) = (Fenced::of(&no_params, end), Fenced::of(&no_codes, end));
     let (mut expected_params, mut expected_codes) = (no_params, no_codes);
-    let (p, c) = (&mut expected_params, &mut expected_codes);
-    same(
-        end,
-        &vec![1.0; m * n],
-        &(tier, shape, end),
-        |out| reference::linear(x, scheme, p, c, &b, of_b, shape, bias, out).unwrap(),
-        |out| {
+    for scheme in [Scheme::<A>::affine(), Scheme::<A>::symmetric()] {
+        let (p, c) = (&mut expected_params, &mut expected_codes);
+        reference::quantize_dynamic_rows(x, k, scheme, p, c).unwrap();
+        for x in [Rows::from(x), apart] {
             let (params, codes) = (params.slice_mut(), codes.slice_mut());
-            tier.linear(x, scheme, params, codes, &packed, of_b, bias, out).unwrap();
-        },
-    );
-    assert_eq!(params.slice(), expected_params);
-    assert_eq!(codes.slice(), expected_codes);
+            tier.quantize_dynamic_rows(x, k, scheme, params, &mut *codes).unwrap();
+            assert_eq!((&*params, &*codes), (&p[..], &c[..]), "{context:?}");
+        }
+        let (a, of_a) = (codes.slice(), Params::per_axis(params.slice(), k));
+        same(
+            end,
+            &vec![1.0; m * n],
+            &context,
+            |out| {
+                let bias = Some(bias);
+                reference::multiply_dequantize(a, of_a, &b, of_b, shape, bias, out).unwrap();
+            },
+            |out| packed.dequantize(a, of_a, of_b, Some(bias), out).unwrap(),
+        );
+    }
+
+    let layer = Linear::new(packed, of_b).unwrap().with_bias(bias).unwrap();
+    let mut memory = Fenced::of(&vec![0x55; Scratch::bytes(m, k)], end);
+    let mut scratch = Scratch::over(memory.slice_mut());
+    for x in [Rows::from(x), apart] {
+        same(
+            end,
+            &vec![1.0; m * n],
+            &context,
+            |out| {
+                reference::linear(&numbers, by, &b, of_b, shape, Some(bias), out).unwrap();
+            },
+            |out| layer.forward(x, by, &mut scratch, out).unwrap(),
+        );
+    }
 }
 
 #[test]
 fn of_linear_layers() {
     everywhere(|tier, n, end| {
-        linear::<u8, i8>(tier, [2, n, 5], end);
-        linear::<i8, u8>(tier, [n % 30, 1 + n % 9, 1 + n % 40], end);
+        linear::<u8, i8>(tier, [2, n, 5], Activations::AffineU8, end);
+        let shape = [n % 30, 1 + n % 9, 1 + n % 40];
+        linear::<i8, u8>(tier, shape, Activations::SymmetricI8, end);
     });
 }
 

@@ -8,10 +8,9 @@ mod common;
 
 use half::f16;
 use serde_json::Value;
-use zeropoint::{
-    Blocks, Border, Code, Error, Multiplier, PackedMatrix, QuantParams, Scheme, Tier, Weights,
-    Windows, im2col, matmul, matmul_requantize,
-};
+use zeropoint::gemm::{PackedMatrix, Weights};
+use zeropoint::image::{Border, Windows, im2col};
+use zeropoint::{Blocks, Code, Code8, Granularity, Multiplier, Params, QuantParams, Scheme, Tier};
 
 fn test(name: &str) -> Value {
     let tests: Value = serde_json::from_str(include_str!("data/onnx-node-tests.json")).unwrap();
@@ -57,37 +56,29 @@ fn shape(tensor: &Value) -> Vec<usize> {
 }
 
 /// How the parameters of a node are spread over its input.
-#[derive(Debug, PartialEq)]
-enum Spread {
-    PerTensor,
-    /// Each channel of `[outer, channels, inner]` has its own, and there are so many `inner`.
-    PerAxis(usize),
-    Blocked(Blocks),
-}
-
-impl Spread {
-    fn of(attributes: &Value, x: &[usize], scale: &[usize]) -> Self {
-        if scale.is_empty() {
-            return Self::PerTensor;
-        }
-        let axis = attributes.get("axis").map_or(1, size);
-        let inner = x[axis + 1..].iter().product();
-        let Some(block) = attributes.get("block_size").map(size) else {
-            assert_eq!(scale, &x[axis..=axis]);
-            return Self::PerAxis(inner);
-        };
-        let mut blocks = x.to_vec();
-        blocks[axis] = x[axis].div_ceil(block);
-        assert_eq!(scale, blocks);
-        Self::Blocked(Blocks { axis: x[axis], block, inner })
+fn granularity(attributes: &Value, x: &[usize], scale: &[usize]) -> Granularity {
+    if scale.is_empty() {
+        return Granularity::Tensor;
     }
+    let axis = attributes.get("axis").map_or(1, size);
+    let inner = x[axis + 1..].iter().product();
+    let Some(block) = attributes.get("block_size").map(size) else {
+        assert_eq!(scale, &x[axis..=axis]);
+        return Granularity::Axis { inner };
+    };
+    let mut blocks = x.to_vec();
+    blocks[axis] = x[axis].div_ceil(block);
+    assert_eq!(scale, blocks);
+    Granularity::Blocks(Blocks { axis: x[axis], block, inner })
 }
 
 /// A node QuantizeLinear or DequantizeLinear.
 struct Node {
     x: Value,
+    scales: Vec<f32>,
+    zero_points: Vec<u8>,
     params: Vec<QuantParams<u8>>,
-    spread: Spread,
+    granularity: Granularity,
     y: Value,
 }
 
@@ -95,89 +86,91 @@ impl Node {
     fn new(name: &str) -> Self {
         let mut test = test(name);
         let [x, scales, zero_points] = [0, 1, 2].map(|n| input(&test, n));
-        let params = floats(scales).into_iter().zip(codes(zero_points));
-        assert_eq!(shape(scales), shape(zero_points));
+        let (of_scales, of_zero_points) = (shape(scales), shape(zero_points));
+        assert_eq!(of_scales, of_zero_points);
+        let (scales, zero_points) = (floats(scales), codes(zero_points));
+        let params = scales.iter().zip(&zero_points);
         Self {
             x: x.clone(),
             params: params
-                .map(|(scale, zero_point)| QuantParams::new(scale, zero_point).unwrap())
+                .map(|(&scale, &zero_point)| QuantParams::new(scale, zero_point).unwrap())
                 .collect(),
-            spread: Spread::of(&test["attributes"], &shape(x), &shape(scales)),
+            granularity: granularity(&test["attributes"], &shape(x), &of_scales),
+            scales,
+            zero_points,
             y: test["outputs"]["0:y"].take(),
         }
     }
 
-    fn quantize(&self, tier: Tier, x: &[f32], y: &mut [u8]) -> Result<(), Error> {
-        match self.spread {
-            Spread::PerTensor => tier.quantize(x, self.params[0], y),
-            Spread::PerAxis(inner) => tier.quantize_channels(x, &self.params, inner, y),
-            Spread::Blocked(blocks) => tier.quantize_blocks(x, &self.params, blocks, y),
-        }
-    }
-
-    fn dequantize(&self, tier: Tier, x: &[u8], y: &mut [f32]) -> Result<(), Error> {
-        match self.spread {
-            Spread::PerTensor => tier.dequantize(x, self.params[0], y),
-            Spread::PerAxis(inner) => tier.dequantize_channels(x, &self.params, inner, y),
-            Spread::Blocked(blocks) => tier.dequantize_blocks(x, &self.params, blocks, y),
-        }
+    /// The parameters, as sets of them and as the tensors that the node has.
+    fn params(&self) -> [Params<'_, u8>; 2] {
+        let sets = match self.granularity {
+            Granularity::Tensor => self.params[0].into(),
+            Granularity::Axis { inner } => Params::per_axis(&self.params, inner),
+            Granularity::Blocks(blocks) => Params::per_block(&self.params, blocks),
+        };
+        [sets, Params::parts(&self.scales, &self.zero_points, self.granularity)]
     }
 }
 
-fn quantizes(name: &str, elements: usize, spread: Spread) {
+fn quantizes(name: &str, elements: usize, granularity: Granularity) {
     let node = Node::new(name);
-    assert_eq!(node.spread, spread);
+    assert_eq!(node.granularity, granularity);
     let (x, expected) = (floats(&node.x), codes::<u8>(&node.y));
     assert_eq!(expected.len(), elements);
     for tier in Tier::available() {
-        let mut y = vec![0; x.len()];
-        node.quantize(tier, &x, &mut y).unwrap();
-        assert_eq!(y, expected, "{tier}");
+        for params in node.params() {
+            let mut y = vec![0; x.len()];
+            tier.quantize(&x, params, &mut y).unwrap();
+            assert_eq!(y, expected, "{tier}");
+        }
     }
 }
 
-fn dequantizes(name: &str, elements: usize, spread: Spread) {
+fn dequantizes(name: &str, elements: usize, granularity: Granularity) {
     let node = Node::new(name);
-    assert_eq!(node.spread, spread);
+    assert_eq!(node.granularity, granularity);
     let (x, expected) = (codes::<u8>(&node.x), floats(&node.y));
     assert_eq!(expected.len(), elements);
     for tier in Tier::available() {
-        let mut y = vec![0.0; x.len()];
-        node.dequantize(tier, &x, &mut y).unwrap();
-        assert_eq!(y, expected, "{tier}");
+        for params in node.params() {
+            let mut y = vec![0.0; x.len()];
+            tier.dequantize(&x, params, &mut y).unwrap();
+            assert_eq!(y, expected, "{tier}");
+        }
     }
 }
 
 #[test]
 fn test_quantizelinear() {
-    quantizes("test_quantizelinear", 6, Spread::PerTensor);
+    quantizes("test_quantizelinear", 6, Granularity::Tensor);
 }
 
 #[test]
 fn test_quantizelinear_axis() {
-    quantizes("test_quantizelinear_axis", 18, Spread::PerAxis(6));
+    quantizes("test_quantizelinear_axis", 18, Granularity::Axis { inner: 6 });
 }
 
 #[test]
 fn test_quantizelinear_blocked_asymmetric() {
     let blocks = Blocks::of_rows(4, 2);
-    quantizes("test_quantizelinear_blocked_asymmetric", 12, Spread::Blocked(blocks));
+    quantizes("test_quantizelinear_blocked_asymmetric", 12, Granularity::Blocks(blocks));
 }
 
 #[test]
 fn test_dequantizelinear() {
-    dequantizes("test_dequantizelinear", 4, Spread::PerTensor);
+    dequantizes("test_dequantizelinear", 4, Granularity::Tensor);
 }
 
 #[test]
 fn test_dequantizelinear_axis() {
-    dequantizes("test_dequantizelinear_axis", 18, Spread::PerAxis(6));
+    dequantizes("test_dequantizelinear_axis", 18, Granularity::Axis { inner: 6 });
 }
 
 #[test]
 fn test_dequantizelinear_blocked() {
     let blocks = Blocks { axis: 4, block: 2, inner: 6 };
-    dequantizes("test_dequantizelinear_blocked", 24, Spread::Blocked(blocks));
+    dequantizes("test_dequantizelinear_blocked", 24, Granularity::Blocks(blocks));
 }
 
 #[test]
@@ -206,7 +199,7 @@ struct Pairs<Q> {
     shape: [usize; 3],
 }
 
-impl<Q: Code> Pairs<Q> {
+impl<Q: Code8> Pairs<Q> {
     fn new([a, za, b, zb]: [&Value; 4]) -> Self {
         let (a_shape, b_shape) = (shape(a), shape(b));
         let ([a_stack @ .., m, a_k], [b_stack @ .., k, n]) = (&a_shape[..], &b_shape[..]) else {
@@ -236,7 +229,7 @@ impl<Q: Code> Pairs<Q> {
 
     fn sums(&self, tier: Tier) -> Vec<i32> {
         self.multiplied(tier, 0, |a, b, out| {
-            matmul(a, self.za, b, self.zb, out).unwrap();
+            b.multiply(a, self.za, self.zb, out).unwrap();
         })
     }
 }
@@ -263,7 +256,7 @@ fn multiplier(scales: [&Value; 3]) -> f32 {
 }
 
 /// The outputs are those of ONNX's reference, `rint(sum · m + z)`, cast to the type of the codes.
-/// It departs from the operator's definition, and so from `matmul_requantize`, in three ways:
+/// It departs from the operator's definition, and so from `PackedMatrix::requantize`, in three ways:
 ///
 /// - The cast wraps where the definition saturates. Each node of `int8` has such outputs, `wrapped`
 ///   of them: there the codes must be the saturated ones, and the outputs the wrapped ones.
@@ -271,7 +264,7 @@ fn multiplier(scales: [&Value; 3]) -> f32 {
 ///   round to the other side of a half; in these nodes it does not.
 /// - The zero point is added before rounding half to even. With an odd one a tie would go to the
 ///   other integer; there is no tie in these nodes.
-fn qlinearmatmul<Q: Code>(name: &str, outputs: usize, wrapped: usize) {
+fn qlinearmatmul<Q: Code8>(name: &str, outputs: usize, wrapped: usize) {
     let test = test(name);
     let pairs = Pairs::<Q>::new([0, 2, 3, 5].map(|n| input(&test, n)));
     let m = multiplier([1, 4, 6].map(|n| input(&test, n)));
@@ -279,7 +272,7 @@ fn qlinearmatmul<Q: Code>(name: &str, outputs: usize, wrapped: usize) {
     let expected = codes::<Q>(&test["outputs"]["0:y"]);
     assert_eq!(expected.len(), outputs);
 
-    let multipliers = [Multiplier::real(m).unwrap()];
+    let multiplier = Multiplier::real(m).unwrap();
     let params = QuantParams::new(1.0, zero_point).unwrap();
     for tier in Tier::available() {
         let unbounded = pairs.sums(tier).into_iter().map(|sum| {
@@ -288,7 +281,7 @@ fn qlinearmatmul<Q: Code>(name: &str, outputs: usize, wrapped: usize) {
         });
         let unbounded: Vec<_> = unbounded.collect();
         let found = pairs.multiplied(tier, zero_point, |a, b, out| {
-            matmul_requantize(a, pairs.za, b, pairs.zb, &multipliers, None, params, out).unwrap();
+            b.requantize(a, pairs.za, pairs.zb, multiplier, params, out).unwrap();
         });
         for ((&unbounded, &found), &expected) in unbounded.iter().zip(&found).zip(&expected) {
             let saturated = unbounded.clamp(Q::MIN.into(), Q::MAX.into());
@@ -340,7 +333,7 @@ fn convinteger(name: &str, expected_shape: [usize; 4]) {
     for tier in Tier::available() {
         let filters = Weights::transposed(&filters, depth, 1).pack(tier).unwrap();
         let mut out = vec![0; out_height * out_width];
-        matmul(&rows, zero_point, &filters, 0, &mut out).unwrap();
+        filters.multiply(&rows, zero_point, 0, &mut out).unwrap();
         assert_eq!(out, integers(y), "{tier}");
     }
 }

@@ -1,7 +1,8 @@
 //! Padding, against a loop over every pixel.
 
 use proptest::prelude::*;
-use zeropoint::{Border, Error, pad};
+use zeropoint::Error;
+use zeropoint::image::{Border, pad};
 
 /// One image: each pixel of the output is a pixel of the input, or border.
 fn padded(codes: &[i8], border: Border, zero_point: i8) -> Vec<i8> {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::tiers;
-use zeropoint::{Code, MIN_SCALE, QuantParams, Range, Scheme, Tier, reference};
+use zeropoint::{Code8, MIN_SCALE, QuantParams, Range, Scheme, Tier, reference};
 
 fn quantized(tier: Tier, x: &[f32], params: QuantParams<u8>) -> Vec<u8> {
     let mut codes = vec![1; x.len()];
@@ -149,7 +149,7 @@ fn wrong_lengths_are_errors_in_every_build() {
 }
 
 /// `Σ (a − za)(b − zb)` of `n` pairs of the same codes, on every tier.
-fn dot_is<A: Code, B: Code>(n: usize, (a, za): (A, A), (b, zb): (B, B), expected: i64) {
+fn dot_is<A: Code8, B: Code8>(n: usize, (a, za): (A, A), (b, zb): (B, B), expected: i64) {
     let (a, b) = (vec![a; n], vec![b; n]);
     for tier in tiers() {
         assert_eq!(tier.dot(&a, za, &b, zb), Ok(expected), "{tier}, {n} pairs");

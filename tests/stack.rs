@@ -8,10 +8,12 @@ mod common;
 use common::values;
 use std::thread;
 use zeropoint::calibrate::{ChannelObservers, Histogram, Method, Observer};
+use zeropoint::gemm::{Activations, Linear, Scratch, Weights};
+use zeropoint::norm::Norm;
+use zeropoint::search::{cosine, dot_rows, l2_rows, l2_squared};
 use zeropoint::{
-    Blocks, Multiplier, Norm, QuantParams, Scheme, Tier, Weights, cosine, dequantize_channels, dot,
-    dot_rows, fake_quantize_channels, l2_rows, l2_squared, min_max_channels, quantize_blocks,
-    quantize_channels, rescale,
+    Blocks, Granularity, Multiplier, Multipliers, Params, QuantParams, Scheme, Tier, dequantize,
+    dot, fake_quantize, min_max_each, quantize, rescale,
 };
 
 /// Runs `call` on a thread with a small stack.
@@ -51,25 +53,34 @@ fn elementwise() {
                 let multiplier = multiplier.unwrap();
                 tier.requantize(&accumulators, multiplier, one, &mut q).unwrap();
                 let multipliers = [multiplier; 100];
-                tier.requantize_channels(&accumulators, &multipliers, None, 1, one, &mut q)
-                    .unwrap();
+                let multipliers = Multipliers::per_axis(&multipliers, 1);
+                tier.requantize(&accumulators, multipliers, one, &mut q).unwrap();
             }
         });
     }
     let (mut q, mut y) = (vec![0; n], vec![0.0; n]);
     for (channels, inner) in [(100, 1), (10, 1000), (25, 20)] {
         let params = &params(channels)[..];
+        let scales: &Vec<_> = &params.iter().map(|params| params.scale()).collect();
         on_a_small_stack(|| {
-            min_max_channels(x, inner, &mut vec![None; channels]).unwrap();
-            quantize_channels(x, params, inner, &mut q).unwrap();
-            dequantize_channels(&q, params, inner, &mut y).unwrap();
-            fake_quantize_channels(x, params, inner, &mut y).unwrap();
+            let granularity = Granularity::Axis { inner };
+            min_max_each(x, granularity, &mut vec![None; channels]).unwrap();
+            // Parts are put together where they are used.
+            let parts = Params::parts(scales, 3, granularity);
+            for params in [Params::per_axis(params, inner), parts] {
+                quantize(x, params, &mut q).unwrap();
+                dequantize(&q, params, &mut y).unwrap();
+                fake_quantize(x, params, &mut y).unwrap();
+            }
             let to = QuantParams::<i8>::new(3.0, 1).unwrap();
             rescale(codes, params[0], to, &mut q).unwrap();
         });
     }
     let params = &params(n / 50)[..];
-    on_a_small_stack(|| quantize_blocks(x, params, Blocks::of_rows(100, 50), &mut q).unwrap());
+    on_a_small_stack(|| {
+        let params = Params::per_block(params, Blocks::of_rows(100, 50));
+        quantize(x, params, &mut q).unwrap();
+    });
 }
 
 #[test]
@@ -112,26 +123,20 @@ fn products() {
         for tier in Tier::available().filter(|&tier| tier != Tier::SCALAR || m * k * n < 1 << 22) {
             on_a_small_stack(|| {
                 let b = Weights::new(&weights, k, n).pack(tier).unwrap();
-                let (mut params_a, mut a) = (vec![QuantParams::<u8>::default(); m], vec![0; m * k]);
                 let (params, bias) = (params(n), vec![0.5; n]);
-                let mut y = vec![0.0; m * n];
-                tier.linear(
-                    &x,
-                    Scheme::affine(),
-                    &mut params_a,
-                    &mut a,
-                    &b,
-                    &params,
-                    Some(&bias),
-                    &mut y,
-                )
-                .unwrap();
-                tier.matmul(&a, 3, &b, 4, &mut vec![0; m * n]).unwrap();
+                let layer = Linear::new(b.clone(), Params::per_axis(&params, 1)).unwrap();
+                let layer = layer.with_bias(&bias).unwrap();
+                let (mut scratch, mut y) = (Scratch::new(), vec![0.0; m * n]);
+                layer.forward(&x, Activations::SymmetricI8, &mut scratch, &mut y).unwrap();
+                layer.forward(&x, Activations::AffineU8, &mut scratch, &mut y).unwrap();
+                let input = scratch.quantize(&x, k, Activations::AffineU8).unwrap();
+                let (a, ..) = input.parts::<u8>().unwrap();
+                b.multiply(a, 3, 4, &mut vec![0; m * n]).unwrap();
                 let one = params[0];
                 for multiplier in [Multiplier::real(0.01), Multiplier::fixed(0.01)] {
                     let (each, bias) = (vec![multiplier.unwrap(); n], vec![7; n]);
-                    let mut q = vec![0; m * n];
-                    tier.matmul_requantize(&a, 3, &b, 4, &each, Some(&bias), one, &mut q).unwrap();
+                    let multipliers = Multipliers::per_axis(&each, 1).with_bias(&bias);
+                    b.requantize(a, 3, 4, multipliers, one, &mut vec![0; m * n]).unwrap();
                 }
             });
         }

@@ -3,9 +3,14 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Guarded, base_tiers as tiers, bits, values};
+use common::{
+    Apart, Guarded, NOT_THREE_ROWS_OF_FIVE, base_tiers as tiers, bits, code,
+    not_three_rows_of_five, strides, values,
+};
 use proptest::prelude::*;
-use zeropoint::{Code, Error, Fidelity, Moments, Norm, QuantParams, Scheme, Tier, reference};
+use zeropoint::measure::{Fidelity, Moments};
+use zeropoint::norm::Norm;
+use zeropoint::{Code8, Error, QuantParams, Rows, RowsMut, Scheme, Tier, reference};
 
 /// Around multiples of vectors, of the 64 lanes, and of the blocks of 4096.
 fn lengths() -> impl Iterator<Item = usize> {
@@ -59,7 +64,7 @@ fn fidelity_bits(of: Fidelity) -> [u64; 4] {
     ]
 }
 
-fn check_fidelity<Q: Code>(tier: Tier, x: &[f32], params: QuantParams<Q>, offset: usize) {
+fn check_fidelity<Q: Code8>(tier: Tier, x: &[f32], params: QuantParams<Q>, offset: usize) {
     let mut y = vec![0.0; x.len()];
     reference::fake_quantize(x, params, &mut y).unwrap();
     let expected = reference::quantization_fidelity(x, params);
@@ -85,7 +90,7 @@ fn check_norm(tier: Tier, x: &[f32], norm: Norm<'_>, offsets: [usize; 2]) -> Vec
 }
 
 /// `normalized`: of the same rows.
-fn check_norm_quantize<Q: Code>(
+fn check_norm_quantize<Q: Code8>(
     tier: Tier,
     x: &[f32],
     norm: Norm<'_>,
@@ -215,6 +220,206 @@ fn rows_of_every_kind() {
     }
 }
 
+/// Rows that are apart become what they are without a gap, and what lies between them is not touched.
+fn check_norm_apart(tier: Tier, x: &[f32], shape: [usize; 2], norm: Norm<'_>) {
+    let [mut expected, mut by_reference] = [(); 2].map(|()| vec![0.0; x.len()]);
+    tier.normalize_rows(x, norm, &mut expected).unwrap();
+    reference::normalize_rows(x, norm, &mut by_reference).unwrap();
+    assert_eq!(bits(&expected), bits(&by_reference), "{tier}, {shape:?}, {norm:?}");
+    for stride in strides(shape[1]) {
+        let x_apart = Apart::of(x, shape, stride, f32::NAN);
+        for out_stride in strides(shape[1]) {
+            let mut out = Apart::new(shape, out_stride, shape[1] % 7, 7.25);
+            tier.normalize_rows(x_apart.rows(), norm, out.rows_mut()).unwrap();
+            let context = || format!("{tier}, {shape:?}, {stride} to {out_stride}, {norm:?}");
+            assert_eq!(bits(&out.checked()), bits(&expected), "{}", context());
+        }
+        // Only what is read, or only what is written.
+        let mut out = vec![0.0; x.len()];
+        tier.normalize_rows(x_apart.rows(), norm, &mut out).unwrap();
+        assert_eq!(bits(&out), bits(&expected), "{tier}, {shape:?}, {stride}");
+        let mut out = Apart::new(shape, stride, shape[1] % 5, 7.25);
+        tier.normalize_rows(x, norm, out.rows_mut()).unwrap();
+        assert_eq!(bits(&out.checked()), bits(&expected), "{tier}, {shape:?}, {stride}");
+    }
+}
+
+/// The same of rows that become codes; or of those before one that is an error.
+fn check_norm_quantize_apart<Q: Code8>(
+    tier: Tier,
+    x: &[f32],
+    shape: [usize; 2],
+    norm: Norm<'_>,
+    scheme: Scheme<Q>,
+) {
+    let none = vec![QuantParams::default(); shape[0]];
+    let between: Q = code(0x55);
+    let whole = |x: Rows<'_, f32>, out: RowsMut<'_, Q>| {
+        let mut params = none.clone();
+        let done = tier.normalize_quantize_rows(x, norm, scheme, &mut params, out);
+        (done, params)
+    };
+    let mut codes = vec![between; x.len()];
+    let expected = whole(x.into(), (&mut codes).into());
+    let (mut by_reference, mut of_reference) = (none.clone(), vec![between; x.len()]);
+    let done =
+        reference::normalize_quantize_rows(x, norm, scheme, &mut by_reference, &mut of_reference);
+    assert_eq!((&expected, &codes), (&(done, by_reference), &of_reference), "{tier}, {shape:?}");
+    for stride in strides(shape[1]) {
+        // What lies between would be an error, or change the range.
+        let x_apart = Apart::of(x, shape, stride, f32::NAN);
+        for out_stride in strides(shape[1]) {
+            let mut out = Apart::new(shape, out_stride, shape[1] % 7, between);
+            let found = whole(x_apart.rows(), out.rows_mut());
+            let context = || format!("{tier}, {shape:?}, {stride} to {out_stride}, {norm:?}");
+            assert_eq!((&found, &out.checked()), (&expected, &codes), "{}", context());
+        }
+        // Only what is read, or only what is written.
+        let mut out = vec![between; x.len()];
+        let found = whole(x_apart.rows(), (&mut out).into());
+        assert_eq!((&found, &out), (&expected, &codes), "{tier}, {shape:?}, {stride}");
+        let mut out = Apart::new(shape, stride, shape[1] % 5, between);
+        let found = whole(x.into(), out.rows_mut());
+        assert_eq!((&found, &out.checked()), (&expected, &codes), "{tier}, {shape:?}, {stride}");
+    }
+}
+
+#[test]
+fn rows_apart() {
+    for tier in Tier::available() {
+        for shape in [
+            [0, 5],
+            [1, 1],
+            [6, 1],
+            [5, 7],
+            [7, 16],
+            [5, 63],
+            [5, 64],
+            [5, 100],
+            [3, 768],
+            [3, 1024],
+            [3, 1025],
+            [3, 4100],
+        ] {
+            let [rows, row] = shape;
+            let weight: Vec<_> = (0..row).map(|i| 1.0 + (i % 7) as f32 * 0.1).collect();
+            let bias: Vec<_> = (0..row).map(|i| (i % 5) as f32 * 0.03 - 0.1).collect();
+            let layer = Norm::layer(&weight, Some(&bias), 1e-5).unwrap();
+            let rms = Norm::rms(&weight, None, 1e-6).unwrap();
+            let finite = ordinary(rows * row);
+            let mut last_is_not = finite.clone();
+            if let Some(x) = last_is_not.last_mut() {
+                *x = f32::INFINITY;
+            }
+            let mut far = finite.clone();
+            for (i, x) in far.iter_mut().enumerate() {
+                *x += (i / row * 50) as f32;
+            }
+            for x in [&finite, &last_is_not, &far] {
+                for norm in [layer, rms] {
+                    check_norm_apart(tier, x, shape, norm);
+                    let affine = Scheme::<u8>::affine();
+                    check_norm_quantize_apart(tier, x, shape, norm, affine);
+                    check_norm_quantize_apart(tier, x, shape, norm, affine.of_finite());
+                    let symmetric = Scheme::<i8>::symmetric();
+                    check_norm_quantize_apart(tier, x, shape, norm, symmetric);
+                }
+            }
+        }
+    }
+}
+
+/// So many that stores go past the caches: rows that repeat themselves, so that the reference has to do few.
+#[test]
+fn big_rows_apart() {
+    let (few, row) = (22, 768);
+    let rows = 500 * few;
+    let weight: Vec<_> = (0..row).map(|i| 1.0 + (i % 7) as f32 * 0.1).collect();
+    let norm = Norm::layer(&weight, None, 1e-5).unwrap();
+    let x = ordinary(few * row);
+    let mut expected = vec![0.0; x.len()];
+    reference::normalize_rows(&x, norm, &mut expected).unwrap();
+    let x = x.repeat(rows / few);
+    for tier in tiers() {
+        for [stride, out_stride] in [[row, row + 7], [row + 1, row], [2 * row, row + 1]] {
+            let x = Apart::of(&x, [rows, row], stride, f32::NAN);
+            let mut out = Apart::new([rows, row], out_stride, 3, 7.25);
+            tier.normalize_rows(x.rows(), norm, out.rows_mut()).unwrap();
+            let repeats = out.checked().chunks(few * row).all(|part| part == expected);
+            assert!(repeats, "{tier}, {stride} to {out_stride}");
+        }
+    }
+}
+
+#[test]
+fn rows_apart_that_do_not_fit() {
+    let norm = Norm::rms(&[1.0; 5], None, 0.0).unwrap();
+    let scheme = Scheme::<u8>::affine();
+    let (row, default) = (5, [QuantParams::default(); 3]);
+    for tier in Tier::available() {
+        for wrong in NOT_THREE_ROWS_OF_FIVE {
+            let [elements, said, stride] = wrong;
+            let x = vec![1.0; elements];
+            let x = Rows::strided(&x, said, stride);
+            let (mut params, mut codes, mut out) = (default, [7; 100], [7.0; 100]);
+            // There are as many rows to normalize as `x` is said to have.
+            let expected = if said == 3 {
+                not_three_rows_of_five("x", wrong)
+            } else {
+                Error::Rows { argument: "out", elements: 15, rows: said, row, stride: row }
+            };
+            assert_eq!(tier.normalize_rows(x, norm, &mut out[..15]), Err(expected));
+            let apart = RowsMut::strided(&mut out[..elements], said, stride);
+            let error = tier.normalize_rows(&[1.0; 15], norm, apart);
+            assert_eq!(error, Err(not_three_rows_of_five("out", wrong)));
+            assert_eq!(out, [7.0; 100]);
+
+            // And as many to quantize as there are parameters. What is read is looked at first.
+            let error =
+                tier.normalize_quantize_rows(x, norm, scheme, &mut params, &mut codes[..15]);
+            assert_eq!(error, Err(not_three_rows_of_five("x", wrong)));
+            let apart = RowsMut::strided(&mut codes[..elements], said, stride);
+            let error = tier.normalize_quantize_rows(x, norm, scheme, &mut params, apart);
+            assert_eq!(error, Err(not_three_rows_of_five("x", wrong)));
+            let apart = RowsMut::strided(&mut codes[..elements], said, stride);
+            let error = tier.normalize_quantize_rows(&[1.0; 15], norm, scheme, &mut params, apart);
+            assert_eq!(error, Err(not_three_rows_of_five("out", wrong)));
+            assert_eq!((params, codes), (default, [7; 100]));
+        }
+        // Just enough, and more than that.
+        for elements in [17, 18, 100] {
+            let (x, stride) = (vec![1.0; elements], 6);
+            let x = Rows::strided(&x, 3, stride);
+            let (mut params, mut codes, mut out) = (default, [7; 100], [7.0; 100]);
+            let apart = RowsMut::strided(&mut out[..elements], 3, stride);
+            tier.normalize_rows(x, norm, apart).unwrap();
+            let apart = RowsMut::strided(&mut codes[..elements], 3, stride);
+            tier.normalize_quantize_rows(x, norm, scheme, &mut params, apart).unwrap();
+            for i in 0..100 {
+                let in_row = i % stride < row && i / stride < 3;
+                let expected = if in_row { (1.0, 255) } else { (7.0, 7) };
+                assert_eq!((out[i], codes[i]), expected, "{i}");
+            }
+        }
+        // Rows of nothing are as many as they are said to be.
+        let nothing = Norm::rms(&[], None, 0.0).unwrap();
+        let none = Rows::strided(&[], 3, 0);
+        let to_none = |rows| RowsMut::strided(&mut [], rows, 0);
+        assert_eq!(tier.normalize_rows(none, nothing, to_none(3)), Ok(()));
+        let (elements, row, stride) = (0, 0, 0);
+        let error = |argument, rows| Err(Error::Rows { argument, elements, rows, row, stride });
+        assert_eq!(tier.normalize_rows(none, nothing, to_none(2)), error("out", 3));
+        assert_eq!(tier.normalize_rows(&[], nothing, to_none(2)), Ok(()));
+        let mut params = default;
+        let no_codes = RowsMut::strided(&mut [], 3, 0);
+        let found = tier.normalize_quantize_rows(none, nothing, scheme, &mut params, no_codes);
+        assert_eq!(found, Ok(()));
+        let no_codes = RowsMut::strided(&mut [], 3, 0);
+        let found = tier.normalize_quantize_rows(none, nothing, scheme, &mut params[..2], no_codes);
+        assert_eq!(found, error("x", 2));
+    }
+}
+
 #[test]
 fn big() {
     // From where on stores go past the caches.
@@ -283,18 +488,28 @@ fn what_does_not_fit_is_an_error() {
     let norm = Norm::layer(&weight, None, 0.0).unwrap();
     let (scheme, mut params) = (Scheme::<u8>::affine(), [QuantParams::default(); 2]);
     for tier in tiers() {
-        let length =
-            Err(Error::Length { argument: "out", len: 7, of: "elements of `x`", there: 8 });
-        assert_eq!(tier.normalize_rows(&[0.0; 8], norm, &mut [0.0; 7]), length);
-        let found = tier.normalize_quantize_rows(&[0.0; 8], norm, scheme, &mut params, &mut [0; 7]);
-        assert_eq!(found, length);
-        let (elements, row) = (6, 4);
-        let rows = |rows| Err(Error::Rows { argument: "x", elements, rows, row, stride: row });
-        assert_eq!(tier.normalize_rows(&[0.0; 6], norm, &mut [0.0; 6]), rows(1));
+        let (rows, row, stride) = (2, 4, 4);
+        let of_rows =
+            |argument, elements| Err(Error::Rows { argument, elements, rows, row, stride });
+        for len in [0, 7, 9, 12] {
+            let (x, mut out, mut codes) = ([0.0; 8], vec![0.0; len], vec![0; len]);
+            assert_eq!(tier.normalize_rows(&x, norm, &mut out), of_rows("out", len));
+            let found = tier.normalize_quantize_rows(&x, norm, scheme, &mut params, &mut codes);
+            assert_eq!(found, of_rows("out", len));
+            assert_eq!(reference::normalize_rows(&x, norm, &mut out), of_rows("out", len));
+            let found =
+                reference::normalize_quantize_rows(&x, norm, scheme, &mut params, &mut codes);
+            assert_eq!(found, of_rows("out", len));
+        }
+        // As many rows as it takes for all of `x`.
+        assert_eq!(tier.normalize_rows(&[0.0; 6], norm, &mut [0.0; 6]), of_rows("x", 6));
         let found = tier.normalize_quantize_rows(&[0.0; 6], norm, scheme, &mut params, &mut [0; 6]);
-        assert_eq!(found, rows(2));
+        assert_eq!(found, of_rows("x", 6));
         let nothing = Norm::layer(&[], None, 0.0).unwrap();
-        assert!(tier.normalize_rows(&[0.0; 6], nothing, &mut [0.0; 6]).is_err());
+        let (argument, elements, rows, row, stride) = ("x", 6, 0, 0, 0);
+        let error = Err(Error::Rows { argument, elements, rows, row, stride });
+        assert_eq!(tier.normalize_rows(&[0.0; 6], nothing, &mut [0.0; 6]), error);
+        assert_eq!(reference::normalize_rows(&[0.0; 6], nothing, &mut [0.0; 6]), error);
         assert_eq!(
             tier.fidelity(&[0.0; 3], &[0.0; 2]).unwrap_err(),
             Error::Length { argument: "y", len: 2, of: "elements of `x`", there: 3 }

@@ -18,7 +18,7 @@ fn use_it_for_the_first_time_and_after() {
         barrier.wait();
         // By half of them in a call, by half as a question.
         if i.is_multiple_of(2) {
-            assert_eq!(zeropoint::sum(&[i as u8; 300]), i as i64 * 300);
+            assert_eq!(zeropoint::search::sum(&[i as u8; 300]), i as i64 * 300);
         }
         Tier::best()
     };

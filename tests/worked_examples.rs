@@ -1,10 +1,12 @@
 //! The worked examples of the documents that the project grew out of, each under its number. Most
 //! are doc-tests too, where the function that they explain is.
 
+use zeropoint::gemm::Weights;
+use zeropoint::image::{Border, Windows, im2col};
+use zeropoint::measure::{Fidelity, fidelity, quantization_fidelity};
+use zeropoint::norm::{Norm, normalize_quantize_rows, normalize_rows};
 use zeropoint::{
-    Border, Fidelity, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, Windows,
-    dequantize, fidelity, im2col, matmul, matmul_requantize, min_max, normalize_quantize_rows,
-    normalize_rows, quantization_fidelity, quantize, relu,
+    Multiplier, QuantParams, Range, Scheme, Tier, dequantize, min_max, quantize, relu,
 };
 
 fn codes<Q: zeropoint::Code, const N: usize>(x: [f32; N], params: QuantParams<Q>) -> [Q; N] {
@@ -170,19 +172,18 @@ fn example_6_convolution() {
     let mut rows = vec![0; 12 * depth];
     im2col(&codes, windows, z, &mut rows).unwrap();
     let mut sums = [0; 24];
-    matmul(&rows, z, &weights, 0, &mut sums).unwrap();
+    weights.multiply(&rows, z, 0, &mut sums).unwrap();
     // A step of a sum is 4 · 0.25 = 1.
     assert_eq!(sums.map(|sum| sum as f32)[..], expected);
 
     let output = QuantParams::<i8>::affine(Range::new(-20_480.0, 44_800.0)).unwrap();
     assert_eq!(output.scale(), 256.0);
-    let multiplier = [Multiplier::real(1.0 / output.scale()).unwrap()];
+    let multiplier = Multiplier::real(1.0 / output.scale()).unwrap();
     let relu_params = output.with_codes(output.zero_point()..=127).unwrap();
     let mut rectified = [0; 24];
-    matmul_requantize(&rows, z, &weights, 0, &multiplier, None, relu_params, &mut rectified)
-        .unwrap();
+    weights.requantize(&rows, z, 0, multiplier, relu_params, &mut rectified).unwrap();
     let mut plain = [0; 24];
-    matmul_requantize(&rows, z, &weights, 0, &multiplier, None, output, &mut plain).unwrap();
+    weights.requantize(&rows, z, 0, multiplier, output, &mut plain).unwrap();
     assert!(plain.iter().any(|&code| code < output.zero_point()));
     relu(&mut plain, output.zero_point());
     assert_eq!(rectified, plain);

@@ -3,7 +3,7 @@
 use super::bare::{Bare, READ_1_WRITE_4, READ_4, READ_4_WRITE_1, READ_4_WRITE_4};
 use super::buffers::{accumulators, floats, random, zeros};
 use super::{Call, Operation};
-use zeropoint::{Blocks, Code, Multiplier, QuantParams, Tier};
+use zeropoint::{Blocks, Code, Granularity, Multiplier, Multipliers, Params, QuantParams, Tier};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     operation("min_max rows of 1024", READ_4, |len| min_max(len, 1024)),
@@ -21,7 +21,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let params = params(len.div_ceil(32), symmetric);
         let blocks = Blocks::of_rows(len, 32);
         Box::new(move |tier| {
-            tier.dequantize_blocks(&codes, &params, blocks, &mut out).expect(SHAPES);
+            tier.dequantize(&codes, Params::per_block(&params, blocks), &mut out).expect(SHAPES);
         })
     }),
     operation("fake_quantize last axis u8", READ_4_WRITE_4, |len| {
@@ -29,7 +29,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let (x, mut out) = (floats(len), zeros(len));
         let params = params(channels, affine);
         Box::new(move |tier| {
-            tier.fake_quantize_channels(&x, &params, 1, &mut out).expect(SHAPES);
+            tier.fake_quantize(&x, Params::per_axis(&params, 1), &mut out).expect(SHAPES);
         })
     }),
     operation("requantize real rows of 1024 u8", READ_4_WRITE_1, |len| {
@@ -80,8 +80,8 @@ fn params<Q: Code>(n: usize, of: fn(usize) -> QuantParams<Q>) -> Vec<QuantParams
 fn min_max(len: usize, inner: usize) -> Call {
     let (channels, len) = shape(len, inner);
     let (x, mut ranges) = (floats(len), vec![None; channels]);
-    let inner = inner_of(len, channels, inner);
-    Box::new(move |tier| tier.min_max_channels(&x, inner, &mut ranges).expect(SHAPES))
+    let each = Granularity::Axis { inner: inner_of(len, channels, inner) };
+    Box::new(move |tier| tier.min_max_each(&x, each, &mut ranges).expect(SHAPES))
 }
 
 fn quantize<Q: Code + Default>(len: usize, inner: usize, of: fn(usize) -> QuantParams<Q>) -> Call {
@@ -90,7 +90,7 @@ fn quantize<Q: Code + Default>(len: usize, inner: usize, of: fn(usize) -> QuantP
     let params = params(channels, of);
     let inner = inner_of(len, channels, inner);
     Box::new(move |tier| {
-        tier.quantize_channels(&x, &params, inner, &mut codes).expect(SHAPES);
+        tier.quantize(&x, Params::per_axis(&params, inner), &mut codes).expect(SHAPES);
     })
 }
 
@@ -99,7 +99,7 @@ fn quantize_blocks<Q: Code + Default>(len: usize, of: fn(usize) -> QuantParams<Q
     let params = params(len.div_ceil(32), of);
     let blocks = Blocks::of_rows(len, 32);
     Box::new(move |tier| {
-        tier.quantize_blocks(&x, &params, blocks, &mut codes).expect(SHAPES);
+        tier.quantize(&x, Params::per_block(&params, blocks), &mut codes).expect(SHAPES);
     })
 }
 
@@ -109,7 +109,7 @@ fn dequantize(len: usize, inner: usize) -> Call {
     let params = params(channels, symmetric);
     let inner = inner_of(len, channels, inner);
     Box::new(move |tier| {
-        tier.dequantize_channels(&codes, &params, inner, &mut out).expect(SHAPES);
+        tier.dequantize(&codes, Params::per_axis(&params, inner), &mut out).expect(SHAPES);
     })
 }
 
@@ -124,7 +124,7 @@ fn requantize(
     let inner = inner_of(len, channels, inner);
     let output = affine(7);
     Box::new(move |tier: Tier| {
-        tier.requantize_channels(&accumulators, &multipliers, None, inner, output, &mut codes)
-            .expect(SHAPES);
+        let multipliers = Multipliers::per_axis(&multipliers, inner);
+        tier.requantize(&accumulators, multipliers, output, &mut codes).expect(SHAPES);
     })
 }

@@ -5,7 +5,7 @@ use super::buffers::random;
 use super::{Call, Operation};
 use bytemuck::Pod;
 use std::hint::black_box;
-use zeropoint::{Code, Tier};
+use zeropoint::{Code8, Tier};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     operation("dot u8·i8", READ_1_READ_1, |len| {
@@ -63,7 +63,7 @@ const fn operation(name: &'static str, bare: Bare, setup: fn(usize) -> Call) -> 
 }
 
 /// A call on two vectors.
-fn pairs<A: Code + Pod + Default, B: Code + Pod + Default>(
+fn pairs<A: Code8 + Pod + Default, B: Code8 + Pod + Default>(
     len: usize,
     call: fn(Tier, &[A], &[B]),
 ) -> Call {

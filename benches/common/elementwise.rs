@@ -43,7 +43,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let row = len.min(1024);
         let mut params = vec![QuantParams::<u8>::default(); len / row];
         Box::new(move |tier| {
-            tier.quantize_dynamic_rows(&x, row, Scheme::affine(), &mut params, &mut codes)
+            let (x, codes) = (&x[..], &mut codes[..]);
+            tier.quantize_dynamic_rows(x, row, Scheme::affine(), &mut params, codes)
                 .expect(LENGTHS);
         })
     }),

@@ -6,7 +6,8 @@ use super::{Call, Operation};
 use aligned_vec::AVec;
 use bytemuck::Pod;
 use std::hint::black_box;
-use zeropoint::{Code, Multiplier, PackedMatrix, QuantParams, Scheme, Tier, Weights};
+use zeropoint::gemm::{Activations, Linear, PackedMatrix, Scratch, Weights};
+use zeropoint::{Code8, Multiplier, Multipliers, Params, QuantParams, Tier};
 
 /// The rows and columns of the weights: of embeddings, and of what only the last cache holds.
 pub(crate) const SIDE: usize = 768;
@@ -24,7 +25,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let (za, zb) = (random::<i8>(len / ROW), random::<u8>(SIDE));
         Box::new(move |tier| {
             let (a, b) = of.packed(tier);
-            tier.matmul(a, &za[..], b, &zb[..], &mut out[..]).expect(SHAPES);
+            b.multiply(a, &za[..], &zb[..], &mut out[..]).expect(SHAPES);
         })
     }),
     operation::<SIDE>("matmul u8·u8", products::<u8, u8, SIDE>),
@@ -35,8 +36,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let params = QuantParams::<u8>::new(0.5, 128).expect("a scale");
         Box::new(move |tier| {
             let (a, b) = of.packed(tier);
-            tier.matmul_requantize(a, 3, b, 5, &multipliers, None, params, &mut out[..])
-                .expect(SHAPES);
+            let multipliers = Multipliers::per_axis(&multipliers, 1);
+            b.requantize(a, 3, 5, multipliers, params, &mut out[..]).expect(SHAPES);
         })
     }),
     operation::<SIDE>("matmul_dequantize u8·i8", |len| {
@@ -44,19 +45,23 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         let (params_a, params_b) = (params(len / ROW, 3), params(SIDE, 5));
         Box::new(move |tier| {
             let (a, b) = of.packed(tier);
-            tier.matmul_dequantize(a, &params_a, b, &params_b, None, &mut out[..]).expect(SHAPES);
+            let params_a = Params::per_axis(&params_a, SIDE);
+            let params_b = Params::per_axis(&params_b, 1);
+            b.dequantize(a, params_a, params_b, None, &mut out[..]).expect(SHAPES);
         })
     }),
     operation::<SIDE>("linear u8·i8", |len| {
-        let (mut of, mut out) = (Matrices::<u8, i8, SIDE>::new(len), zeros(of_rows::<SIDE>(len)));
-        let x = floats(of_rows::<SIDE>(len));
-        let (mut params_x, mut codes) = (params(len / ROW, 0), zeros(x.len()));
-        let (scheme, params_b) = (Scheme::<u8>::affine(), params(SIDE, 0));
+        let (x, mut out) = (floats(of_rows::<SIDE>(len)), zeros(of_rows::<SIDE>(len)));
+        let (b, params_b) = (random::<i8>(ROW), params(SIDE, 0));
+        let (mut layer, mut scratch) = (None::<Linear<'_>>, Scratch::new());
         Box::new(move |tier| {
-            let (_, b) = of.packed(tier);
-            let out = &mut out[..];
-            tier.linear(&x, scheme, &mut params_x, &mut codes, b, &params_b, None, out)
-                .expect(SHAPES);
+            layer = layer.take().filter(|layer| layer.tier() == tier);
+            let layer = layer.get_or_insert_with(|| {
+                let b = Weights::new(&b, SIDE, SIDE).pack(tier).expect(SHAPES);
+                Linear::new(b, Params::per_axis(&params_b, 1)).expect(SHAPES)
+            });
+            let (by, out) = (Activations::AffineU8, &mut out[..]);
+            black_box(layer).forward(&x[..], by, &mut scratch, out).expect(SHAPES);
         })
     }),
 ];
@@ -88,7 +93,7 @@ struct Matrices<A, B: 'static, const N: usize> {
     packed: Option<PackedMatrix<'static, B>>,
 }
 
-impl<A: Code + Pod + Default, B: Code + Pod + Default, const N: usize> Matrices<A, B, N> {
+impl<A: Code8 + Pod + Default, B: Code8 + Pod + Default, const N: usize> Matrices<A, B, N> {
     fn new(len: usize) -> Self {
         Self { a: random(of_rows::<N>(len)), b: random(N * N), packed: None }
     }
@@ -105,18 +110,18 @@ impl<A: Code + Pod + Default, B: Code + Pod + Default, const N: usize> Matrices<
 /// A call with zero points, for all of each side.
 fn products<A, B, const N: usize>(len: usize) -> Call
 where
-    A: Code + Pod + Default,
-    B: Code + Pod + Default,
+    A: Code8 + Pod + Default,
+    B: Code8 + Pod + Default,
 {
     let (mut of, mut out) = (Matrices::<A, B, N>::new(len), zeros(of_rows::<N>(len)));
     let (za, zb) = (random::<A>(1)[0], random::<B>(1)[0]);
     Box::new(move |tier| {
         let (a, b) = of.packed(tier);
-        tier.matmul(a, za, b, zb, &mut out[..]).expect(SHAPES);
+        b.multiply(a, za, zb, &mut out[..]).expect(SHAPES);
     })
 }
 
-fn params<Q: Code>(n: usize, zero_point: Q) -> Vec<QuantParams<Q>> {
+fn params<Q: Code8>(n: usize, zero_point: Q) -> Vec<QuantParams<Q>> {
     let of = |i| QuantParams::new(0.016 + i as f32 * 1e-6, zero_point).expect("a scale");
     (0..n).map(of).collect()
 }

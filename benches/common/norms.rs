@@ -5,7 +5,8 @@ use super::buffers::{floats, zeros};
 use super::{Call, Operation};
 use std::hint::black_box;
 use zeropoint::calibrate::Histogram;
-use zeropoint::{Norm, QuantParams, Scheme, Tier};
+use zeropoint::norm::Norm;
+use zeropoint::{QuantParams, Scheme, Tier};
 
 /// The length of a row, as transformers have it. Sizes are multiples of it.
 pub(crate) const ROW: usize = 768;
@@ -30,13 +31,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     }),
     operation("normalize_rows layer", READ_4_WRITE_4, |len| {
         let (x, mut out) = (floats(len), zeros(len));
-        layer(move |tier, norm| tier.normalize_rows(&x, norm, &mut out).expect(SHAPES))
+        layer(move |tier, norm| tier.normalize_rows(&x[..], norm, &mut out[..]).expect(SHAPES))
     }),
     operation("normalize_quantize_rows layer u8", READ_4_WRITE_1, |len| {
         let (x, mut codes) = (floats(len), zeros(len));
         let mut params = vec![QuantParams::<u8>::default(); len / ROW];
         layer(move |tier, norm| {
-            tier.normalize_quantize_rows(&x, norm, Scheme::affine(), &mut params, &mut codes)
+            let (x, codes) = (&x[..], &mut codes[..]);
+            tier.normalize_quantize_rows(x, norm, Scheme::affine(), &mut params, codes)
                 .expect(SHAPES);
         })
     }),

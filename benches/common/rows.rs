@@ -5,7 +5,7 @@ use super::buffers::{random, zeros};
 use super::{Call, Operation};
 use bytemuck::Pod;
 use std::hint::black_box;
-use zeropoint::{Code, Tier};
+use zeropoint::{Code8, Tier};
 
 /// The length of a row, as embeddings have it. Sizes are multiples of it.
 pub(crate) const ROW: usize = 768;
@@ -35,7 +35,7 @@ const fn operation(name: &'static str, bare: Bare, setup: fn(usize) -> Call) -> 
 }
 
 /// A call on a vector and the rows of `len` codes.
-fn rows<A: Code + Pod + Default, B: Code + Pod + Default>(
+fn rows<A: Code8 + Pod + Default, B: Code8 + Pod + Default>(
     len: usize,
     call: fn(Tier, &[A], &[B], &mut [i64]),
 ) -> Call {

@@ -1,6 +1,6 @@
 //! What quantization loses.
 
-use zeropoint::fidelity;
+use zeropoint::measure::fidelity;
 
 /// How far values are from the original ones; NaN is left out.
 pub(crate) struct Noise {

@@ -4,7 +4,8 @@ use crate::common::Tensor;
 use crate::plain;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier, Weights};
+use zeropoint::gemm::{Activations, Linear, Scratch, Weights};
+use zeropoint::{Error, Granularity, Params, QuantParams, Range, Tier};
 
 pub(crate) const WEIGHT: &str = "encoder.layer.5.attention.self.query.weight";
 const BIAS: &str = "encoder.layer.5.attention.self.query.bias";
@@ -74,29 +75,18 @@ impl Layer {
         Ok(Output { y, time })
     }
 
-    /// In 8 bits, with each row of `x` quantized by `scheme`.
-    pub(crate) fn dynamic<A: Code>(
+    /// In 8 bits, with each row of `x` quantized as it comes.
+    pub(crate) fn dynamic(
         &self,
         weights: &Weights8,
-        scheme: Scheme<A>,
+        by: Activations,
         tier: Tier,
     ) -> Result<Output, Error> {
         let packed = Weights::transposed(&weights.codes, self.k, self.n).pack(tier)?;
-        let mut params = vec![QuantParams::default(); self.m];
-        let mut codes = vec![A::MIN; self.x.len()];
+        let layer = Linear::new(packed, weights.params())?.with_bias(&self.bias)?;
+        let mut scratch = Scratch::new();
         let mut y = vec![0.0; self.m * self.n];
-        let time = best_time(|| {
-            tier.linear(
-                black_box(&self.x),
-                scheme,
-                &mut params,
-                &mut codes,
-                &packed,
-                &weights.params,
-                Some(&self.bias),
-                &mut y,
-            )
-        })?;
+        let time = best_time(|| layer.forward(black_box(&self.x), by, &mut scratch, &mut y))?;
         Ok(Output { y, time })
     }
 }
@@ -119,14 +109,21 @@ impl Weights8 {
     pub(crate) fn new(layer: &Layer, tier: Tier, sets: usize) -> Result<Self, Error> {
         let inner = layer.w.len() / sets;
         let mut ranges = vec![None; sets];
-        tier.min_max_channels(&layer.w, inner, &mut ranges)?;
+        tier.min_max_each(&layer.w, Granularity::Axis { inner }, &mut ranges)?;
         let params = ranges
             .into_iter()
             .map(|range| QuantParams::symmetric(range.unwrap_or(Range::new(0.0, 0.0))))
             .collect::<Result<Vec<_>, _>>()?;
         let mut codes = vec![0; layer.w.len()];
-        tier.quantize_channels(&layer.w, &params, inner, &mut codes)?;
+        tier.quantize(&layer.w, Params::per_axis(&params, inner), &mut codes)?;
         Ok(Self { codes, params })
+    }
+
+    fn params(&self) -> Params<'_, i8> {
+        match self.params[..] {
+            [params] => params.into(),
+            ref columns => Params::per_axis(columns, 1),
+        }
     }
 }
 

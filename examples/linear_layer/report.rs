@@ -5,7 +5,8 @@ use crate::noise::Noise;
 use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
-use zeropoint::{Scheme, Tier};
+use zeropoint::Tier;
+use zeropoint::gemm::Activations;
 
 /// A way to compute the layer, and what came of it.
 struct Way {
@@ -34,8 +35,8 @@ impl<'a> Report<'a> {
         }];
         for (name, sets) in [("i8, one scale", 1), ("i8 per column", layer.n)] {
             let weights = Weights8::new(layer, tier, sets)?;
-            let affine = |tier| layer.dynamic(&weights, Scheme::<u8>::affine(), tier);
-            let symmetric = |tier| layer.dynamic(&weights, Scheme::<i8>::symmetric(), tier);
+            let affine = |tier| layer.dynamic(&weights, Activations::AffineU8, tier);
+            let symmetric = |tier| layer.dynamic(&weights, Activations::SymmetricI8, tier);
             ways.push(Way::new(name, "u8 affine", &exact, tier, affine)?);
             ways.push(Way::new(name, "i8 symmetric", &exact, tier, symmetric)?);
         }

@@ -1,7 +1,7 @@
 //! What is tried.
 
 use std::fmt::{Debug, Display};
-use zeropoint::{Code, MIN_SCALE, Multiplier, QuantParams, Range, Tier, reference};
+use zeropoint::{Code8, MIN_SCALE, Multiplier, QuantParams, Range, Tier, reference};
 
 /// One thing to prove, in parts that may be tried in any order.
 pub(crate) struct Proof {
@@ -78,7 +78,7 @@ fn mixed(n: u32) -> u32 {
 }
 
 /// Of type `Q`, from the bits of a byte.
-fn code<Q: Code>(bits: u32) -> Q {
+fn code<Q: Code8>(bits: u32) -> Q {
     bytemuck::cast(bits as u8)
 }
 
@@ -115,7 +115,7 @@ fn scales() -> Vec<f32> {
 }
 
 /// Parameters of a scale: zero points and codes rotate, the first ones symmetric.
-fn params<Q: Code>(scale: f32, i: u32) -> QuantParams<Q> {
+fn params<Q: Code8>(scale: f32, i: u32) -> QuantParams<Q> {
     let params = |zero_point| QuantParams::new(scale, code(zero_point)).expect("a usable scale");
     match i / 2 % 4 {
         0 => params(0),
@@ -131,7 +131,7 @@ fn params<Q: Code>(scale: f32, i: u32) -> QuantParams<Q> {
 
 /// All 2³² floats, for each of the scales.
 fn quantize() -> Vec<Proof> {
-    fn proof<Q: Code + Default>(params: QuantParams<Q>) -> Proof {
+    fn proof<Q: Code8 + Default>(params: QuantParams<Q>) -> Proof {
         Proof::new(1 << 16, 257, move |part| {
             let x: Vec<_> = (0..PART).map(|i| f32::from_bits(part * PART + i)).collect();
             compare(
@@ -183,7 +183,7 @@ fn thresholds() -> Vec<Proof> {
 
 /// All codes by all zero points, for scales of all exponents and many mantissas.
 fn dequantize() -> Vec<Proof> {
-    fn check<Q: Code>(scale: f32) -> Result<u64, String> {
+    fn check<Q: Code8>(scale: f32) -> Result<u64, String> {
         let codes: Vec<Q> = (0..256).map(code).collect();
         let mut cases = 0;
         for &zero_point in &codes {
@@ -206,7 +206,7 @@ fn dequantize() -> Vec<Proof> {
 
 /// All 2³² accumulators, for multipliers of each kind.
 fn requantize() -> Vec<Proof> {
-    fn proof<Q: Code + Default>(multiplier: Multiplier, params: QuantParams<Q>) -> Proof {
+    fn proof<Q: Code8 + Default>(multiplier: Multiplier, params: QuantParams<Q>) -> Proof {
         Proof::new(1 << 16, 257, move |part| {
             let x: Vec<_> = (0..PART).map(|i| (part * PART + i) as i32).collect();
             compare(
@@ -251,7 +251,7 @@ fn requantize() -> Vec<Proof> {
 /// All codes, by all pairs of zero points, for pairs of scales; once as they are, and once in a
 /// slice that is long enough for a table.
 fn rescale() -> Vec<Proof> {
-    fn proof<A: Code, B: Code + Default>([from, to]: [f32; 2]) -> Proof {
+    fn proof<A: Code8, B: Code8 + Default>([from, to]: [f32; 2]) -> Proof {
         Proof::new(256, 33, move |zero_point| {
             let from = QuantParams::<A>::new(from, code(zero_point)).expect("a usable scale");
             let mut cases = 0;

@@ -7,8 +7,8 @@ use crate::table::{interval, percent};
 use std::io::{self, Write};
 use std::str::FromStr;
 use std::time::Instant;
-use zeropoint::calibrate::{Histogram, Method, Observer};
-use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier};
+use zeropoint::calibrate::{Error, Histogram, Method, Observer};
+use zeropoint::{Code, QuantParams, Range, Scheme, Tier};
 
 /// The methods that were asked for.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use zeropoint::{Blocks, Code, QuantParams, Range, Scheme, Tier};
+use zeropoint::{Blocks, Code, Params, QuantParams, Range, Scheme, Tier};
 
 /// The bytes of a scale and a zero point.
 const PARAMS_BYTES: usize = 5;
@@ -71,13 +71,14 @@ impl Groups {
     /// The range of each group. Without numbers it is as if there were only zeros.
     pub(crate) fn ranges(&self, tier: Tier, x: &[f32]) -> Result<Vec<Range>, zeropoint::Error> {
         let mut ranges = vec![None; self.count()];
-        match self.granularity {
-            Granularity::Tensor => ranges.fill(tier.min_max(x)),
-            Granularity::Channels => tier.min_max_channels(x, self.row, &mut ranges)?,
+        let each = match self.granularity {
+            Granularity::Tensor => zeropoint::Granularity::Tensor,
+            Granularity::Channels => zeropoint::Granularity::Axis { inner: self.row },
             Granularity::Blocks(block) => {
-                tier.min_max_blocks(x, Blocks::of_rows(self.row, block), &mut ranges)?;
+                zeropoint::Granularity::Blocks(Blocks::of_rows(self.row, block))
             }
-        }
+        };
+        tier.min_max_each(x, each, &mut ranges)?;
         let zeros = Range::new(0.0, 0.0);
         Ok(ranges.iter().map(|range| range.unwrap_or(zeros)).collect())
     }
@@ -105,13 +106,7 @@ impl Groups {
         params: &[QuantParams<Q>],
         codes: &mut [Q],
     ) -> Result<(), zeropoint::Error> {
-        match self.granularity {
-            Granularity::Tensor => tier.quantize(x, params[0], codes),
-            Granularity::Channels => tier.quantize_channels(x, params, self.row, codes),
-            Granularity::Blocks(block) => {
-                tier.quantize_blocks(x, params, Blocks::of_rows(self.row, block), codes)
-            }
-        }
+        tier.quantize(x, self.spread(params), codes)
     }
 
     pub(crate) fn dequantize<Q: Code>(
@@ -121,11 +116,16 @@ impl Groups {
         params: &[QuantParams<Q>],
         y: &mut [f32],
     ) -> Result<(), zeropoint::Error> {
+        tier.dequantize(codes, self.spread(params), y)
+    }
+
+    /// The parameters, with the groups that they are of.
+    fn spread<'a, Q: Code>(&self, params: &'a [QuantParams<Q>]) -> Params<'a, Q> {
         match self.granularity {
-            Granularity::Tensor => tier.dequantize(codes, params[0], y),
-            Granularity::Channels => tier.dequantize_channels(codes, params, self.row, y),
+            Granularity::Tensor => params[0].into(),
+            Granularity::Channels => Params::per_axis(params, self.row),
             Granularity::Blocks(block) => {
-                tier.dequantize_blocks(codes, params, Blocks::of_rows(self.row, block), y)
+                Params::per_block(params, Blocks::of_rows(self.row, block))
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::plain::dot;
 use crate::vectors::Vectors;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use zeropoint::{Code, Error, QuantParams, Range, Scheme, Tier};
+use zeropoint::{Code8, Error, QuantParams, Range, Scheme, Tier};
 
 /// How many neighbours are looked for.
 pub(crate) const NEIGHBOURS: usize = 10;
@@ -49,13 +49,13 @@ impl Index for Floats<'_> {
 }
 
 /// The vectors as codes, with the same scale and zero point for all.
-pub(crate) struct Codes<Q: Code> {
+pub(crate) struct Codes<Q: Code8> {
     params: QuantParams<Q>,
     len: usize,
     codes: Vec<Q>,
 }
 
-impl<Q: Code> Codes<Q> {
+impl<Q: Code8> Codes<Q> {
     pub(crate) fn new(vectors: &Vectors, scheme: Scheme<Q>, tier: Tier) -> Result<Self, Error> {
         let range = tier.min_max(&vectors.elements);
         let params = scheme.params(range.unwrap_or(Range::new(0.0, 0.0)))?;
@@ -65,7 +65,7 @@ impl<Q: Code> Codes<Q> {
     }
 }
 
-impl<Q: Code> Index for Codes<Q> {
+impl<Q: Code8> Index for Codes<Q> {
     fn bytes_per_vector(&self) -> usize {
         self.len
     }

@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Floats, Slip, code, ends, same};
 use zeropoint::calibrate::{ChannelObservers, Histogram, Method, Observer};
-use zeropoint::{Code, QuantParams, Range, Scheme, Tier, reference};
+use zeropoint::{Code, Granularity, QuantParams, Range, Scheme, Tier, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -153,7 +153,7 @@ fn check<Q: Code>(case: &Case) {
     for x in &batches {
         let len = x.len() / (3 * channels).max(1) * 3 * channels;
         let mut out = vec![None; channels];
-        let expected = reference::min_max_channels(&x[..len], inner, &mut out);
+        let expected = reference::min_max_each(&x[..len], Granularity::Axis { inner }, &mut out);
         assert_eq!(observers.observe(&x[..len], inner), expected);
     }
     let copy = observers.clone();

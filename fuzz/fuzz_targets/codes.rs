@@ -6,7 +6,8 @@ mod shared;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Length, Pattern, Place, Slip, code, same_output};
-use zeropoint::{Border, Code, Error, pad, reference};
+use zeropoint::image::{Border, pad};
+use zeropoint::{Code8, Error, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -28,7 +29,7 @@ fn border([height, width, channels, top, bottom, left, right]: [usize; 7]) -> Bo
     Border { height, width, channels, top, bottom, left, right }
 }
 
-fn check<Q: Code>(case: &Case) {
+fn check<Q: Code8>(case: &Case) {
     let codes = case.codes.elements(case.len.0, code::<Q>);
     let [lo, hi] = case.bounds.map(code);
     same_output(
@@ -58,7 +59,7 @@ fn check<Q: Code>(case: &Case) {
     check_pad::<Q>(case);
 }
 
-fn check_pad<Q: Code>(case: &Case) {
+fn check_pad<Q: Code8>(case: &Case) {
     let (border, input, output) = match case.padding {
         Padding::Ordinary { images, sizes, slips } => {
             let border = border(sizes.map(|size| usize::from(size % 6)));

@@ -6,7 +6,7 @@ mod shared;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Pair, code, same};
-use zeropoint::{Code, reference};
+use zeropoint::{Code8, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -16,7 +16,7 @@ struct Case {
     pair: Pair,
 }
 
-fn check<A: Code, B: Code>(case: &Case) {
+fn check<A: Code8, B: Code8>(case: &Case) {
     let [za, zb] = case.pair.zero_points;
     let (za, zb) = (code(za), code(zb));
     let (a, b) = case.pair.vectors::<A, B>();

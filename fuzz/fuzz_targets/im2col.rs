@@ -6,7 +6,8 @@ mod shared;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Pattern, Place, Placed, Slip, code};
-use zeropoint::{Border, Code, Error, Windows, im2col};
+use zeropoint::image::{Border, Windows, im2col};
+use zeropoint::{Code, Error};
 
 #[derive(Arbitrary, Debug)]
 struct Case {

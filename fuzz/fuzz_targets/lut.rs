@@ -5,7 +5,7 @@ mod shared;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Length, Pattern, Place, Placed, Slip, code, same_output};
-use zeropoint::{Code, reference};
+use zeropoint::{Code8, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -17,7 +17,7 @@ struct Case {
     codes: Pattern<u8>,
 }
 
-fn check<A: Code, B: Code>(case: &Case) {
+fn check<A: Code8, B: Code8>(case: &Case) {
     let codes = case.codes.elements(case.len.0, code);
     let codes = Placed::new(&codes, case.places[0]);
     let codes: &[A] = codes.slice();

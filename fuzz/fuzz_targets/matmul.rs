@@ -7,7 +7,8 @@ use accumulators::{Accumulator, Factor, of_the_kind_of};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Params, Pattern, Place, Placed, Slip, code, same_output};
-use zeropoint::{Code, Error, Tier, Weights, ZeroPoints, reference};
+use zeropoint::gemm::Weights;
+use zeropoint::{Code8, Error, Multipliers, QuantParams, Tier, ZeroPoints, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -16,6 +17,8 @@ struct Case {
     shape: [u16; 3],
     /// Of `a`, the output, the zero points of both, the multipliers, the biases and the parameters.
     slips: [Slip; 7],
+    /// Of the elements of a channel, where there are multipliers or parameters for each.
+    inner_slip: Slip,
     is_one: [bool; 2],
     is_biased: bool,
     codes: [Pattern<u8>; 2],
@@ -28,10 +31,22 @@ struct Case {
     places: [Place; 2],
 }
 
-fn zero_points<Q: Code>(each: &[Q], is_one: bool) -> ZeroPoints<'_, Q> {
+fn zero_points<Q: Code8>(each: &[Q], is_one: bool) -> ZeroPoints<'_, Q> {
     match each.first() {
         Some(&first) if is_one => ZeroPoints::Same(first),
         _ => ZeroPoints::Each(each),
+    }
+}
+
+/// The parameters of all rows or columns, of `inner` elements each, or of each its own.
+fn params<Q: Code8>(
+    each: &[QuantParams<Q>],
+    is_one: bool,
+    inner: usize,
+) -> zeropoint::Params<'_, Q> {
+    match each.first() {
+        Some(&first) if is_one => first.into(),
+        _ => zeropoint::Params::per_axis(each, inner),
     }
 }
 
@@ -51,7 +66,7 @@ impl Case {
     }
 }
 
-fn check<A: Code, B: Code>(case: &Case) {
+fn check<A: Code8, B: Code8>(case: &Case) {
     let [m, k, n] = case.shape();
     let [a_slip, out_slip, za_slip, zb_slip, multiplier_slip, bias_slip, params_slip] = case.slips;
     let a = case.codes[0].elements(a_slip.of(m * k), code::<A>);
@@ -74,33 +89,41 @@ fn check<A: Code, B: Code>(case: &Case) {
     same_output(
         len,
         place,
-        |out| reference::matmul(a, za, &b, zb, shape, out),
-        |tier, out| tier.matmul(a, za, on(tier), zb, out),
+        |out| reference::multiply(a, za, &b, zb, shape, out),
+        |tier, out| on(tier).multiply(a, za, zb, out),
     );
 
-    let count = if case.is_one[0] { 1 } else { multiplier_slip.of(n) };
-    let multipliers =
-        case.multipliers.elements(count, |factor| of_the_kind_of(case.multiplier, factor).get());
+    let each = case
+        .multipliers
+        .elements(multiplier_slip.of(n), |factor| of_the_kind_of(case.multiplier, factor).get());
     let bias = case.bias.elements(bias_slip.of(n), Accumulator::get);
-    let bias = case.is_biased.then_some(&bias[..]);
+    let mut multipliers = if case.is_one[0] {
+        case.multiplier.get().into()
+    } else {
+        Multipliers::per_axis(&each, case.inner_slip.of(1))
+    };
+    if case.is_biased {
+        multipliers = multipliers.with_bias(&bias);
+    }
     let output = case.output.get::<B>();
     same_output(
         len,
         place,
-        |out| reference::matmul_requantize(a, za, &b, zb, shape, &multipliers, bias, output, out),
-        |tier, out| tier.matmul_requantize(a, za, on(tier), zb, &multipliers, bias, output, out),
+        |out| reference::multiply_requantize(a, za, &b, zb, shape, multipliers, output, out),
+        |tier, out| on(tier).requantize(a, za, zb, multipliers, output, out),
     );
 
-    let count = |is_one, n| if is_one { 1 } else { params_slip.of(n) };
-    let params_a = case.params[0].elements(count(case.is_one[1], m), Params::get::<A>);
-    let params_b = case.params[1].elements(count(case.is_one[0], n), Params::get::<B>);
+    let params_a = case.params[0].elements(params_slip.of(m), Params::get::<A>);
+    let params_a = params(&params_a, case.is_one[1], case.inner_slip.of(k));
+    let params_b = case.params[1].elements(params_slip.of(n), Params::get::<B>);
+    let params_b = params(&params_b, case.is_one[0], 1);
     let bias = case.bias.elements(bias_slip.of(n), |bias| bias.get() as f32);
     let bias = case.is_biased.then_some(&bias[..]);
     same_output::<f32, Result<(), Error>>(
         len,
         place,
-        |out| reference::matmul_dequantize(a, &params_a, &b, &params_b, shape, bias, out),
-        |tier, out| tier.matmul_dequantize(a, &params_a, on(tier), &params_b, bias, out),
+        |out| reference::multiply_dequantize(a, params_a, &b, params_b, shape, bias, out),
+        |tier, out| on(tier).dequantize(a, params_a, params_b, bias, out),
     );
 }
 

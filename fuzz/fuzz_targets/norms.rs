@@ -4,8 +4,10 @@ mod shared;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use shared::{Floats, Place, Placed, Slip, same, same_output};
-use zeropoint::{Code, Error, Fidelity, Norm, QuantParams, Scheme, reference};
+use shared::{Apart, Floats, Place, Placed, Slip, same, same_output, same_rows};
+use zeropoint::measure::{Fidelity, Moments};
+use zeropoint::norm::Norm;
+use zeropoint::{Code8, Error, QuantParams, Scheme, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -13,6 +15,8 @@ struct Case {
     symmetric: bool,
     places: [Place; 2],
     slips: [Slip; 3],
+    /// Rows of `x` and of the output.
+    apart: Option<[(Apart, Slip); 2]>,
     rows: u8,
     centred: bool,
     biased: bool,
@@ -31,11 +35,10 @@ fn bits(found: Result<Fidelity, Error>) -> Result<[u64; 4], Error> {
     })
 }
 
-fn check<Q: Code>(case: &Case) {
+fn check<Q: Code8>(case: &Case) {
     let x = Placed::new(&case.x.values(1.0), case.places[0]);
     let x = x.slice();
-    let moments =
-        |of: Option<zeropoint::Moments>| of.map(|of| [of.mean.to_bits(), of.variance.to_bits()]);
+    let moments = |of: Option<Moments>| of.map(|of| [of.mean.to_bits(), of.variance.to_bits()]);
     same(|| moments(reference::moments(x)), |tier| moments(tier.moments(x)));
     let y = vec![0.5; case.slips[0].of(x.len())];
     same(|| bits(reference::fidelity(x, &y)), |tier| bits(tier.fidelity(x, &y)));
@@ -72,6 +75,41 @@ fn check<Q: Code>(case: &Case) {
         |tier, out| {
             let mut params = params.clone();
             let done = tier.normalize_quantize_rows(x, norm, scheme, &mut params, out);
+            (done, params)
+        },
+    );
+
+    let Some([(x_apart, x_slip), (out_apart, out_slip)]) = case.apart else { return };
+    let said = x_slip.of(rows);
+    // As many rows as there are said to be; what is not there is as good as anything.
+    let mut whole = x.to_vec();
+    whole.resize(said * row, 0.5);
+    let x = x_apart.matrix(&whole, row, said, case.places[0]);
+    same_rows(
+        ("out", [said, row]),
+        (out_apart, out_slip.of(said), case.places[1]),
+        |fits, out| {
+            x.check("x", [said, row])?;
+            fits?;
+            // Rows of nothing can't be counted.
+            if row > 0 { reference::normalize_rows(&whole, norm, out) } else { Ok(()) }
+        },
+        |tier, out| tier.normalize_rows(x.rows(), norm, out),
+    );
+    let whole = &whole[..said.min(rows) * row];
+    same_rows(
+        ("out", [rows, row]),
+        (out_apart, out_slip.of(rows), case.places[1]),
+        |fits, out| {
+            let mut params = params.clone();
+            let done = x.check("x", [rows, row]).and(fits).and_then(|()| {
+                reference::normalize_quantize_rows(whole, norm, scheme, &mut params, out)
+            });
+            (done, params)
+        },
+        |tier, out| {
+            let mut params = params.clone();
+            let done = tier.normalize_quantize_rows(x.rows(), norm, scheme, &mut params, out);
             (done, params)
         },
     );

@@ -5,8 +5,8 @@ mod shared;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use shared::{Floats, Place, Placed, Slip, code, same_output};
-use zeropoint::{Code, QuantParams, Scheme, reference};
+use shared::{Apart, Floats, Place, Placed, Slip, code, same_output, same_rows};
+use zeropoint::{Code8, QuantParams, Scheme, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -19,10 +19,12 @@ struct Case {
     rows: u8,
     places: [Place; 2],
     slips: [Slip; 2],
+    /// Rows of `x` and of the codes.
+    apart: Option<[(Apart, Slip); 2]>,
     x: Floats,
 }
 
-fn check<Q: Code>(case: &Case) {
+fn check<Q: Code8>(case: &Case) {
     let all = if case.is_symmetric { Scheme::<Q>::symmetric() } else { Scheme::<Q>::affine() };
     let with_codes = case.codes.and_then(|codes| {
         let [lo, hi] = codes.map(code);
@@ -60,6 +62,29 @@ fn check<Q: Code>(case: &Case) {
         |tier, out| {
             let mut params = params.clone();
             let result = tier.quantize_dynamic_rows(x, row, scheme, &mut params, out);
+            (result, params)
+        },
+    );
+
+    let Some([(x_apart, x_slip), (out_apart, out_slip)]) = case.apart else { return };
+    // As many as there are parameters; what is not there is as good as anything.
+    let rows = params.len();
+    let mut whole = x.to_vec();
+    whole.resize(rows * row, 0.5);
+    let x = x_apart.matrix(&whole, row, x_slip.of(rows), case.places[0]);
+    same_rows(
+        ("out", [rows, row]),
+        (out_apart, out_slip.of(rows), case.places[1]),
+        |fits, out| {
+            let mut params = params.clone();
+            let result = x.check("x", [rows, row]).and(fits).and_then(|()| {
+                reference::quantize_dynamic_rows(&whole, row, scheme, &mut params, out)
+            });
+            (result, params)
+        },
+        |tier, out| {
+            let mut params = params.clone();
+            let result = tier.quantize_dynamic_rows(x.rows(), row, scheme, &mut params, out);
             (result, params)
         },
     );

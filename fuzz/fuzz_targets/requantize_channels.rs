@@ -7,7 +7,7 @@ use accumulators::{Accumulator, Factor, of_the_kind_of};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use shared::{Params, Pattern, Place, Placed, Slip, same_output};
-use zeropoint::{Code, reference};
+use zeropoint::{Code, Multipliers, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -36,7 +36,10 @@ fn check<Q: Code>(case: &Case) {
     });
     let bias =
         case.bias.as_ref().map(|bias| bias.elements(case.slips[0].of(channels), Accumulator::get));
-    let bias = bias.as_deref();
+    let mut multipliers = Multipliers::per_axis(&multipliers, inner);
+    if let Some(bias) = &bias {
+        multipliers = multipliers.with_bias(bias);
+    }
     let params = case.params.get::<Q>();
     let elements = case.slips[1].of(outer * channels * inner);
     let x = case.accumulators.elements(elements, Accumulator::get);
@@ -45,8 +48,8 @@ fn check<Q: Code>(case: &Case) {
     same_output(
         case.slips[2].of(elements),
         case.places[1],
-        |out| reference::requantize_channels(x, &multipliers, bias, inner, params, out),
-        |tier, out| tier.requantize_channels(x, &multipliers, bias, inner, params, out),
+        |out| reference::requantize(x, multipliers, params, out),
+        |tier, out| tier.requantize(x, multipliers, params, out),
     );
 }
 

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::{env, fs};
+use zeropoint::gemm::Weights;
 use zeropoint::{
-    Blocks, Code, Error, MIN_SCALE, Multiplier, QuantParams, Scheme, Tier, Weights, ZeroPoints,
-    matmul, matmul_requantize,
+    Blocks, Code, Code8, Error, Granularity, MIN_SCALE, Multiplier, Multipliers, Params,
+    QuantParams, Scheme, Tier, ZeroPoints,
 };
 
 /// Where `generate.py` was told to leave its files.
@@ -118,35 +119,36 @@ fn on_every_tier<R: PartialEq + Debug>(number: usize, on: impl Fn(Tier) -> R) ->
 }
 
 /// How parameters are spread over the input of a node.
-enum Spread {
-    PerTensor,
-    PerAxis(usize),
-    Blocked(Blocks),
+fn granularity(case: &Case<'_>, shape: &[usize]) -> Granularity {
+    if !case.has("axis") {
+        return Granularity::Tensor;
+    }
+    let axis = case.attribute("axis");
+    let inner = shape[axis + 1..].iter().product();
+    if !case.has("block_size") {
+        return Granularity::Axis { inner };
+    }
+    Granularity::Blocks(Blocks { axis: shape[axis], block: case.attribute("block_size"), inner })
 }
 
-impl Spread {
-    fn of(case: &Case<'_>, shape: &[usize]) -> Self {
-        if !case.has("axis") {
-            return Self::PerTensor;
+/// Which parameters the element `i` has, of so many.
+fn of_element(granularity: Granularity, i: usize, params: usize) -> usize {
+    match granularity {
+        Granularity::Tensor => 0,
+        Granularity::Axis { inner } => i / inner % params,
+        Granularity::Blocks(Blocks { axis, block, inner }) => {
+            let (outer, along) = (i / inner / axis, i / inner % axis);
+            (outer * axis.div_ceil(block) + along / block) * inner + i % inner
         }
-        let axis = case.attribute("axis");
-        let inner = shape[axis + 1..].iter().product();
-        if !case.has("block_size") {
-            return Self::PerAxis(inner);
-        }
-        Self::Blocked(Blocks { axis: shape[axis], block: case.attribute("block_size"), inner })
     }
+}
 
-    /// Which parameters the element `i` has, of so many.
-    fn of_element(&self, i: usize, params: usize) -> usize {
-        match *self {
-            Self::PerTensor => 0,
-            Self::PerAxis(inner) => i / inner % params,
-            Self::Blocked(Blocks { axis, block, inner }) => {
-                let (outer, along) = (i / inner / axis, i / inner % axis);
-                (outer * axis.div_ceil(block) + along / block) * inner + i % inner
-            }
-        }
+/// The parameters of a tensor.
+fn spread<Q: Code>(params: &[QuantParams<Q>], granularity: Granularity) -> Params<'_, Q> {
+    match granularity {
+        Granularity::Tensor => params[0].into(),
+        Granularity::Axis { inner } => Params::per_axis(params, inner),
+        Granularity::Blocks(blocks) => Params::per_block(params, blocks),
     }
 }
 
@@ -160,7 +162,8 @@ fn params<Q: Code>(case: &Case<'_>) -> Option<Vec<QuantParams<Q>>> {
         let (lo, hi): (i32, i32) = (Q::MIN.into(), Q::MAX.into());
         let distance = (zero_point.into() - lo).max(hi - zero_point.into());
         if !(MIN_SCALE..=f32::MAX).contains(&scale) {
-            assert!(matches!(found, Err(Error::Scale { .. })), "{found:?}");
+            let is_of_scale = matches!(found, Err(Error::Number { argument: "scale", .. }));
+            assert!(is_of_scale, "{found:?}");
             params = None;
         } else if (scale * distance as f32).is_infinite() {
             assert!(matches!(found, Err(Error::Overflow { .. })), "{found:?}");
@@ -177,24 +180,19 @@ const NAN: &str = "NaN";
 
 fn quantize_linear<Q: Code>(case: &Case<'_>, tally: &mut Tally) {
     let (x, shape) = case.tensor::<f32>("x", Dtype::F32);
-    let (spread, expected) = (Spread::of(case, &shape), case.codes::<Q>("y"));
+    let (granularity, expected) = (granularity(case, &shape), case.codes::<Q>("y"));
     tally.outputs += x.len();
     let Some(params) = params::<Q>(case) else {
         return tally.differs(REFUSED, x.len());
     };
     let y = on_every_tier(case.number, |tier| {
         let mut y = vec![Q::MIN; x.len()];
-        match spread {
-            Spread::PerTensor => tier.quantize(&x, params[0], &mut y),
-            Spread::PerAxis(inner) => tier.quantize_channels(&x, &params, inner, &mut y),
-            Spread::Blocked(blocks) => tier.quantize_blocks(&x, &params, blocks, &mut y),
-        }
-        .unwrap();
+        tier.quantize(&x, spread(&params, granularity), &mut y).unwrap();
         y
     });
     let mut of_nan = 0;
     for (i, (&y, &expected)) in y.iter().zip(&expected).enumerate() {
-        let params = params[spread.of_element(i, params.len())];
+        let params = params[of_element(granularity, i, params.len())];
         if x[i].is_nan() {
             assert_eq!(y, params.zero_point());
             of_nan += usize::from(y != expected);
@@ -216,22 +214,32 @@ fn quantize_linear_cases() {
 
 fn dequantize_linear<Q: Code>(case: &Case<'_>, tally: &mut Tally) {
     let (x, shape) = case.tensor::<Q>("x", dtype::<Q>());
-    let spread = Spread::of(case, &shape);
+    let granularity = granularity(case, &shape);
     tally.outputs += x.len();
-    let Some(params) = params::<Q>(case) else {
-        return tally.differs(REFUSED, x.len());
+    let by = |params: Params<'_, Q>| {
+        on_every_tier(case.number, |tier| {
+            let mut y = vec![7.0; x.len()];
+            let done = tier.dequantize(&x, params, &mut y);
+            // As text, since NaN is not equal to itself.
+            done.map(|()| bits(&y)).map_err(|error| format!("{error:?}"))
+        })
     };
-    let y = on_every_tier(case.number, |tier| {
-        let mut y = vec![7.0; x.len()];
-        match spread {
-            Spread::PerTensor => tier.dequantize(&x, params[0], &mut y),
-            Spread::PerAxis(inner) => tier.dequantize_channels(&x, &params, inner, &mut y),
-            Spread::Blocked(blocks) => tier.dequantize_blocks(&x, &params, blocks, &mut y),
-        }
-        .unwrap();
-        bits(&y)
-    });
-    assert_eq!(y, bits(&case.floats("y")), "case {}", case.number);
+    let expected = Ok(bits(&case.floats("y")));
+    if let Some(params) = params::<Q>(case) {
+        let y = by(spread(&params, granularity));
+        assert_eq!(y, expected, "case {}", case.number);
+    }
+    // Scales as the tensor that the node has may be any finite numbers.
+    let (scales, zero_points) = (case.floats("scale"), case.codes::<Q>("zero_point"));
+    let y = by(Params::parts(&scales, &zero_points, granularity));
+    let Some(p) = scales.iter().position(|scale| !scale.is_finite()) else {
+        return assert_eq!(y, expected, "case {}", case.number);
+    };
+    let (argument, index, value, expected) =
+        ("scales", Some(p), scales[p].into(), "a finite number");
+    let error = Error::Number { argument, index, value, expected };
+    assert_eq!(y, Err(format!("{error:?}")), "case {}", case.number);
+    tally.differs("a scale is refused: NaN, or infinite", x.len());
 }
 
 #[test]
@@ -312,7 +320,7 @@ struct Matrices<A, B> {
     shape: [usize; 3],
 }
 
-impl<A: Code, B: Code> Matrices<A, B> {
+impl<A: Code8, B: Code8> Matrices<A, B> {
     fn of(case: &Case<'_>) -> Self {
         let (a, a_shape) = case.tensor("a", dtype::<A>());
         let (b, b_shape) = case.tensor("b", dtype::<B>());
@@ -409,13 +417,13 @@ impl<A: Code, B: Code> Matrices<A, B> {
     }
 }
 
-fn matmul_integer<A: Code, B: Code>(case: &Case<'_>, tally: &mut Tally) {
+fn matmul_integer<A: Code8, B: Code8>(case: &Case<'_>, tally: &mut Tally) {
     let matrices = Matrices::<A, B>::of(case);
     let [m, k, n] = matrices.shape;
     let found = on_every_tier(case.number, |tier| {
         let b = Weights::new(&matrices.b, k, n).pack(tier).unwrap();
         let mut sums = vec![7; m * n];
-        matmul(&matrices.a, matrices.za, &b, matrices.zb(), &mut sums).map(|()| sums)
+        b.multiply(&matrices.a, matrices.za, matrices.zb(), &mut sums).map(|()| sums)
     });
     let right: Vec<_> = matrices.sums().iter().map(|&sum| sum as i32).collect();
     let (expected, _) = case.tensor("y", Dtype::I32);
@@ -433,7 +441,7 @@ fn matmul_integer_cases() {
     });
 }
 
-fn qlinear_matmul<A: Code, B: Code>(case: &Case<'_>, tally: &mut Tally) {
+fn qlinear_matmul<A: Code8, B: Code8>(case: &Case<'_>, tally: &mut Tally) {
     let matrices = Matrices::<A, B>::of(case);
     let [m, k, n] = matrices.shape;
     let (sa, sb) = (case.floats("a_scale")[0], case.floats("b_scale"));
@@ -441,13 +449,18 @@ fn qlinear_matmul<A: Code, B: Code>(case: &Case<'_>, tally: &mut Tally) {
     let factors: Vec<f32> = sb.iter().map(|sb| sa * sb / sy).collect();
     let multipliers = factors.iter().map(|&m| Multiplier::real(m).unwrap());
     let multipliers: Vec<_> = multipliers.collect();
+    // One for all columns, or one for each.
+    let multipliers = match multipliers[..] {
+        [same] => same.into(),
+        _ => Multipliers::per_axis(&multipliers, 1),
+    };
     let zero_point: A = case.codes("y_zero_point")[0];
     let output = QuantParams::new(1.0, zero_point).unwrap();
     let found = on_every_tier(case.number, |tier| {
         let b = Weights::new(&matrices.b, k, n).pack(tier).unwrap();
         let mut codes = vec![A::MIN; m * n];
-        let (za, zb, out) = (matrices.za, matrices.zb(), &mut codes);
-        matmul_requantize(&matrices.a, za, &b, zb, &multipliers, None, output, out).map(|()| codes)
+        let (za, zb) = (matrices.za, matrices.zb());
+        b.requantize(&matrices.a, za, zb, multipliers, output, &mut codes).map(|()| codes)
     });
     let right = matrices.sums().into_iter().enumerate().map(|(i, sum)| {
         let offset = (sum as f32 * factors[i % n % factors.len()]).round_ties_even();

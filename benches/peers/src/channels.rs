@@ -10,7 +10,7 @@ use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
 use rten_simd::SimdOp;
 use rten_vecmath::Quantize;
 use std::hint::black_box;
-use zeropoint::{Blocks, QuantParams, Scheme, Tier};
+use zeropoint::{Blocks, Params, QuantParams, Scheme, Tier};
 
 pub(crate) const CONTESTS: &[Contest] = &[
     contest("quantize rows of 1024 u8", quantize_rows),
@@ -43,7 +43,7 @@ fn quantize_by(x: &'static [f32], params: &'static [QuantParams<u8>], inner: usi
     let mut out = zeros(x.len());
     entrant(OURS, "", move || {
         Tier::best()
-            .quantize_channels(x, params, inner, &mut out)
+            .quantize(x, Params::per_axis(params, inner), &mut out)
             .expect(LENGTHS);
     })
 }
@@ -92,9 +92,8 @@ fn quantize_blocks(len: usize) -> Vec<Entrant> {
     let mut ours = zeros(len);
     let mut entrants = vec![
         entrant(OURS, "", move || {
-            Tier::best()
-                .quantize_blocks(x, params, Blocks::of_rows(len, BLOCK), &mut ours)
-                .expect(LENGTHS);
+            let params = Params::per_block(params, Blocks::of_rows(len, BLOCK));
+            Tier::best().quantize(x, params, &mut ours).expect(LENGTHS);
         }),
         candle_quantize(x),
     ];
@@ -116,7 +115,7 @@ fn dynamic_blocks(len: usize) -> Vec<Entrant> {
     let mut entrants = vec![
         entrant(OURS, "scales in f32", move || {
             Tier::best()
-                .quantize_dynamic_rows(x, BLOCK, Scheme::symmetric(), &mut params, &mut codes)
+                .quantize_dynamic_rows(x, BLOCK, Scheme::symmetric(), &mut params, &mut codes[..])
                 .expect(LENGTHS);
         }),
         candle_quantize(x),
@@ -151,7 +150,7 @@ fn dequantize_by(
     let mut out = zeros(codes.len());
     entrant(OURS, "", move || {
         Tier::best()
-            .dequantize_channels(codes, params, inner, &mut out)
+            .dequantize(codes, Params::per_axis(params, inner), &mut out)
             .expect(LENGTHS);
     })
 }
@@ -193,8 +192,9 @@ fn dequantize_blocks(len: usize) -> Vec<Entrant> {
     BlockQ8_0::from_float(&floats(len), &mut blocks);
     let mut entrants = vec![
         entrant(OURS, "", move || {
+            let params = Params::per_block(params, Blocks::of_rows(len, BLOCK));
             Tier::best()
-                .dequantize_blocks(codes, params, Blocks::of_rows(len, BLOCK), &mut ours)
+                .dequantize(codes, params, &mut ours)
                 .expect(LENGTHS);
         }),
         entrant("candle-core Q8_0", ANOTHER, move || {

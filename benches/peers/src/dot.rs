@@ -8,7 +8,7 @@ use diskann_vector::PureDistanceFunction;
 use diskann_vector::distance::InnerProduct;
 use numkong::Dot;
 use std::hint::black_box;
-use zeropoint::Code;
+use zeropoint::Code8;
 
 pub(crate) const CONTESTS: &[Contest] = &[
     contest("dot i8·i8", signed),
@@ -109,7 +109,7 @@ fn with_zero_points(len: usize) -> Vec<Entrant> {
 }
 
 /// Ours, with these zero points.
-fn ours<A: Code + Pod + Default, B: Code + Pod + Default>(len: usize, za: A, zb: B) -> Entrant {
+fn ours<A: Code8 + Pod + Default, B: Code8 + Pod + Default>(len: usize, za: A, zb: B) -> Entrant {
     let (a, b) = (random::<A>(len), random::<B>(len));
     entrant(OURS, "exact", move || {
         black_box(zeropoint::dot(black_box(&*a), za, &b, zb).expect(LENGTHS));

@@ -200,7 +200,7 @@ fn dynamic(len: usize, row: usize) -> Vec<Entrant> {
     let mut entrants = vec![
         entrant(OURS, "", move || {
             Tier::best()
-                .quantize_dynamic_rows(x, row, Scheme::affine(), &mut params, &mut ours)
+                .quantize_dynamic_rows(x, row, Scheme::affine(), &mut params, &mut ours[..])
                 .expect(LENGTHS);
         }),
         entrant("rten-vecmath", INEXACT, move || {

@@ -8,7 +8,8 @@ use numkong::{Dots, PackedMatrix, Tensor};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, QuantParams};
 use rten_tensor::NdTensorView;
 use std::hint::black_box;
-use zeropoint::{Code, Tier, Weights};
+use zeropoint::gemm::Weights;
+use zeropoint::{Code8, Tier};
 
 pub(crate) const CONTESTS: &[Contest] = &[
     contest::<1>("matrix product 1×n×n", &[768, 2048, 4096]),
@@ -41,7 +42,7 @@ fn product(m: usize, n: usize) -> Vec<Entrant> {
     ]
 }
 
-fn ours<A: Code + Pod + Default, B: Code + Pod + Default>(
+fn ours<A: Code8 + Pod + Default, B: Code8 + Pod + Default>(
     m: usize,
     n: usize,
     note: &'static str,
@@ -51,7 +52,8 @@ fn ours<A: Code + Pod + Default, B: Code + Pod + Default>(
     let packed = packed.expect("a matrix");
     let mut out = zeros(m * n);
     entrant(OURS, note, move || {
-        zeropoint::matmul(black_box(&a[..]), a[0], &packed, b[0], &mut out[..])
+        packed
+            .multiply(black_box(&a[..]), a[0], b[0], &mut out[..])
             .expect("matrices that fit");
         black_box(&mut out);
     })

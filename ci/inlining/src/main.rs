@@ -1,18 +1,18 @@
 //! Calls every public operation, so that the binary has the code of each on every tier.
 
 use std::hint::black_box;
-use zeropoint::calibrate::{Method, Observer};
+use zeropoint::calibrate::{self, Method, Observer};
+use zeropoint::gemm::{Activations, Linear, Scratch, Weights};
+use zeropoint::measure::{fidelity, moments, quantization_fidelity};
+use zeropoint::norm::{Norm, normalize_quantize_rows, normalize_rows};
+use zeropoint::search::{cosine, dot_rows, dot_with_sums, l2_rows, l2_squared, sum};
 use zeropoint::{
-    Blocks, Code, Error, Multiplier, Norm, QuantParams, Range, Scheme, Tier, Weights, clamp,
-    cosine, dequantize, dequantize_blocks, dequantize_channels, dot, dot_rows, dot_with_sums,
-    fake_quantize, fake_quantize_blocks, fake_quantize_channels, fidelity, l2_rows, l2_squared,
-    linear, lut, matmul, matmul_dequantize, matmul_requantize, min_max, min_max_blocks,
-    min_max_channels, moments, normalize_quantize_rows, normalize_rows, quantization_fidelity,
-    quantize, quantize_blocks, quantize_channels, quantize_dynamic, quantize_dynamic_rows, relu,
-    requantize, requantize_channels, rescale, sum,
+    Blocks, Code8, Error, Granularity, Multiplier, Multipliers, Params, QuantParams, Range, Scheme,
+    Tier, clamp, dequantize, dot, fake_quantize, lut, min_max, min_max_each, quantize,
+    quantize_dynamic, quantize_dynamic_rows, relu, requantize, rescale,
 };
 
-fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
+fn operations<Q: Code8>(zero: Q) -> Result<(), calibrate::Error> {
     let x = black_box(vec![0.25; 1000]);
     let mut codes = vec![zero; x.len()];
     let mut values = vec![0.0; x.len()];
@@ -39,20 +39,25 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     }
     for multiplier in [Multiplier::real(0.1)?, Multiplier::fixed(0.1)?] {
         let multipliers = [multiplier; 10];
-        for bias in [None, Some(&[5; 10][..])] {
-            requantize_channels(&accumulators, &multipliers, bias, 1, params, &mut codes)?;
+        let multipliers = Multipliers::per_axis(&multipliers, 1);
+        for multipliers in [multipliers, multipliers.with_bias(&[5; 10])] {
+            requantize(&accumulators, multipliers, params, &mut codes)?;
         }
     }
     let mut ranges = vec![None; 10];
-    min_max_channels(&x, 1, &mut ranges)?;
-    quantize_channels(&x, &row_params, 1, &mut codes)?;
-    dequantize_channels(&codes, &row_params, 1, &mut values)?;
-    fake_quantize_channels(&x, &row_params, 1, &mut values)?;
-    let blocks = Blocks::of_rows(x.len(), 100);
-    min_max_blocks(&x, blocks, &mut ranges)?;
-    quantize_blocks(&x, &row_params, blocks, &mut codes)?;
-    dequantize_blocks(&codes, &row_params, blocks, &mut values)?;
-    fake_quantize_blocks(&x, &row_params, blocks, &mut values)?;
+    let (axis, blocks) = (Granularity::Axis { inner: 1 }, Blocks::of_rows(x.len(), 100));
+    for granularity in [axis, Granularity::Blocks(blocks)] {
+        min_max_each(&x, granularity, &mut ranges)?;
+    }
+    for params in [
+        Params::per_axis(&row_params, 1),
+        Params::per_block(&row_params, blocks),
+        Params::parts(&[0.5; 10], zero, axis),
+    ] {
+        quantize(&x, params, &mut codes)?;
+        dequantize(&codes, params, &mut values)?;
+        fake_quantize(&x, params, &mut values)?;
+    }
     let ones = [1.0; 100];
     for norm in [Norm::layer(&ones, Some(&ones), 0.1)?, Norm::rms(&ones, None, 0.1)?] {
         normalize_rows(&x, norm, &mut values)?;
@@ -69,7 +74,7 @@ fn operations<Q: Code>(zero: Q) -> Result<(), Error> {
     Ok(())
 }
 
-fn dot_products<A: Code, B: Code>(a: A, b: B) -> Result<(), Error> {
+fn dot_products<A: Code8, B: Code8>(a: A, b: B) -> Result<(), Error> {
     for n in [10, 1000] {
         let (x, y) = (black_box(vec![a; n]), black_box(vec![b; n]));
         for (za, zb) in [(a, b), (a, B::MIN), (A::MIN, b)] {
@@ -88,34 +93,38 @@ fn dot_products<A: Code, B: Code>(a: A, b: B) -> Result<(), Error> {
 }
 
 /// Of 100 × 50 by 50 × 40.
-fn matrix_products<A: Code, B: Code>(a: A, b: B) -> Result<(), Error> {
+fn matrix_products<A: Code8, B: Code8>(a: A, b: B) -> Result<(), Error> {
     let (x, y) = (black_box(vec![a; 5000]), black_box(vec![b; 2000]));
     let y = Weights::new(&y, 50, 40).pack(Tier::best())?;
     let mut sums = vec![0; 4000];
-    matmul(&x, a, &y, b, &mut sums)?;
+    y.multiply(&x, a, b, &mut sums)?;
     for multiplier in [Multiplier::real(0.1)?, Multiplier::fixed(0.1)?] {
         let multipliers = [multiplier; 40];
+        let multipliers = Multipliers::per_axis(&multipliers, 1);
         let (mut unsigned, mut signed) = ([0_u8; 4000], [0_i8; 4000]);
-        let bias = Some(&[5; 40][..]);
         let params = QuantParams::new(0.1, 3)?;
-        matmul_requantize(&x, a, &y, b, &multipliers, bias, params, &mut unsigned)?;
+        y.requantize(&x, a, b, multiplier, params, &mut unsigned)?;
+        y.requantize(&x, a, b, multipliers.with_bias(&[5; 40]), params, &mut unsigned)?;
         let params = QuantParams::new(0.1, 3)?;
-        matmul_requantize(&x, a, &y, b, &multipliers, None, params, &mut signed)?;
+        y.requantize(&x, a, b, multiplier, params, &mut signed)?;
+        y.requantize(&x, a, b, multipliers, params, &mut signed)?;
         black_box((unsigned, signed));
     }
-    let (params_a, params_b) = ([QuantParams::new(0.1, a)?], [QuantParams::new(0.1, b)?]);
+    let (params_a, params_b) = ([QuantParams::new(0.1, a)?; 100], [QuantParams::new(0.1, b)?; 40]);
     let mut values = vec![0.0; 4000];
-    matmul_dequantize(&x, &params_a, &y, &params_b, None, &mut values)?;
+    y.dequantize(&x, params_a[0], params_b[0], None, &mut values)?;
+    let (rows, columns) = (Params::per_axis(&params_a, 50), Params::per_axis(&params_b, 1));
+    y.dequantize(&x, rows, columns, None, &mut values)?;
     let x = black_box(vec![0.25; 5000]);
-    let (mut params, mut codes) = ([params_a[0]; 100], vec![a; 5000]);
-    let scheme = Scheme::<A>::affine();
-    let out = &mut values[..];
-    linear(&x, scheme, &mut params, &mut codes, &y, &params_b, None, out)?;
+    let (layer, mut scratch) = (Linear::new(y, columns)?, Scratch::new());
+    for by in [Activations::AffineU8, Activations::SymmetricI8] {
+        layer.forward(&x, by, &mut scratch, &mut values)?;
+    }
     black_box((sums, values));
     Ok(())
 }
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), calibrate::Error> {
     operations::<u8>(0)?;
     operations::<i8>(0)?;
     dot_products(1_u8, 2_u8)?;

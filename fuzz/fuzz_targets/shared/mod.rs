@@ -5,7 +5,7 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytemuck::Pod;
 use std::fmt::Debug;
-use zeropoint::{Code, MIN_SCALE, QuantParams, Range, Scheme, Tier};
+use zeropoint::{Code, Error, MIN_SCALE, QuantParams, Range, Rows, RowsMut, Scheme, Tier};
 
 /// The results of an operation, by the reference and on every tier, must be the same.
 pub fn same<R: PartialEq + Debug>(by_reference: impl FnOnce() -> R, on: impl Fn(Tier) -> R) {
@@ -28,12 +28,29 @@ pub fn same_output<T: Pod + Debug, R: PartialEq + Debug>(
     for tier in Tier::available() {
         let mut out = Placed::new(&vec![filled(); len], place);
         assert_eq!(on(tier, out.slice_mut()), result, "{tier}");
-        out.check_guards();
-        let differs = (0..len).find(|&i| bits(&out.slice()[i]) != bits(&expected[i]));
-        if let Some(i) = differs {
-            let (found, expected) = (out.slice()[i], expected[i]);
-            panic!("{tier}: element {i} of {len} is {found:?}, not {expected:?}");
-        }
+        out.check(tier, &expected);
+    }
+}
+
+/// As `same_output`, of an operation that writes rows which are apart: what lies between them, and after
+/// the last one, must stay as it was. The reference, which has whole slices, is told whether the rows are
+/// `shape`: how many, and of how many elements.
+pub fn same_rows<T: Pod + Debug, R: PartialEq + Debug>(
+    (argument, shape): (&'static str, [usize; 2]),
+    (apart, said, place): (Apart, usize, Place),
+    by_reference: impl FnOnce(std::result::Result<(), Error>, &mut [T]) -> R,
+    on: impl Fn(Tier, RowsMut<'_, T>) -> R,
+) {
+    let [rows, row] = shape;
+    let matrix = |elements: &[T]| apart.matrix(elements, row, said, place);
+    let mut whole = vec![filled(); rows * row];
+    let untouched = matrix(&whole);
+    let result = by_reference(untouched.check(argument, shape), &mut whole);
+    let expected = matrix(&whole);
+    for tier in Tier::available() {
+        let mut out = matrix(&vec![filled(); rows * row]);
+        assert_eq!(on(tier, out.rows_mut()), result, "{tier}");
+        out.elements.check(tier, expected.elements.slice());
     }
 }
 
@@ -82,8 +99,19 @@ impl<T: Pod + Debug> Placed<T> {
         &self.buffer[self.start..][..self.len]
     }
 
-    fn slice_mut(&mut self) -> &mut [T] {
+    pub fn slice_mut(&mut self) -> &mut [T] {
         &mut self.buffer[self.start..][..self.len]
+    }
+
+    /// The slice must hold these bits, and the guards what they held before.
+    fn check(&self, tier: Tier, expected: &[T]) {
+        self.check_guards();
+        let (slice, len) = (self.slice(), expected.len());
+        let differs = (0..len).find(|&i| bits(&slice[i]) != bits(&expected[i]));
+        if let Some(i) = differs {
+            let (found, expected) = (slice[i], expected[i]);
+            panic!("{tier}: element {i} of {len} is {found:?}, not {expected:?}");
+        }
     }
 
     fn check_guards(&self) {
@@ -121,6 +149,87 @@ impl Slip {
             2 => n.saturating_sub(1),
             3 => 2 * n,
             _ => n,
+        }
+    }
+}
+
+/// How the rows of a matrix are apart, mostly as they should be.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Apart {
+    gap: u8,
+    after: u8,
+    /// Of the distance from one row to the next, and of all elements.
+    slips: [Slip; 2],
+    wild: u8,
+}
+
+impl Apart {
+    /// These rows of `row` elements, apart, and said to be `said` rows.
+    pub fn matrix<T: Pod + Debug>(
+        self,
+        elements: &[T],
+        row: usize,
+        said: usize,
+        place: Place,
+    ) -> Strided<T> {
+        let stride = match self.wild {
+            // Distances that products overflow with.
+            0 => usize::MAX,
+            1 => usize::MAX / 2,
+            _ => self.slips[0].of(row + usize::from(self.gap % 70)),
+        };
+        let rows = elements.len().checked_div(row).unwrap_or(0);
+        let end = match rows {
+            0 => Some(0),
+            _ => (rows - 1).checked_mul(stride).and_then(|last| last.checked_add(row)),
+        };
+        let mut spread = match end {
+            Some(end) if end < 1 << 20 && stride >= row => {
+                let mut spread = vec![filled(); end];
+                for r in 0..rows {
+                    spread[r * stride..][..row].copy_from_slice(&elements[r * row..][..row]);
+                }
+                spread
+            }
+            // Rows that overlap, or lie beyond all memory, are an error, whatever they hold.
+            _ => elements.to_vec(),
+        };
+        let len = self.slips[1].of(spread.len() + usize::from(self.after % 70));
+        spread.resize(len, filled());
+        Strided { elements: Placed::new(&spread, place), rows: said, stride }
+    }
+}
+
+/// A matrix whose rows are apart, with what is said of it.
+pub struct Strided<T> {
+    elements: Placed<T>,
+    rows: usize,
+    stride: usize,
+}
+
+impl<T: Pod + Debug> Strided<T> {
+    pub fn rows(&self) -> Rows<'_, T> {
+        Rows::strided(self.elements.slice(), self.rows, self.stride)
+    }
+
+    pub fn rows_mut(&mut self) -> RowsMut<'_, T> {
+        RowsMut::strided(self.elements.slice_mut(), self.rows, self.stride)
+    }
+
+    /// The error that it must be, unless it is `rows` rows of `row` elements.
+    pub fn check(
+        &self,
+        argument: &'static str,
+        [rows, row]: [usize; 2],
+    ) -> std::result::Result<(), Error> {
+        let Self { stride, .. } = *self;
+        let elements = self.elements.slice().len();
+        let end = (rows as u128).saturating_sub(1) * stride as u128 + row as u128;
+        let lies_within = rows == 0 || row == 0 || end <= elements as u128;
+        if self.rows == rows && stride >= row && lies_within {
+            Ok(())
+        } else {
+            Err(Error::Rows { argument, elements, rows, row, stride })
         }
     }
 }
@@ -281,6 +390,7 @@ pub struct Matrix {
     zero_points: Pattern<u8>,
     places: [Place; 2],
     pub out: Place,
+    apart: Option<Apart>,
     query: Pattern<u8>,
     codes: Pattern<u8>,
 }
@@ -296,6 +406,14 @@ impl Matrix {
         let rows = self.codes.elements(rows, code);
         let [at_query, at_rows] = self.places;
         (Placed::new(&query, at_query), Placed::new(&rows, at_rows))
+    }
+
+    /// Rows as long as the query, one after the other; and the same ones apart, if they are to be.
+    pub fn apart<B: Code>(&self, row: usize) -> Option<(Vec<B>, Strided<B>)> {
+        let apart = self.apart?;
+        let whole = self.codes.elements(self.rows() * row, code);
+        let rows = apart.matrix(&whole, row, self.slips[1].of(self.rows()), self.places[1]);
+        Some((whole, rows))
     }
 
     pub fn zero_points<B: Code>(&self) -> Vec<B> {
