@@ -60,18 +60,13 @@ fn usable<'p, Q: Code>(
     params: Params<'p, Q>,
     elements: (&'static str, usize),
 ) -> Result<impl Fn(usize) -> QuantParams<Q> + 'p, Error> {
-    let spread = match params.0 {
-        Given::One(_) => None,
-        Given::Each(sets) => {
-            let layout = sets.layout(elements)?;
-            sets.check()?;
-            Some((sets, layout))
-        }
-    };
-    Ok(move |i| match (params.0, spread) {
-        (Given::One(params), _) => params,
-        (_, Some((sets, layout))) => QuantParams::of(sets.grid(layout.parameters_of(i))),
-        (_, None) => QuantParams::default(),
+    if let Given::Each(sets) = params.0 {
+        sets.layout(elements)?;
+        sets.check()?;
+    }
+    Ok(move |i| match params.0 {
+        Given::One(params) => params,
+        Given::Each(sets) => QuantParams::of(sets.grid(sets.parameters_of(i))),
     })
 }
 
@@ -92,10 +87,10 @@ pub fn dequantize<'p, Q: Code>(
             }
         }
         Given::Each(sets) => {
-            let layout = sets.layout(("codes", codes.len()))?;
+            sets.layout(("codes", codes.len()))?;
             sets.check_finite()?;
             for (i, (&code, out)) in codes.iter().zip(out).enumerate() {
-                let p = layout.parameters_of(i);
+                let p = sets.parameters_of(i);
                 let code: i32 = code.into();
                 *out = (code - sets.zero_point(p)) as f32 * sets.scale(p);
             }
@@ -130,10 +125,10 @@ pub fn min_max_each(
     granularity: Granularity,
     out: &mut [Option<Range>],
 ) -> Result<(), Error> {
-    let layout = Layout::new(("x", x.len()), ("out", out.len()), granularity)?;
+    Layout::new(("x", x.len()), ("out", out.len()), granularity)?;
     out.fill(None);
     for (i, &x) in x.iter().enumerate() {
-        let range = &mut out[layout.parameters_of(i)];
+        let range = &mut out[granularity.parameters_of(i, out.len())];
         *range = with(*range, x);
     }
     Ok(())
@@ -278,9 +273,9 @@ pub fn requantize<'m, Q: Code>(
 ) -> Result<(), Error> {
     one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
     let multipliers = multipliers.into();
-    let layout = multipliers.layout(("accumulators", accumulators.len()))?;
+    multipliers.layout(("accumulators", accumulators.len()))?;
     for (i, (&accumulator, out)) in accumulators.iter().zip(out).enumerate() {
-        let (multiplier, bias) = multipliers.factors().of(layout.parameters_of(i));
+        let (multiplier, bias) = multipliers.factors().of(multipliers.channel_of(i));
         *out = requantized(accumulator, multiplier, bias, params);
     }
     Ok(())

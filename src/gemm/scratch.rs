@@ -32,6 +32,16 @@ enum Memory<'s> {
     Borrowed(&'s mut [u8]),
 }
 
+impl Memory<'_> {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            #[cfg(feature = "alloc")]
+            Self::Owned(bytes) => bytes,
+            Self::Borrowed(bytes) => bytes,
+        }
+    }
+}
+
 #[cfg(feature = "alloc")]
 impl Scratch<'static> {
     /// Memory that grows as it is needed, and has none at first.
@@ -119,20 +129,17 @@ impl<'s> Scratch<'s> {
     /// What [`Scratch::bytes`] says, from the start of a cache line on.
     fn reserve(&mut self, m: usize, k: usize) -> Result<&mut [u8], Error> {
         let needed = Self::bytes(m, k);
-        let bytes: &mut [u8] = match &mut self.0 {
-            #[cfg(feature = "alloc")]
-            Memory::Owned(bytes) => {
-                if bytes.len() < needed {
-                    let there = bytes.len();
-                    bytes
-                        .try_reserve_exact(needed - there)
-                        .map_err(|_| Error::Buffer { bytes: there, needed })?;
-                    bytes.resize(needed, 0);
-                }
-                bytes
-            }
-            Memory::Borrowed(bytes) => bytes,
-        };
+        #[cfg(feature = "alloc")]
+        if let Memory::Owned(bytes) = &mut self.0
+            && bytes.len() < needed
+        {
+            let there = bytes.len();
+            bytes
+                .try_reserve_exact(needed - there)
+                .map_err(|_| Error::Buffer { bytes: there, needed })?;
+            bytes.resize(needed, 0);
+        }
+        let bytes = self.0.bytes_mut();
         if bytes.len() < needed {
             return Err(Error::Buffer { bytes: bytes.len(), needed });
         }

@@ -267,6 +267,11 @@ impl<'a, Q: Code> Sets<'a, Q> {
         if self.stride == 1 { len } else { len.div_ceil(self.stride) }
     }
 
+    /// Which of them the element `i` has.
+    pub(crate) fn parameters_of(&self, i: usize) -> usize {
+        self.granularity.parameters_of(i, self.len())
+    }
+
     /// The name of the argument.
     fn argument(&self) -> &'static str {
         match self.stored {
@@ -381,13 +386,13 @@ impl<'a, Q: Code> Sets<'a, Q> {
                 if len == width {
                     then(
                         some,
-                        &Layout::rows(rows, width, run, params),
+                        &Layout::of_rows(rows, width, run, params),
                         start..start + rows * width,
                     );
                 } else {
                     for row in 0..rows {
                         let at = start + row * width + from;
-                        then(some, &Layout::rows(1, len, run, some.len()), at..at + len);
+                        then(some, &Layout::of_rows(1, len, run, some.len()), at..at + len);
                     }
                 }
                 done += some.len();
@@ -409,21 +414,19 @@ impl<'a, Q: Code> Sets<'a, Q> {
 }
 
 /// How parameters are spread over a tensor: panel after panel, each with the next parameters.
+///
+/// It is made of single numbers, and given on by reference: a copy would be made in larger pieces than they were
+/// written in, and wait for those writes as long as a short call takes.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
-    sharing: Sharing,
     pub(crate) panels: usize,
-    panel: Panel,
+    rows: usize,
+    width: usize,
+    run: usize,
+    params: usize,
     /// The last of so many panels has `last_rows`.
     cycle: usize,
     last_rows: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Sharing {
-    Tensor,
-    Channels { channels: usize, inner: usize },
-    Blocks(Blocks),
 }
 
 /// `rows` rows of `width` elements, all alike: the element `j` of each has the parameters
@@ -458,15 +461,14 @@ impl Layout {
 
     /// `rows` rows of `width` elements, each `run` of which have the next of `params` sets.
     #[inline(always)]
-    fn rows(rows: usize, width: usize, run: usize, params: usize) -> Self {
-        let sharing = Sharing::Channels { channels: params, inner: run };
-        Self::of(sharing, Panel { first: 0, rows, width, run, params })
+    const fn of_rows(rows: usize, width: usize, run: usize, params: usize) -> Self {
+        Self { panels: 1, rows, width, run, params, cycle: 1, last_rows: rows }
     }
 
     /// The same for all elements.
     #[inline(always)]
-    pub(crate) fn tensor(width: usize) -> Self {
-        Self::of(Sharing::Tensor, Panel { first: 0, rows: 1, width, run: width, params: 1 })
+    pub(crate) const fn tensor(width: usize) -> Self {
+        Self::of_rows(1, width, width, 1)
     }
 
     /// `[outer, channels, inner]`, with parameters for each channel.
@@ -482,10 +484,9 @@ impl Layout {
             _ => elements.checked_div(width),
         };
         match rows {
-            Some(rows) if rows * width == elements || elements == 0 => Ok(Self::of(
-                Sharing::Channels { channels, inner },
-                Panel { first: 0, rows, width, run: inner, params: channels },
-            )),
+            Some(rows) if rows * width == elements || elements == 0 => {
+                Ok(Self::of_rows(rows, width, inner, channels))
+            }
             _ => {
                 Err(Error::Shape { argument, elements, shape: [None, Some(channels), Some(inner)] })
             }
@@ -493,6 +494,7 @@ impl Layout {
     }
 
     /// `[outer, axis, inner]`, with parameters for each block along the axis.
+    #[inline(always)]
     fn blocks(
         (argument, elements): (&'static str, usize),
         params: (&'static str, usize),
@@ -518,54 +520,53 @@ impl Layout {
         };
         one_for_each(params, ("blocks", outer * along * inner))?;
         let (_, params) = params;
-        let sharing = Sharing::Blocks(blocks);
         if inner > 1 {
-            let panel =
-                Panel { first: 0, rows: block.min(axis), width: inner, run: 1, params: inner };
+            let rows = block.min(axis);
+            let last_rows = axis - (along.max(1) - 1) * rows;
+            let panels = outer * along;
             return Ok(Self {
-                panels: outer * along,
+                panels,
+                rows,
+                width: inner,
+                run: 1,
+                params: inner,
                 cycle: along,
-                last_rows: axis - (along.max(1) - 1) * panel.rows,
-                ..Self::of(sharing, panel)
+                last_rows,
             });
         }
         // Blocks that fill their rows follow each other without regard to rows.
-        let whole = elements == 0 || axis.is_multiple_of(block);
-        let panel = Panel {
-            first: 0,
-            rows: 1,
-            width: if whole { elements } else { axis },
-            run: block,
-            params: if whole { params } else { along },
-        };
-        Ok(Self { panels: if whole { 1 } else { outer }, ..Self::of(sharing, panel) })
-    }
-
-    #[inline(always)]
-    const fn of(sharing: Sharing, panel: Panel) -> Self {
-        Self { sharing, panels: 1, panel, cycle: 1, last_rows: panel.rows }
-    }
-
-    /// THE SPECIFICATION of layouts: which parameters the element `i` has.
-    pub(crate) fn parameters_of(&self, i: usize) -> usize {
-        match self.sharing {
-            Sharing::Tensor => 0,
-            Sharing::Channels { channels, inner } => i / inner % channels,
-            Sharing::Blocks(Blocks { axis, block, inner }) => {
-                let (outer, along) = (i / inner / axis, i / inner % axis);
-                (outer * axis.div_ceil(block) + along / block) * inner + i % inner
-            }
+        if elements == 0 || axis.is_multiple_of(block) {
+            Ok(Self::of_rows(1, elements, block, params))
+        } else {
+            Ok(Self { panels: outer, ..Self::of_rows(1, axis, block, along) })
         }
     }
 
     /// The panel `p`.
     #[inline(always)]
     pub(crate) fn panel(&self, p: usize) -> Panel {
-        let mut panel = self.panel;
-        panel.first = p * panel.params;
-        if (p + 1).is_multiple_of(self.cycle) {
-            panel.rows = self.last_rows;
+        let Self { rows, width, run, params, cycle, last_rows, .. } = *self;
+        let is_last = (p + 1).is_multiple_of(cycle);
+        Panel {
+            first: p * params,
+            rows: if is_last { last_rows } else { rows },
+            width,
+            run,
+            params,
         }
-        panel
+    }
+}
+
+impl Granularity {
+    /// THE SPECIFICATION of granularity: which of `params` sets of parameters the element `i` has.
+    pub(crate) fn parameters_of(self, i: usize, params: usize) -> usize {
+        match self {
+            Self::Tensor => 0,
+            Self::Axis { inner } => i / inner % params,
+            Self::Blocks(Blocks { axis, block, inner }) => {
+                let (outer, along) = (i / inner / axis, i / inner % axis);
+                (outer * axis.div_ceil(block) + along / block) * inner + i % inner
+            }
+        }
     }
 }

@@ -315,18 +315,33 @@ impl<'a> Multipliers<'a> {
         self.bias.is_some()
     }
 
-    /// How the channels lie in these elements, if all numbers fit.
-    pub(crate) fn layout(&self, elements: (&'static str, usize)) -> Result<Layout, Error> {
-        let channels = match (self.each, self.bias) {
-            (EachChannel::Own(multipliers), _) => multipliers.len(),
-            (EachChannel::Same(_), Some(bias)) => bias.len(),
-            (EachChannel::Same(_), None) => {
-                return Layout::new(elements, ("multipliers", 1), Granularity::Tensor);
+    /// How many there are, and how the elements share them.
+    #[inline(always)]
+    fn granularity(&self) -> (usize, Granularity) {
+        match (self.each, self.bias) {
+            (EachChannel::Own(multipliers), _) => {
+                (multipliers.len(), Granularity::Axis { inner: self.inner })
             }
-        };
-        let layout = Layout::channels(elements, channels, self.inner)?;
+            (EachChannel::Same(_), Some(bias)) => {
+                (bias.len(), Granularity::Axis { inner: self.inner })
+            }
+            (EachChannel::Same(_), None) => (1, Granularity::Tensor),
+        }
+    }
+
+    /// How the channels lie in these elements, if all numbers fit.
+    #[inline(always)]
+    pub(crate) fn layout(&self, elements: (&'static str, usize)) -> Result<Layout, Error> {
+        let (channels, granularity) = self.granularity();
+        let layout = Layout::new(elements, ("multipliers", channels), granularity)?;
         self.check(("elements of `multipliers`", channels))?;
         Ok(layout)
+    }
+
+    /// Which of the channels the element `i` has.
+    pub(crate) fn channel_of(&self, i: usize) -> usize {
+        let (channels, granularity) = self.granularity();
+        granularity.parameters_of(i, channels)
     }
 
     /// `Ok` if they are those of the columns of a matrix.
