@@ -596,7 +596,7 @@ const ACTIVATIONS: [Activations; 2] = [Activations::AffineU8, Activations::Symme
 
 /// Activations of both signs, and different ones for each seed.
 fn activations(n: usize, seed: usize) -> Vec<f32> {
-    (0..n).map(|i| ((i + seed) * 7919 % 2003) as f32 * 0.01 - 9.0).collect()
+    (0..n).map(|i| ((i + seed) % 2003 * 7919 % 2003) as f32 * 0.01 - 9.0).collect()
 }
 
 /// Rows of activations that are all finite; with an element in every third row that is not; and with
