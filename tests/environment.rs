@@ -121,7 +121,7 @@ macro_rules! integers {
         })*
     };
 }
-integers!(u8 i8 i32 u32 bool);
+integers!(u8 u16 i8 i32 u32 bool);
 
 impl Bits for u64 {
     fn add_to(&self, bits: &mut Vec<u64>) {
@@ -245,6 +245,17 @@ fn elementwise() {
                 same_on_every_host(&of("fake_quantize"), || {
                     let mut out = vec![0.0; x.len()];
                     tier.fake_quantize(x, params, &mut out).map(|()| out)
+                });
+                let wide = QuantParams::<u16>::new(scale.min(1e33), 40_000).unwrap();
+                let mut wide_codes = vec![0; x.len()];
+                tier.quantize(x, wide, &mut wide_codes).unwrap();
+                same_on_every_host(&of("quantize u16"), || {
+                    let mut out = vec![0; x.len()];
+                    tier.quantize(x, wide, &mut out).map(|()| out)
+                });
+                same_on_every_host(&of("dequantize u16"), || {
+                    let mut out = vec![0.0; x.len()];
+                    tier.dequantize(&wide_codes, wide, &mut out).map(|()| out)
                 });
                 same_on_every_host(&of("quantization_fidelity"), || {
                     measures(&tier.quantization_fidelity(x, params))

@@ -230,6 +230,63 @@ fn of_elementwise_operations() {
     everywhere(elementwise::<i8>);
 }
 
+fn wide<Q: Code>(tier: Tier, n: usize, end: End) {
+    let context = (tier, n, end);
+    let (x, accumulators) = (values(n), accumulators(n));
+    let input: Vec<Q> = accumulators.iter().map(|&acc| Q::from_i32(acc >> 14)).collect();
+    let (x, input) = (Fenced::of(&x, end), Fenced::of(&input, end));
+    let accumulators = Fenced::of(&accumulators, end);
+    let sets = [QuantParams::new(0.01, Q::from_i32(1000)).unwrap(); 2];
+    let multiplier = Multiplier::real(1e-4).unwrap();
+    let before = vec![Q::MAX; n];
+    let each = Params::per_axis(&sets[..1], 1);
+    for params in [sets[0].into(), each, Params::per_axis(&sets, 1)] {
+        if n.is_multiple_of(2) {
+            same(
+                end,
+                &before,
+                &context,
+                |out| reference::quantize(x.slice(), params, out).unwrap(),
+                |out| tier.quantize(x.slice(), params, out).unwrap(),
+            );
+            same(
+                end,
+                &vec![0.0; n],
+                &context,
+                |out| reference::dequantize(input.slice(), params, out).unwrap(),
+                |out| tier.dequantize(input.slice(), params, out).unwrap(),
+            );
+        }
+    }
+    same(
+        end,
+        &before,
+        &context,
+        |out| reference::quantize(x.slice(), sets[0], out).unwrap(),
+        |out| tier.quantize(x.slice(), sets[0], out).unwrap(),
+    );
+    same(
+        end,
+        &vec![0.0; n],
+        &context,
+        |out| reference::dequantize(input.slice(), sets[0], out).unwrap(),
+        |out| tier.dequantize(input.slice(), sets[0], out).unwrap(),
+    );
+    same(
+        end,
+        &before,
+        &context,
+        |out| reference::requantize(accumulators.slice(), multiplier, sets[0], out).unwrap(),
+        |out| tier.requantize(accumulators.slice(), multiplier, sets[0], out).unwrap(),
+    );
+}
+
+#[test]
+fn of_elementwise_operations_on_16_bits() {
+    everywhere(wide::<u16>);
+    everywhere(wide::<i16>);
+}
+
 #[test]
 fn of_dynamic_quantization() {
     everywhere(|tier, n, end| {
