@@ -184,7 +184,7 @@ impl Apart {
             _ => (rows - 1).checked_mul(stride).and_then(|last| last.checked_add(row)),
         };
         let mut spread = match end {
-            Some(end) if end < 1 << 20 && stride >= row => {
+            Some(end) if end < 1 << 20 && (rows < 2 || stride >= row) => {
                 let mut spread = vec![filled(); end];
                 for r in 0..rows {
                     spread[r * stride..][..row].copy_from_slice(&elements[r * row..][..row]);
@@ -226,7 +226,8 @@ impl<T: Pod + Debug> Strided<T> {
         let elements = self.elements.slice().len();
         let end = (rows as u128).saturating_sub(1) * stride as u128 + row as u128;
         let lies_within = rows == 0 || row == 0 || end <= elements as u128;
-        if self.rows == rows && stride >= row && lies_within {
+        // One row overlaps no other.
+        if self.rows == rows && (rows < 2 || stride >= row) && lies_within {
             Ok(())
         } else {
             Err(Error::Rows { argument, elements, rows, row, stride })
