@@ -141,7 +141,7 @@
 //! | the contract, bit for bit, on every tier | each operation against [`mod@reference`], a plain loop: every length up to 257 and more, every alignment, special values at every position, random arguments; no comparison has a tolerance |
 //! | exact quotients | tried in full for all 2²³ mantissas of a scale, at the floats around each point where the code changes; the example `prove` tries all 2³² floats for 72 scales |
 //! | no read or write outside the slices | slices of 264 lengths that end right before a page that can't be touched, or begin right after one; guards around outputs; AddressSanitizer |
-//! | no panic, and the right error, on any input | 21 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
+//! | no panic, and the right error, on any input | 22 fuzz targets, with wrong lengths and overflowing shapes among their arguments, run with AddressSanitizer and checks for integers that wrap around |
 //! | the same on every CPU | all tests on emulated ones too: x86 without AVX, and with AVX2 only; aarch64 without and with the dot products of ARMv8.2 and I8MM; x86 with 32 bits; a big-endian PowerPC |
 //! | no dependence on the floating-point environment | every operation under all rounding modes, with subnormal numbers flushed to zero, taken as zero, or both: the bits of the default, and the host's setting restored |
 //! | a small stack | every operation on a thread of 96 KiB |
