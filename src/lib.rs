@@ -1,5 +1,5 @@
 //! SIMD kernels for integer tensor quantization: find the range of a tensor, choose a scale and a
-//! zero point, quantize it to 8-bit codes, and back; multiply and compare codes exactly.
+//! zero point, quantize it to codes of 8 or 16 bits, and back; multiply and compare 8-bit codes exactly.
 //!
 //! ```
 //! use zeropoint::{QuantParams, dequantize, min_max, quantize};
@@ -44,7 +44,7 @@
 //! | [`min_max()`] | NaN are ignored, ±∞ are ordinary values, a zero is reported as +0.0; `None` if nothing is left |
 //! | [`min_max_each()`] | the same of each channel or block: see [`Granularity`] |
 //! | [`Scheme::affine`] | the range is extended to include 0; `s = (max − min) / (hi − lo)`, `z = clamp(rne(lo − min / s), lo, hi)`: ONNX `DynamicQuantizeLinear`, bit for bit |
-//! | [`Scheme::symmetric`] | `z = 0`; `i8`: codes −127..=127, `s = max(\|min\|, \|max\|) / 127`; `u8`: `min >= 0`, `s = max / 255` |
+//! | [`Scheme::symmetric`] | `z = 0`; `i8`: codes −127..=127, `s = max(\|min\|, \|max\|) / 127`; `u8`: `min >= 0`, `s = max / 255`; `i16` and `u16` alike |
 //! | [`QuantParams::new`] | a scale that is finite and at least [`MIN_SCALE`], and no code that overflows |
 //! | [`quantize()`] | `clamp(rne(x / s) + z, lo, hi)`, by the true quotient; NaN gives `z`, ±∞ saturate |
 //! | [`dequantize()`] | `(q − z) · s`, the difference exact; of scales that are given as a slice, any finite one |

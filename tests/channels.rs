@@ -900,6 +900,13 @@ fn parts_that_do_not_fit() {
         let expected = "a finite number of at least 1.1754944e-38";
         assert_eq!(zero, [Err(Error::Number { argument, index, value: 0.0, expected }); 2]);
 
+        // A shape without elements may be one that overflows: with more sets than are made at a time.
+        let scales = [0.5; 300];
+        let uncounted = Params::parts(&scales, 3, Granularity::Axis { inner: usize::MAX });
+        assert_eq!(of_none(uncounted), [ok; 2]);
+        assert_eq!(tier.dequantize(&[], uncounted, &mut []), ok);
+        assert_eq!(tier.fake_quantize(&[], uncounted, &mut []), ok);
+
         // What is written has another length: that comes first.
         let length = Error::Length { argument: "out", len: 5, of: "elements of `x`", there: 6 };
         let params = Params::parts(&[0.0; 4], 3_u8, pairs).with_stride(0);

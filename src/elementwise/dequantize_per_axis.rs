@@ -23,13 +23,13 @@ impl Tier {
         sets.check_finite()?;
         of_type!(Q as T => {
             let codes: &[T] = bytemuck::cast_slice(codes);
-            sets.retyped().each_part(&layout, codes.len(), |params, layout, part| {
+            sets.retyped().each_part(&layout, codes.len(), Sets::grid_of_values, |params, layout, part| {
                 let (codes, out) = (&codes[part.clone()], &mut out[part]);
                 DequantizePerAxis { codes, params, layout, out }.on(self);
             });
         }, wide T => {
             let codes: &[T] = bytemuck::cast_slice(codes);
-            sets.retyped().each_part(&layout, codes.len(), |params, layout, part| {
+            sets.retyped().each_part(&layout, codes.len(), Sets::grid_of_values, |params, layout, part| {
                 let (codes, out) = (&codes[part.clone()], &mut out[part]);
                 DequantizeWide { codes, params, layout, out }.on(self);
             });

@@ -22,12 +22,12 @@ impl Tier {
         let layout = sets.layout(("x", x.len()))?;
         sets.check()?;
         of_type!(Q as T => {
-            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
                 FakeQuantizePerAxis::<T> { x, params, layout, out }.on(self);
             });
         }, wide T => {
-            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
                 FakeQuantizePerAxis::<T> { x, params, layout, out }.on(self);
             });

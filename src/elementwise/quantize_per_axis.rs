@@ -29,13 +29,13 @@ impl Tier {
         let bytes = size_of_val(x) + size_of_val(out);
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
                 QuantizePerAxis::<T> { x, params, layout, out }.on(self);
             });
         }, wide T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            sets.retyped().each_part(&layout, x.len(), |params, layout, part| {
+            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
                 QuantizeWide::<T> { x, params, layout, out, bytes }.on(self);
             });

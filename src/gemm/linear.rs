@@ -137,6 +137,8 @@ impl<'b> Linear<'b> {
             Some(m) => m,
             None => y.count("y", self.n())?.unwrap_or(0),
         };
+        // Before the work.
+        y.check("y", m, self.n())?;
         let input = scratch.quantize_on(self.tier(), x, k, by, m)?;
         self.apply(input, y)
     }

@@ -196,7 +196,7 @@ impl OfRows<'_> {
 
 impl<'a, Q: Code8> Params<'a, Q> {
     /// Those of the rows of a matrix, which have `inner` elements each; or of its columns, with an `inner`
-    /// of 1. How many there are is checked with the zero points.
+    /// of 1. How many there are is asked by [`OfRows::check`].
     pub(crate) fn of_rows(self, matrix: Side, inner: usize) -> Result<OfRows<'a>, Error> {
         let sets = match self.0 {
             Given::One(params) => {
@@ -355,19 +355,30 @@ impl<'a, Q: Code> Sets<'a, Q> {
         }
     }
 
+    /// The set `p` as far as it is dequantized by, once [`Sets::check_finite`] found it usable.
+    #[inline(always)]
+    pub(crate) fn grid_of_values(&self, p: usize) -> Grid {
+        Grid::without_reciprocal::<Q>(self.scale(p), self.zero_point(p))
+    }
+
     /// Runs `then` with the parameters, their layout and the elements that have them: all at once, if they lie
-    /// in one slice; else as many of them at a time as are made of their parts on the stack. So kernels know
-    /// one form of parameters, the one that is the fastest.
+    /// in one slice; else as many of them at a time as `grid` makes on the stack. So kernels know one form of
+    /// parameters, the one that is the fastest.
     pub(crate) fn each_part(
         &self,
         layout: &Layout,
         elements: usize,
+        grid: impl Fn(&Self, usize) -> Grid,
         mut then: impl FnMut(&[QuantParams<Q>], &Layout, core::ops::Range<usize>),
     ) {
         /// So many that a call for some elements of each row costs little beside them.
         const SOME: usize = 256;
         if let (Stored::Whole(params), 1) = (self.stored, self.stride) {
             return then(params, layout, 0..elements);
+        }
+        // Without elements the shape may be one that can't be counted.
+        if elements == 0 {
+            return;
         }
         let mut some = [QuantParams::default(); SOME];
         let mut start = 0;
@@ -378,7 +389,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
                 let some = &mut some[..SOME.min(params - done)];
                 in_default(|| {
                     for i in 0..some.len() {
-                        some[i] = QuantParams::of(self.grid(first + done + i));
+                        some[i] = QuantParams::of(grid(self, first + done + i));
                     }
                 });
                 let from = done * run;

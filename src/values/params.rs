@@ -118,13 +118,14 @@ impl<Q: Code> Scheme<Q> {
         Self { kind: Kind::Affine, lo: Q::MIN, hi: Q::MAX, of_finite: false }
     }
 
-    /// Symmetric: the zero point is 0. The codes are −127..=127 (`i8`) or 0..=255 (`u8`).
+    /// Symmetric: the zero point is 0. The codes are −127..=127 (`i8`), −32767..=32767 (`i16`), or all of
+    /// `u8` and `u16`.
     ///
     /// ```text
     /// s = max(min / lo, max / hi)      that is max(|min|, |max|) / 127 for i8
     /// ```
     ///
-    /// A range that reaches to a side without codes (a negative minimum, for `u8`) is an error.
+    /// A range that reaches to a side without codes (a negative minimum, for unsigned codes) is an error.
     /// The range `[0, 0]` gives `s = 1`; the scale is never below [`MIN_SCALE`].
     #[must_use]
     pub const fn symmetric() -> Self {
@@ -377,6 +378,13 @@ impl Grid {
     #[inline(always)]
     pub(crate) fn by_division<Q: Code>(scale: f32, zero_point: i32) -> Self {
         let reciprocal = Reciprocal::by_division(scale);
+        Self::new(scale, reciprocal, zero_point, Q::MIN.into(), Q::MAX.into())
+    }
+
+    /// Of any scale and all codes, to dequantize by.
+    #[inline(always)]
+    pub(crate) fn without_reciprocal<Q: Code>(scale: f32, zero_point: i32) -> Self {
+        let reciprocal = Reciprocal { hi: 0.0, lo: 0.0 };
         Self::new(scale, reciprocal, zero_point, Q::MIN.into(), Q::MAX.into())
     }
 
