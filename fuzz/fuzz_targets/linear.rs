@@ -162,6 +162,7 @@ fn check<A: Code8, B: Code8>(case: &Case) {
         case.places[1],
         |out| {
             is_of("x", x.len(), [rows, k])?;
+            is_of("y", len, [rows, n])?;
             case.fits(rows, k)?;
             reference::linear(x, by, &b, params_b, [rows, k, n], bias, out)
         },
@@ -192,8 +193,8 @@ fn check<A: Code8, B: Code8>(case: &Case) {
         (out_apart, out_said.of(m), case.places[1]),
         |fits, out| {
             x.check("x", [m, k])?;
-            case.fits(m, k)?;
             fits?;
+            case.fits(m, k)?;
             reference::linear(&whole, by, &b, params_b, [m, k, n], bias, out)
         },
         |tier, out| case.with_scratch(m, k, |s| on(tier).forward(x.rows(), by, s, out)),

@@ -137,9 +137,10 @@ impl<'b> Linear<'b> {
             Some(m) => m,
             None => y.count("y", self.n())?.unwrap_or(0),
         };
+        let x = x.checked("x", m, k)?;
         // Before the work.
         y.check("y", m, self.n())?;
-        let input = scratch.quantize_on(self.tier(), x, k, by, m)?;
+        let input = scratch.quantize_on(self.tier(), x, by, [m, k])?;
         self.apply(input, y)
     }
 

@@ -93,19 +93,18 @@ impl<'s> Scratch<'s> {
     ) -> Result<Input<'t>, Error> {
         let x = x.into();
         let m = x.count("x", k)?.unwrap_or(0);
-        self.quantize_on(Tier::best(), x, k, by, m)
+        let x = x.checked("x", m, k)?;
+        self.quantize_on(Tier::best(), x, by, [m, k])
     }
 
-    /// The same of `m` rows on this tier.
+    /// The same on this tier, of `m` rows of `k` elements, with their stride.
     pub(super) fn quantize_on<'t>(
         &'t mut self,
         tier: Tier,
-        x: Rows<'_, f32>,
-        k: usize,
+        x: (&[f32], usize),
         by: Activations,
-        m: usize,
+        [m, k]: [usize; 2],
     ) -> Result<Input<'t>, Error> {
-        let (x, stride) = x.checked("x", m, k)?;
         let (codes, params) = self.reserve(m, k)?.split_at_mut(m * k);
         let (scales, zero_points) =
             params[(m * k).next_multiple_of(LINE) - m * k..].split_at_mut(4 * m);
@@ -114,12 +113,12 @@ impl<'s> Scratch<'s> {
         let is_signed = match by {
             Activations::AffineU8 => {
                 let scheme = Scheme::<u8>::affine();
-                rows(tier, scheme, (x, stride), k, codes, scales, zero_points)?;
+                rows(tier, scheme, x, k, codes, scales, zero_points)?;
                 false
             }
             Activations::SymmetricI8 => {
                 let scheme = Scheme::<i8>::symmetric();
-                rows(tier, scheme, (x, stride), k, codes, scales, zero_points)?;
+                rows(tier, scheme, x, k, codes, scales, zero_points)?;
                 true
             }
         };
