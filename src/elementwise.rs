@@ -17,4 +17,5 @@ pub(crate) mod quotient;
 pub(crate) mod requantize;
 pub(crate) mod requantize_per_axis;
 pub(crate) mod rescale;
+pub(crate) mod stream;
 pub(crate) mod wide;

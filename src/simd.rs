@@ -115,23 +115,12 @@ pub(crate) trait Simd: Copy {
     /// The first elements of `a` to `to`, which has at most `4 · LANES`.
     fn store_u8_partial(self, a: Self::U8, to: &mut [u8]);
 
-    /// As `store_f32`, past the caches where the instruction set can and `to` is aligned. `to` is not
-    /// touched again until `streaming` is dropped.
-    #[inline(always)]
-    fn stream_f32(self, _streaming: &Streaming<Self>, a: Self::F32, to: &mut [f32]) {
-        self.store_f32(a, to);
-    }
-
     /// As `store_u8`, past the caches where the instruction set can and `to` is aligned. `to` is not
     /// touched again until `streaming` is dropped.
     #[inline(always)]
-    fn stream_u8(self, _streaming: &Streaming<Self>, a: Self::U8, to: &mut [u8]) {
+    fn stream_u8(self, _streaming: &Streaming, a: Self::U8, to: &mut [u8]) {
         self.store_u8(a, to);
     }
-
-    /// Orders the streamed stores before all that follows: for [`Streaming`] alone.
-    #[inline(always)]
-    fn fence(self) {}
 
     /// Asks for the cache line at `address`, which may lie anywhere.
     #[inline(always)]
@@ -326,12 +315,22 @@ pub(crate) trait Simd: Copy {
 /// Streamed stores are not ordered with others: until a fence, another thread may see them late,
 /// whatever it has synchronized with, and this one must not touch the same bytes. So there is no
 /// streamed store without a value of this type, and when it is dropped, it fences.
-pub(crate) struct Streaming<S: Simd>(pub(crate) S);
+pub(crate) struct Streaming(());
 
-impl<S: Simd> Drop for Streaming<S> {
+impl Streaming {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Drop for Streaming {
+    /// The only architecture that streams has one fence for all of its vectors.
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.fence();
+        #[cfg(target_arch = "x86_64")]
+        avx2::fence();
+        scalar::record::fence();
     }
 }
 

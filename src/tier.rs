@@ -98,6 +98,12 @@ pub(crate) trait Operation {
 
     /// Its kernel; `#[inline(always)]`.
     fn simd<S: Simd>(&mut self, s: S) -> Self::Output;
+
+    /// Runs it past the caches, if it goes to more memory than they hold; else nothing.
+    #[inline(always)]
+    fn streamed(&mut self, _tier: Tier) -> Option<Self::Output> {
+        None
+    }
 }
 
 /// An operation for which the tiers that differ in their dot products only are different. It does not
@@ -146,6 +152,9 @@ macro_rules! entries {
                     {
                         return environment::with_default(|| self.enter(tier, true));
                     }
+                    if let Some(output) = $crate::tier::Operation::streamed(self, tier) {
+                        return output;
+                    }
                     tier.run(self)
                 }
             }
@@ -169,6 +178,35 @@ macro_rules! dot_entries {
     };
 }
 pub(crate) use dot_entries;
+
+/// An operation that is made of others, whose entries it calls with `is_default`: so that their kernels are
+/// not compiled once more for it. It calculates in the default floating-point environment.
+pub(crate) trait Composition {
+    type Output;
+
+    fn run(&mut self, tier: Tier) -> Self::Output;
+}
+
+/// The entries of a [`Composition`], of these types.
+macro_rules! composed_entries {
+    ($($operation:ty),*) => {
+        $(
+            impl $crate::tier::Entry for $operation {
+                type Output = <Self as $crate::tier::Composition>::Output;
+
+                fn enter(&mut self, tier: $crate::tier::Tier, is_default: bool) -> Self::Output {
+                    use $crate::simd::environment;
+
+                    if !is_default && !environment::is_default() {
+                        return environment::with_default(|| self.enter(tier, true));
+                    }
+                    self.run(tier)
+                }
+            }
+        )*
+    };
+}
+pub(crate) use composed_entries;
 
 impl Tier {
     /// The names of all tiers of all architectures, slowest first.
@@ -260,7 +298,7 @@ impl Tier {
 
     /// Runs an operation on this tier: on one that adds dot products to another, as on that one. For entries
     /// alone.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn run<O: Operation>(self, operation: &mut O) -> O::Output {
         self.0.run(operation)
     }

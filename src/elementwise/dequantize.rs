@@ -1,9 +1,10 @@
 //! `y = (q − z) · s`
 
+use super::stream::{are_large, in_pieces};
 use super::wide::DequantizeWide;
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
+use crate::kernels::map::{Floats, Load, Map, Offsets, map};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
@@ -94,9 +95,20 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let traffic = Traffic::of(s, size_of_val(self.codes) + size_of_val(self.out));
         let Grid { scale, zero_point, .. } = *self.grid;
-        uniform(s, scale, zero_point, self.codes, self.out, &traffic);
+        uniform(s, scale, zero_point, self.codes, self.out);
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.codes, self.out) {
+            return None;
+        }
+        let Self { codes, grid, .. } = *self;
+        in_pieces(tier, &Layout::tensor(codes.len()), codes, self.out, |_, _, codes, out| {
+            tier.run(&mut Dequantize { codes, grid, out });
+        });
+        Some(())
     }
 }
 
@@ -108,16 +120,15 @@ pub(super) fn uniform<S: Simd, Q: Byte>(
     zero_point: i32,
     codes: &[Q],
     out: &mut [f32],
-    traffic: &Traffic<S>,
 ) {
     let (is_0, zero_point) = (zero_point == 0, Q::from_i32(zero_point));
     let scale = s.splat_f32(scale);
     if is_0 {
         let kernel = Kernel::<S, Q, false> { zero_point, scale };
-        map(s, kernel, codes, out, traffic);
+        map(s, kernel, codes, out);
     } else {
         let kernel = Kernel::<S, Q, true> { zero_point, scale };
-        map(s, kernel, codes, out, traffic);
+        map(s, kernel, codes, out);
     }
 }
 
@@ -145,10 +156,10 @@ impl<S: Simd, Q: Byte, const AFFINE: bool> Map<S> for Kernel<S, Q, AFFINE> {
 
     /// Stores each vector when it is done: all of them at the end would come in bursts.
     #[inline(always)]
-    fn pass(&mut self, s: S, way: impl Way<S>, codes: &[Q], out: &mut [f32], _: usize) {
+    fn pass(&mut self, s: S, codes: &[Q], out: &mut [f32], _: usize) {
         let offsets = self.input().load(s, codes);
         for i in 0..4 {
-            Floats::store_vector(s, way, s.mul(offsets[i], self.scale), out, i);
+            Floats::store_vector(s, s.mul(offsets[i], self.scale), out, i);
         }
     }
 }

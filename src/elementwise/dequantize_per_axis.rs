@@ -1,9 +1,10 @@
 //! `y = (q − z) · s`, with parameters for each channel or block
 
 use super::dequantize;
+use super::stream::{are_large, in_pieces};
 use super::wide::DequantizeWide;
 use crate::error::Error;
-use crate::kernels::map::{Floats, Load, Map, Offsets, Traffic, Way, map};
+use crate::kernels::map::{Floats, Load, Map, Offsets, map};
 use crate::kernels::per_axis::{Source, Spread, Words, spread};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
@@ -53,8 +54,20 @@ impl<Q: Byte> Operation for DequantizePerAxis<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let Self { codes, params, layout, .. } = *self;
-        let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(self.out));
-        spread(s, &mut EachScale { params }, Scales(params), layout, codes, self.out, &traffic);
+        spread(s, &mut EachScale { params }, Scales(params), layout, codes, self.out);
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.codes, self.out) {
+            return None;
+        }
+        let Self { codes, params, layout, .. } = *self;
+        in_pieces(tier, layout, codes, self.out, |layout, sets, codes, out| {
+            let params = &params[sets];
+            tier.run(&mut DequantizePerAxis { codes, params, layout, out });
+        });
+        Some(())
     }
 }
 
@@ -82,22 +95,15 @@ impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32], traffic: &Traffic<S>) {
+    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32]) {
         let Grid { scale, zero_point, .. } = *self.params[p].grid();
-        dequantize::uniform(s, scale, zero_point, codes, out, traffic);
+        dequantize::uniform(s, scale, zero_point, codes, out);
     }
 
     #[inline(always)]
-    fn varied(
-        &mut self,
-        s: S,
-        source: impl Source<S>,
-        codes: &[Q],
-        out: &mut [f32],
-        traffic: &Traffic<S>,
-    ) {
+    fn varied(&mut self, s: S, source: impl Source<S>, codes: &[Q], out: &mut [f32]) {
         let kernel = Kernel { source, codes: Offsets::<Q, false> { zero_point: Q::zeroed() } };
-        map(s, kernel, codes, out, traffic);
+        map(s, kernel, codes, out);
     }
 }
 
@@ -139,11 +145,11 @@ impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Kernel<P, Q> {
 
     /// Stores each vector when it is done: all of them at the end would come in bursts.
     #[inline(always)]
-    fn pass(&mut self, s: S, way: impl Way<S>, codes: &[Q], out: &mut [f32], at: usize) {
+    fn pass(&mut self, s: S, codes: &[Q], out: &mut [f32], at: usize) {
         let codes = self.input().load(s, codes);
         for i in 0..4 {
             let value = self.value(s, codes[i], at, i);
-            Floats::store_vector(s, way, value, out, i);
+            Floats::store_vector(s, value, out, i);
         }
     }
 }

@@ -3,14 +3,15 @@
 use super::quotient::{
     CEIL, DividedWide, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
 };
+use super::stream::{are_large, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::kernels::map::{Floats, Map, Traffic, map};
+use crate::kernels::map::{Floats, Map, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
-use crate::values::granularity::{Given, Params};
+use crate::values::granularity::{Given, Layout, Params};
 use crate::values::params::Grid;
 use core::marker::PhantomData;
 
@@ -64,10 +65,10 @@ impl Tier {
 
 entries!(FakeQuantize<'_>);
 
-struct FakeQuantize<'a> {
-    x: &'a [f32],
-    grid: &'a Grid,
-    out: &'a mut [f32],
+pub(crate) struct FakeQuantize<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) grid: &'a Grid,
+    pub(crate) out: &'a mut [f32],
 }
 
 impl Operation for FakeQuantize<'_> {
@@ -75,27 +76,32 @@ impl Operation for FakeQuantize<'_> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let traffic = Traffic::of(s, size_of_val(self.x) + size_of_val(self.out));
-        uniform(s, self.grid, self.x, self.out, &traffic);
+        uniform(s, self.grid, self.x, self.out);
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.x, self.out) {
+            return None;
+        }
+        let Self { x, grid, .. } = *self;
+        in_pieces(tier, &Layout::tensor(x.len()), x, self.out, |_, _, x, out| {
+            tier.run(&mut FakeQuantize { x, grid, out });
+        });
+        Some(())
     }
 }
 
 /// Fake-quantizes `x`, all of it with the same parameters.
 #[inline(always)]
-pub(crate) fn uniform<S: Simd>(
-    s: S,
-    grid: &Grid,
-    x: &[f32],
-    out: &mut [f32],
-    traffic: &Traffic<S>,
-) {
+pub(super) fn uniform<S: Simd>(s: S, grid: &Grid, x: &[f32], out: &mut [f32]) {
     let source = Uniform::new(s, words_and_bounds(grid));
     if by_reciprocal::<S>(grid) {
         let kernel = Kernel::<_, _, Product>::new(s, source);
-        map(s, kernel, x, out, traffic);
+        map(s, kernel, x, out);
     } else {
         let kernel = Kernel::<_, _, DividedWide>::new(s, source);
-        map(s, kernel, x, out, traffic);
+        map(s, kernel, x, out);
     }
 }
 

@@ -1,15 +1,16 @@
 //! `y = (clamp(rne(x / s) + z, lo, hi) − z) · s`, with parameters for each channel or block
 
 use super::fake_quantize::{self, Kernel};
-use super::quotient::{ByScaleAndBounds, DividedWide, Product, by_reciprocal};
+use super::quotient::{DividedWide, Product, by_reciprocal, words_and_bounds};
+use super::stream::{are_large, in_pieces};
 use crate::error::Error;
-use crate::kernels::map::{Traffic, map};
-use crate::kernels::per_axis::{Source, Spread, spread};
+use crate::kernels::map::map;
+use crate::kernels::per_axis::{Source, Spread, Words, spread};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::{Code, of_each_code, of_each_wide_code, of_type};
+use crate::values::code::sealed::{Params as Erased, Sealed};
+use crate::values::code::{Code, of_type};
 use crate::values::granularity::{Layout, Sets};
-use crate::values::params::QuantParams;
 
 impl Tier {
     /// [`fake_quantize`](crate::fake_quantize()) by several sets of parameters.
@@ -24,79 +25,91 @@ impl Tier {
         of_type!(Q as T => {
             sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
-                FakeQuantizePerAxis::<T> { x, params, layout, out }.on(self);
+                let params = T::erase_params(params);
+                FakeQuantizePerAxis { x, params, layout, out }.on(self);
             });
         }, wide T => {
             sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
-                FakeQuantizePerAxis::<T> { x, params, layout, out }.on(self);
+                let params = T::erase_params(params);
+                FakeQuantizePerAxis { x, params, layout, out }.on(self);
             });
         });
         Ok(())
     }
 }
 
-of_each_code!(entries: FakeQuantizePerAxis);
-of_each_wide_code!(entries: FakeQuantizePerAxis);
+entries!(FakeQuantizePerAxis<'_>);
 
-struct FakeQuantizePerAxis<'a, Q> {
+struct FakeQuantizePerAxis<'a> {
     x: &'a [f32],
-    params: &'a [QuantParams<Q>],
+    params: Erased<'a>,
     layout: &'a Layout,
     out: &'a mut [f32],
 }
 
-impl<Q: Code> Operation for FakeQuantizePerAxis<'_, Q> {
+impl Operation for FakeQuantizePerAxis<'_> {
     type Output = ();
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let Self { x, params, layout, .. } = *self;
-        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         let mut exact = true;
         for p in 0..params.len() {
             // To leave here keeps the compiler from vectors, which it would gather word by word.
-            if !by_reciprocal::<S>(params[p].grid()) {
+            if !by_reciprocal::<S>(params.grid(p)) {
                 exact = false;
                 break;
             }
         }
         let mut kernel = Each { params, exact };
-        let words = ByScaleAndBounds(params);
-        spread(s, &mut kernel, words, layout, x, self.out, &traffic);
+        spread(s, &mut kernel, params, layout, x, self.out);
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.x, self.out) {
+            return None;
+        }
+        let Self { x, params, layout, .. } = *self;
+        in_pieces(tier, layout, x, self.out, |layout, sets, x, out| {
+            let params = params.part(sets);
+            tier.run(&mut FakeQuantizePerAxis { x, params, layout, out });
+        });
+        Some(())
+    }
+}
+
+impl Words<6> for Erased<'_> {
+    #[inline(always)]
+    fn words(&self, p: usize) -> [u32; 6] {
+        words_and_bounds(self.grid(p))
     }
 }
 
 /// `exact`: all scales have an exact reciprocal.
-struct Each<'a, Q> {
-    params: &'a [QuantParams<Q>],
+struct Each<'a> {
+    params: Erased<'a>,
     exact: bool,
 }
 
-impl<S: Simd, Q: Code> Spread<S> for Each<'_, Q> {
+impl<S: Simd> Spread<S> for Each<'_> {
     type In = f32;
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32], traffic: &Traffic<S>) {
-        fake_quantize::uniform(s, self.params[p].grid(), x, out, traffic);
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32]) {
+        fake_quantize::uniform(s, self.params.grid(p), x, out);
     }
 
     #[inline(always)]
-    fn varied(
-        &mut self,
-        s: S,
-        source: impl Source<S>,
-        x: &[f32],
-        out: &mut [f32],
-        traffic: &Traffic<S>,
-    ) {
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [f32]) {
         if self.exact {
             let kernel = Kernel::<_, _, Product>::new(s, source);
-            map(s, kernel, x, out, traffic);
+            map(s, kernel, x, out);
         } else {
             let kernel = Kernel::<_, _, DividedWide>::new(s, source);
-            map(s, kernel, x, out, traffic);
+            map(s, kernel, x, out);
         }
     }
 }

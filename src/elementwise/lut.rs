@@ -1,11 +1,13 @@
 //! `out[i] = table[codes[i]]`
 
+use super::stream::{are_large, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::kernels::map::{Codes, Map, Traffic, map};
+use crate::kernels::map::{Codes, Map, map};
 use crate::simd::{BYTES, Lookup, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
+use crate::values::granularity::Layout;
 use crate::values::params::QuantParams;
 use pulp::NullaryFnOnce;
 
@@ -109,6 +111,18 @@ impl Operation for Lut<'_> {
             look_up(s, &s.lookup(self.table), self.codes, self.out);
         }
     }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.codes, self.out) {
+            return None;
+        }
+        let Self { codes, table, .. } = *self;
+        in_pieces(tier, &Layout::tensor(codes.len()), codes, self.out, |_, _, codes, out| {
+            tier.run(&mut Lut { codes, table, out });
+        });
+        Some(())
+    }
 }
 
 /// Looks codes up, as bytes.
@@ -129,8 +143,7 @@ impl<S: Simd, L: Lookup<S>> NullaryFnOnce for Frame<'_, S, L> {
 
     #[inline(always)]
     fn call(self) {
-        let traffic = Traffic::of(self.s, size_of_val(self.codes) + size_of_val(self.out));
-        map(self.s, Kernel(*self.lookup), self.codes, self.out, &traffic);
+        map(self.s, Kernel(*self.lookup), self.codes, self.out);
     }
 }
 
@@ -139,8 +152,6 @@ struct Kernel<L>(L);
 impl<S: Simd, L: Lookup<S>> Map<S> for Kernel<L> {
     type In = Codes<u8>;
     type Out = Codes<u8>;
-
-    const IN_FRAME: bool = true;
 
     #[inline(always)]
     fn input(&self) -> Codes<u8> {

@@ -2,7 +2,7 @@
 
 use super::min_max::{range, union};
 use crate::error::Error;
-use crate::kernels::map::{Cached, Floats, Load, Store};
+use crate::kernels::map::{Floats, Load, Store};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::granularity::{Granularity, Layout, Panel};
@@ -195,6 +195,6 @@ fn column<S: Simd>(
         }
         row += width;
     }
-    Floats::store(s, Cached::<false>, min, &mut found[0][at..][..S::STEP]);
-    Floats::store(s, Cached::<false>, max, &mut found[1][at..][..S::STEP]);
+    Floats::store(s, min, &mut found[0][at..][..S::STEP]);
+    Floats::store(s, max, &mut found[1][at..][..S::STEP]);
 }

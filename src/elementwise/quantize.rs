@@ -2,10 +2,11 @@
 
 use super::encode::{Encode, Encoder, encode};
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words, zero_points};
+use super::stream::{in_pieces, is_large};
 use super::wide::QuantizeWide;
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
+use crate::kernels::map::{Codes, Floats, Map, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
@@ -100,22 +101,27 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let traffic = Traffic::of(s, self.bytes);
-        uniform(s, self.grid, self.x, self.out, &traffic);
+        uniform(s, self.grid, self.x, self.out);
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !is_large(self.bytes) {
+            return None;
+        }
+        let Self { x, grid, .. } = *self;
+        in_pieces(tier, &Layout::tensor(x.len()), x, self.out, |_, _, x, out| {
+            tier.run(&mut Quantize { x, grid, out, bytes: 0 });
+        });
+        Some(())
     }
 }
 
 /// Quantizes `x`, all of it with the same parameters.
 #[inline(always)]
-pub(crate) fn uniform<S: Simd, Q: Byte>(
-    s: S,
-    grid: &Grid,
-    x: &[f32],
-    out: &mut [Q],
-    traffic: &Traffic<S>,
-) {
+pub(crate) fn uniform<S: Simd, Q: Byte>(s: S, grid: &Grid, x: &[f32], out: &mut [Q]) {
     let source = Uniform::new(s, words(grid));
-    let by = By { x, out, traffic, source };
+    let by = By { x, out, source };
     if by_reciprocal::<S>(grid) {
         encode(s, grid, by);
     } else {
@@ -125,16 +131,15 @@ pub(crate) fn uniform<S: Simd, Q: Byte>(
 }
 
 /// What to quantize, and the source of its parameters.
-struct By<'a, S: Simd, Q, P> {
+struct By<'a, Q, P> {
     x: &'a [f32],
     out: &'a mut [Q],
-    traffic: &'a Traffic<S>,
     source: P,
 }
 
-impl<S: Simd, Q: Byte, P> By<'_, S, Q, P> {
+impl<Q: Byte, P> By<'_, Q, P> {
     #[inline(always)]
-    fn quotient<D: Quotient, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+    fn quotient<S: Simd, D: Quotient, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
         self,
         s: S,
         quotient: PhantomData<D>,
@@ -143,11 +148,11 @@ impl<S: Simd, Q: Byte, P> By<'_, S, Q, P> {
         P: Source<S>,
     {
         let kernel = Kernel::new(s, self.source, quotient, encoder);
-        map(s, kernel, self.x, self.out, self.traffic);
+        map(s, kernel, self.x, self.out);
     }
 }
 
-impl<S: Simd, Q: Byte, P: Source<S>> Encode<S, Q> for By<'_, S, Q, P> {
+impl<S: Simd, Q: Byte, P: Source<S>> Encode<S, Q> for By<'_, Q, P> {
     #[inline(always)]
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
         self,

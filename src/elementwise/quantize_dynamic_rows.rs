@@ -2,8 +2,8 @@
 
 use super::min_max::{Reach, finite_range, first_not_finite};
 use super::quantize;
+use super::stream::{Buffer, is_large, longest, piece};
 use crate::error::Error;
-use crate::kernels::map::Traffic;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
@@ -78,7 +78,7 @@ impl Tier {
         of_type!(Q as T => {
             let params: &mut [QuantParams<T>] = params_mut_as(params);
             let out = (bytemuck::must_cast_slice_mut(out), out_stride);
-            QuantizeRows { x, row, choice, of_finite, params, out }.on(self)
+            QuantizeRows { x, row, first: 0, choice, of_finite, params, out }.on(self)
         })
     }
 }
@@ -89,6 +89,8 @@ struct QuantizeRows<'a, Q> {
     /// With the stride of its rows.
     x: (&'a [f32], usize),
     row: usize,
+    /// The number of the first row, where these are some of many.
+    first: usize,
     choice: Choice,
     of_finite: bool,
     params: &'a mut [QuantParams<Q>],
@@ -103,11 +105,9 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
         let Self { x: (x, stride), row, .. } = *self;
         let (out, out_stride) = (&mut *self.out.0, self.out.1);
         let rows = self.params.len();
-        let traffic = Traffic::of(s, rows * row * (size_of::<f32>() + size_of::<Q>()));
         // The reduction to one range and the divisions have long latencies. Done a row ahead, they
-        // are not waited for. But what comes from memory is asked for by the quantization of the row
-        // before.
-        let ahead = usize::from(row <= SHORT && !traffic.is_streamed());
+        // are not waited for.
+        let ahead = usize::from(row <= SHORT);
         let mut last = *QuantParams::<Q>::default().grid();
         let mut first_not_finite = None;
         let mut wrong = None;
@@ -119,14 +119,14 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
                 let mut range = reach.range();
                 if !reach.is_finite() {
                     if !self.of_finite {
-                        wrong = Some(not_finite(x, step));
+                        wrong = Some(not_finite(x, self.first + step));
                     }
                     range = finite_range(x);
-                    first_not_finite = first_not_finite.or(Some(step));
+                    first_not_finite = first_not_finite.or(Some(self.first + step));
                 }
                 match self.choice.grid(range) {
                     Ok(grid) => next = grid,
-                    Err(error) => wrong = wrong.or(Some(error.in_row(step))),
+                    Err(error) => wrong = wrong.or(Some(error.in_row(self.first + step))),
                 }
             }
             if step >= ahead && (ahead > 0 || wrong.is_none()) {
@@ -134,7 +134,7 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
                 let grid: Grid = if ahead > 0 { last } else { next };
                 self.params[r] = QuantParams::of(grid);
                 let out = &mut out[r * out_stride..][..row];
-                quantize::uniform(s, &grid, &x[r * stride..][..row], out, &traffic);
+                quantize::uniform(s, &grid, &x[r * stride..][..row], out);
             }
             if wrong.is_some() {
                 break;
@@ -145,6 +145,49 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
             Some(error) => Err(error),
             None => Ok(first_not_finite),
         }
+    }
+
+    /// Some rows at a time, if they lie side by side and are not too long.
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<Self::Output> {
+        let (rows, row) = (self.params.len(), self.row);
+        let bytes = rows * row * (size_of::<f32>() + size_of::<Q>());
+        if !is_large(bytes) || self.out.1 != row || row > longest(size_of::<Q>()) {
+            return None;
+        }
+        Some(self.in_pieces(tier))
+    }
+}
+
+impl<Q: Byte> QuantizeRows<'_, Q> {
+    #[cold]
+    fn in_pieces(&mut self, tier: Tier) -> Result<Option<usize>, Error> {
+        let Self { x: (x, stride), row, choice, of_finite, .. } = *self;
+        let rows = self.params.len();
+        let together = (piece(size_of::<f32>(), size_of::<Q>()) / row).max(1);
+        let mut buffer = Buffer::new();
+        let mut first_not_finite = None;
+        for first in (0..rows).step_by(together) {
+            let end = rows.min(first + together);
+            let now = (&x[first * stride..][..(end - first - 1) * stride + row], stride);
+            let params = &mut self.params[first..end];
+            let out = &mut self.out.0[first * row..end * row];
+            let made = (buffer.of(out), row);
+            let mut quantize =
+                QuantizeRows { x: now, row, first, choice, of_finite, params, out: made };
+            match tier.run(&mut quantize) {
+                Ok(not_finite) => first_not_finite = first_not_finite.or(not_finite),
+                Err(_) => {
+                    // The rows before the wrong one.
+                    quantize.out = (out, row);
+                    return tier.run(&mut quantize);
+                }
+            }
+            let next = x.len().min(end * stride);
+            let later = &x[next..x.len().min(next + now.0.len())];
+            buffer.flush(tier, out, later);
+        }
+        Ok(first_not_finite)
     }
 }
 

@@ -5,9 +5,10 @@ use super::quantize::{self, Kernel};
 use super::quotient::{
     ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, by_reciprocal, zero_points,
 };
+use super::stream::{are_large, in_pieces};
 use super::wide::QuantizeWide;
 use crate::error::Error;
-use crate::kernels::map::{Codes, Floats, Map, Traffic, map};
+use crate::kernels::map::{Codes, Floats, Map, map};
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
@@ -59,19 +60,32 @@ impl<Q: Byte> Operation for QuantizePerAxis<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let Self { x, params, layout, .. } = *self;
-        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(self.out));
         match Kind::of::<S, Q>(params) {
             Kind::Alike { symmetric } => {
                 let mut kernel = Alike { params, symmetric };
                 let words = ByScale(params);
-                spread(s, &mut kernel, words, layout, x, self.out, &traffic);
+                spread(s, &mut kernel, words, layout, x, self.out);
             }
             Kind::Different => {
                 let mut kernel = Different { params };
                 let words = ByScaleAndBounds(params);
-                spread(s, &mut kernel, words, layout, x, self.out, &traffic);
+                spread(s, &mut kernel, words, layout, x, self.out);
             }
         }
+    }
+
+    /// Codes are so few of the bytes that short runs would lose more than they gain.
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.x, self.out) || !self.layout.has_long_runs() {
+            return None;
+        }
+        let Self { x, params, layout, .. } = *self;
+        in_pieces(tier, layout, x, self.out, |layout, sets, x, out| {
+            let params = &params[sets];
+            tier.run(&mut QuantizePerAxis { x, params, layout, out });
+        });
+        Some(())
     }
 }
 
@@ -113,21 +127,21 @@ impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
     type Out = Q;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
-        quantize::uniform(s, self.params[p].grid(), x, out, traffic);
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
+        quantize::uniform(s, self.params[p].grid(), x, out);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q], _: &Traffic<S>) {
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
         let grid = self.params[0].grid();
         if self.symmetric {
             let encoder = Encoder::<S, Q, false, true, false>::new(s, grid);
             let kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map(s, kernel, x, out, &Traffic::CACHED);
+            map(s, kernel, x, out);
         } else {
             let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
             let kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
-            map(s, kernel, x, out, &Traffic::CACHED);
+            map(s, kernel, x, out);
         }
     }
 }
@@ -141,15 +155,15 @@ impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
     type Out = Q;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
         let words = ByScaleAndBounds(self.params).words(p);
-        self.varied(s, Uniform::new(s, words), x, out, traffic);
+        self.varied(s, Uniform::new(s, words), x, out);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q], _: &Traffic<S>) {
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
         let code = PhantomData::<Q>;
-        map(s, Careful { source, code }, x, out, &Traffic::CACHED);
+        map(s, Careful { source, code }, x, out);
     }
 }
 

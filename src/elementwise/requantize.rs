@@ -1,13 +1,15 @@
 //! `q = clamp(rne(f32(acc) · m) + z, lo, hi)`, or with `(acc · M + half) >> shift` for the product
 
 use super::encode::{Encode, Encoder, encode};
+use super::stream::{are_large, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::kernels::map::{Codes, Ints, Map, Traffic, map};
+use crate::kernels::map::{Codes, Ints, Map, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::granularity::Layout;
 use crate::values::multiplier::{
     DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind, Multipliers,
 };
@@ -83,36 +85,61 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self { multiplier, grid, .. } = *self;
         use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
-        match (multiplier.kind(), multiplier.is_large()) {
-            (InReals, false) => encode(s, grid, (&mut *self, PhantomData::<Real<false>>)),
-            (InReals, true) => encode(s, grid, (&mut *self, PhantomData::<Real<true>>)),
-            (Fixed, false) => encode(s, grid, (&mut *self, PhantomData::<Shifted<false>>)),
-            (Fixed, true) => encode(s, grid, (&mut *self, PhantomData::<Shifted<true>>)),
-            (FixedDoubleRounding, false) => {
-                encode(s, grid, (&mut *self, PhantomData::<RoundedTwice<false>>));
-            }
-            (FixedDoubleRounding, true) => {
-                encode(s, grid, (&mut *self, PhantomData::<RoundedTwice<true>>));
-            }
+        match (self.multiplier.kind(), self.multiplier.is_large()) {
+            (InReals, false) => encode(s, self.grid, self),
+            (InReals, true) => self.by(s, PhantomData::<Real<true>>),
+            (Fixed, false) => self.by(s, PhantomData::<Shifted<false>>),
+            (Fixed, true) => self.by(s, PhantomData::<Shifted<true>>),
+            (FixedDoubleRounding, false) => self.by(s, PhantomData::<RoundedTwice<false>>),
+            (FixedDoubleRounding, true) => self.by(s, PhantomData::<RoundedTwice<true>>),
         }
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.accumulators, self.out) {
+            return None;
+        }
+        let Self { accumulators, multiplier, grid, .. } = *self;
+        let layout = Layout::tensor(accumulators.len());
+        in_pieces(tier, &layout, accumulators, self.out, |_, _, accumulators, out| {
+            tier.run(&mut Requantize { accumulators, multiplier, grid, out });
+        });
+        Some(())
     }
 }
 
-impl<S: Simd, Q: Byte, P: Product> Encode<S, Q> for (&mut Requantize<'_, Q>, PhantomData<P>) {
+impl<Q: Byte> Requantize<'_, Q> {
+    /// With the encoder that does for all parameters: these products take longer.
+    #[inline(always)]
+    fn by<S: Simd, P: Product>(&mut self, s: S, product: PhantomData<P>) {
+        let encoder = Encoder::<S, Q, true, true, true>::new(s, self.grid);
+        self.with_encoder(s, product, encoder);
+    }
+
+    #[inline(always)]
+    fn with_encoder<S: Simd, P: Product, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
+        &mut self,
+        s: S,
+        product: PhantomData<P>,
+        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
+    ) {
+        let source = Uniform::new(s, words(self.multiplier, 0));
+        let kernel = Kernel::new(s, source, product, encoder, self.grid);
+        let (x, out) = (self.accumulators, &mut *self.out);
+        map(s, kernel, x, out);
+    }
+}
+
+impl<S: Simd, Q: Byte> Encode<S, Q> for &mut Requantize<'_, Q> {
     #[inline(always)]
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
         self,
         s: S,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) {
-        let (operation, product) = self;
-        let source = Uniform::new(s, words(operation.multiplier, 0));
-        let kernel = Kernel::new(s, source, product, encoder, operation.grid);
-        let (x, out) = (operation.accumulators, &mut *operation.out);
-        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
-        map(s, kernel, x, out, &traffic);
+        self.with_encoder(s, PhantomData::<Real<false>>, encoder);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::encode::Encoder;
 use super::requantize::{Biased, Kernel, Product, Real, RoundedTwice, Shifted, words};
+use super::stream::{are_large, in_pieces};
 use super::wide::RequantizeWide;
 use crate::error::Error;
-use crate::kernels::map::{Traffic, map};
+use crate::kernels::map::map;
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
@@ -63,13 +64,25 @@ impl<Q: Byte> Operation for RequantizePerAxis<'_, Q> {
         let multipliers = self.multipliers;
         match (multipliers.kind(), multipliers.are_large(), multipliers.has_bias()) {
             (InReals, false, false) => self.by::<S, Real<false>>(s),
-            (InReals, true, false) => self.by::<S, Real<true>>(s),
             (Fixed, _, false) => self.by::<S, Shifted<true>>(s),
             (FixedDoubleRounding, _, false) => self.by::<S, RoundedTwice<true>>(s),
-            (InReals, _, true) => self.by::<S, Biased<Real<true>>>(s),
+            (InReals, ..) => self.by::<S, Biased<Real<true>>>(s),
             (Fixed, _, true) => self.by::<S, Biased<Shifted<true>>>(s),
             (FixedDoubleRounding, _, true) => self.by::<S, Biased<RoundedTwice<true>>>(s),
         }
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.accumulators, self.out) {
+            return None;
+        }
+        let Self { accumulators, multipliers, layout, grid, .. } = *self;
+        in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
+            let multipliers = &multipliers.part(channels);
+            tier.run(&mut RequantizePerAxis { accumulators, multipliers, layout, grid, out });
+        });
+        Some(())
     }
 }
 
@@ -83,8 +96,7 @@ impl<Q: Byte> RequantizePerAxis<'_, Q> {
             code: PhantomData::<Q>,
             product: PhantomData::<F>,
         };
-        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
-        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out, &traffic);
+        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out);
     }
 }
 
@@ -99,29 +111,17 @@ impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
     type In = i32;
     type Out = Q;
 
+    const BY_VECTOR: bool = false;
+
     #[inline(always)]
-    fn uniform(
-        &mut self,
-        s: S,
-        p: usize,
-        accumulators: &[i32],
-        out: &mut [Q],
-        traffic: &Traffic<S>,
-    ) {
+    fn uniform(&mut self, s: S, p: usize, accumulators: &[i32], out: &mut [Q]) {
         let source = Uniform::new(s, self.factors.words(p));
-        map(s, self.kernel(s, source), accumulators, out, traffic);
+        map(s, self.kernel(s, source), accumulators, out);
     }
 
     #[inline(always)]
-    fn varied(
-        &mut self,
-        s: S,
-        source: impl Source<S>,
-        accumulators: &[i32],
-        out: &mut [Q],
-        _: &Traffic<S>,
-    ) {
-        map(s, self.kernel(s, source), accumulators, out, &Traffic::CACHED);
+    fn varied(&mut self, s: S, source: impl Source<S>, accumulators: &[i32], out: &mut [Q]) {
+        map(s, self.kernel(s, source), accumulators, out);
     }
 }
 

@@ -4,13 +4,15 @@ use super::encode::Encoder;
 use super::lut::look_up;
 use super::quantize;
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words};
+use super::stream::{are_large, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::kernels::map::{Codes, Map, Offsets, Traffic, map};
+use crate::kernels::map::{Codes, Map, Offsets, map};
 use crate::kernels::per_axis::Uniform;
 use crate::simd::{BYTES, Byte, Line, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code8, of_type};
+use crate::values::granularity::Layout;
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -101,6 +103,18 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
         }
         compute(s, codes, from, to, self.out);
     }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.codes, self.out) {
+            return None;
+        }
+        let Self { codes, from, to, .. } = *self;
+        in_pieces(tier, &Layout::tensor(codes.len()), codes, self.out, |_, _, codes, out| {
+            tier.run(&mut Rescale { codes, from, to, out });
+        });
+        Some(())
+    }
 }
 
 /// By way of the values.
@@ -127,8 +141,7 @@ fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
         scale: s.splat_f32(from.scale),
         quantize: quantize::Kernel::new(s, source, PhantomData::<D>, Encoder::new(s, to)),
     };
-    let traffic = Traffic::of(s, size_of_val(codes) + size_of_val(out));
-    map(s, kernel, codes, out, &traffic);
+    map(s, kernel, codes, out);
 }
 
 struct Compute<S: Simd, A, B, D> {

@@ -5,10 +5,11 @@
 //! data: what this costs, the divisions hide.
 
 use super::requantize::{Biased, Product, Real, RoundedTwice, Shifted, words};
-use crate::kernels::map::{Floats, Ints, Map, Traffic, WideCodes, map};
+use super::stream::{are_large, in_pieces, is_large};
+use crate::kernels::map::{Floats, Ints, Map, WideCodes, map};
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
 use crate::simd::{Simd, Wide};
-use crate::tier::{Operation, entries};
+use crate::tier::{Operation, Tier, entries};
 use crate::values::code::{Code, of_each_wide_code};
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
@@ -50,9 +51,21 @@ impl<Q: Wide> Operation for QuantizeWide<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let traffic = Traffic::of(s, self.bytes);
         let mut kernel = Quantized { params: self.params };
-        spread(s, &mut kernel, Bounded(self.params), self.layout, self.x, self.out, &traffic);
+        spread(s, &mut kernel, Bounded(self.params), self.layout, self.x, self.out);
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !is_large(self.bytes) || !self.layout.has_long_runs() {
+            return None;
+        }
+        let Self { x, params, layout, .. } = *self;
+        in_pieces(tier, layout, x, self.out, |layout, sets, x, out| {
+            let params = &params[sets];
+            tier.run(&mut QuantizeWide { x, params, layout, out, bytes: 0 });
+        });
+        Some(())
     }
 }
 
@@ -65,21 +78,14 @@ impl<S: Simd, Q: Wide> Spread<S> for Quantized<'_, Q> {
     type Out = Q;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q], traffic: &Traffic<S>) {
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
         let words = Bounded(self.params).words(p);
-        self.varied(s, Uniform::new(s, words), x, out, traffic);
+        self.varied(s, Uniform::new(s, words), x, out);
     }
 
     #[inline(always)]
-    fn varied(
-        &mut self,
-        s: S,
-        source: impl Source<S>,
-        x: &[f32],
-        out: &mut [Q],
-        traffic: &Traffic<S>,
-    ) {
-        map(s, Quantize { source, code: PhantomData::<Q> }, x, out, traffic);
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
+        map(s, Quantize { source, code: PhantomData::<Q> }, x, out);
     }
 }
 
@@ -127,9 +133,21 @@ impl<Q: Wide> Operation for DequantizeWide<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let traffic = Traffic::of(s, size_of_val(self.codes) + size_of_val(self.out));
         let mut kernel = Dequantized { params: self.params };
-        spread(s, &mut kernel, Bounded(self.params), self.layout, self.codes, self.out, &traffic);
+        spread(s, &mut kernel, Bounded(self.params), self.layout, self.codes, self.out);
+    }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.codes, self.out) {
+            return None;
+        }
+        let Self { codes, params, layout, .. } = *self;
+        in_pieces(tier, layout, codes, self.out, |layout, sets, codes, out| {
+            let params = &params[sets];
+            tier.run(&mut DequantizeWide { codes, params, layout, out });
+        });
+        Some(())
     }
 }
 
@@ -142,21 +160,14 @@ impl<S: Simd, Q: Wide> Spread<S> for Dequantized<'_, Q> {
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32], traffic: &Traffic<S>) {
+    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32]) {
         let words = Bounded(self.params).words(p);
-        self.varied(s, Uniform::new(s, words), codes, out, traffic);
+        self.varied(s, Uniform::new(s, words), codes, out);
     }
 
     #[inline(always)]
-    fn varied(
-        &mut self,
-        s: S,
-        source: impl Source<S>,
-        codes: &[Q],
-        out: &mut [f32],
-        traffic: &Traffic<S>,
-    ) {
-        map(s, Dequantize { source, code: PhantomData::<Q> }, codes, out, traffic);
+    fn varied(&mut self, s: S, source: impl Source<S>, codes: &[Q], out: &mut [f32]) {
+        map(s, Dequantize { source, code: PhantomData::<Q> }, codes, out);
     }
 }
 
@@ -206,19 +217,31 @@ impl<Q: Wide> Operation for RequantizeWide<'_, Q> {
             MultiplierKind::FixedDoubleRounding => self.by::<S, Biased<RoundedTwice<true>>>(s),
         }
     }
+
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.accumulators, self.out) {
+            return None;
+        }
+        let Self { accumulators, multipliers, layout, grid, .. } = *self;
+        in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
+            let multipliers = &multipliers.part(channels);
+            tier.run(&mut RequantizeWide { accumulators, multipliers, layout, grid, out });
+        });
+        Some(())
+    }
 }
 
 impl<Q: Wide> RequantizeWide<'_, Q> {
     #[inline(always)]
     fn by<S: Simd, F: Product>(&mut self, s: S) {
         let (x, out) = (self.accumulators, &mut *self.out);
-        let traffic = Traffic::of(s, size_of_val(x) + size_of_val(out));
         let mut kernel = Requantized {
             factors: self.multipliers.factors(),
             grid: self.grid,
             types: PhantomData::<(Q, F)>,
         };
-        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out, &traffic);
+        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out);
     }
 }
 
@@ -232,25 +255,20 @@ impl<S: Simd, Q: Wide, F: Product> Spread<S> for Requantized<'_, Q, F> {
     type In = i32;
     type Out = Q;
 
+    const BY_VECTOR: bool = false;
+
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [Q], traffic: &Traffic<S>) {
+    fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [Q]) {
         let (multiplier, bias) = self.factors.of(p);
-        self.varied(s, Uniform::new(s, words(multiplier, bias)), x, out, traffic);
+        self.varied(s, Uniform::new(s, words(multiplier, bias)), x, out);
     }
 
     #[inline(always)]
-    fn varied(
-        &mut self,
-        s: S,
-        source: impl Source<S>,
-        x: &[i32],
-        out: &mut [Q],
-        traffic: &Traffic<S>,
-    ) {
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[i32], out: &mut [Q]) {
         let (lo, hi) = (s.splat_i32(self.grid.lo()), s.splat_i32(self.grid.hi()));
         let zero_point = s.splat_i32(self.grid.zero_point);
         let kernel = Requantize::<S, _, Q, F> { source, zero_point, lo, hi, types: PhantomData };
-        map(s, kernel, x, out, traffic);
+        map(s, kernel, x, out);
     }
 }
 

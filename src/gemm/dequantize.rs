@@ -4,7 +4,7 @@ use super::product::{COLUMNS, Product, Stage, TileSums};
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::gemm::packed::{Packed, PackedMatrix};
-use crate::kernels::map::{Floats, Ints, Map, Traffic, map};
+use crate::kernels::map::{Floats, Ints, Map, map};
 use crate::kernels::per_axis::{Columns, Source, Words};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
@@ -157,7 +157,7 @@ impl Operation for Finish<'_, '_> {
             let kernel =
                 Kernel { scale: s.splat_f32(stage.rows.of(row)), columns: ready.source::<S>() };
             let out = out.row(row, sums.columns.start..sums.columns.end);
-            map(s, kernel, sums.row(row), out, &Traffic::CACHED);
+            map(s, kernel, sums.row(row), out);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::elementwise::encode::Encoder;
 use crate::elementwise::requantize::{self, Biased, Kernel, Real, RoundedTwice, Shifted};
 use crate::error::Error;
 use crate::gemm::packed::PackedMatrix;
-use crate::kernels::map::{Traffic, map};
+use crate::kernels::map::map;
 use crate::kernels::per_axis::Columns;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
@@ -139,7 +139,7 @@ impl<Q: Byte> Finish<'_, '_, Q> {
         for row in sums.rows.start..sums.rows.end {
             let out = out.row(row, sums.columns.start..sums.columns.end);
             let out = bytemuck::must_cast_slice_mut(out);
-            map(s, kernel, sums.row(row), out, &Traffic::CACHED);
+            map(s, kernel, sums.row(row), out);
         }
     }
 }

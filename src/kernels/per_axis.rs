@@ -5,7 +5,6 @@
 //! all elements have the same parameters ([`Uniform`]), each vector its own ([`ByVector`]), or
 //! each lane ([`ByLane`]).
 
-use crate::kernels::map::Traffic;
 use crate::simd::Simd;
 use crate::values::granularity::{Layout, Panel};
 use bytemuck::Pod;
@@ -130,25 +129,14 @@ pub(crate) trait Spread<S: Simd> {
     type In: Pod;
     type Out: Pod;
 
+    /// Whether parameters that change from vector to vector are worth a kernel of their own.
+    const BY_VECTOR: bool = true;
+
     /// From `x` to `out`, all with the parameters `p`.
-    fn uniform(
-        &mut self,
-        s: S,
-        p: usize,
-        x: &[Self::In],
-        out: &mut [Self::Out],
-        traffic: &Traffic<S>,
-    );
+    fn uniform(&mut self, s: S, p: usize, x: &[Self::In], out: &mut [Self::Out]);
 
     /// From `x` to `out`, with the words of `source`.
-    fn varied(
-        &mut self,
-        s: S,
-        source: impl Source<S>,
-        x: &[Self::In],
-        out: &mut [Self::Out],
-        traffic: &Traffic<S>,
-    );
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[Self::In], out: &mut [Self::Out]);
 }
 
 /// The shortest run of elements with the same parameters that is worth a loop of its own.
@@ -163,24 +151,21 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     layout: &Layout,
     mut x: &[K::In],
     mut out: &mut [K::Out],
-    traffic: &Traffic<S>,
 ) {
     if x.is_empty() {
         return;
     }
-    // Less than a step is stored in part, and past the caches that waits for memory.
-    let least = if traffic.is_streamed() { S::STEP } else { S::STEP / 2 };
     for p in 0..layout.panels {
         let panel = layout.panel(p);
         let (x_now, x_later) = x.split_at(panel.rows * panel.width);
         let (out_now, out_later) = out.split_at_mut(panel.rows * panel.width);
-        let is_whole = panel.run.is_power_of_two();
-        if panel.run >= if is_whole { LONG } else { least } || panel.params == 1 {
-            by_run(s, kernel, panel, x_now, out_now, traffic);
-        } else if panel.run >= S::LANES && is_whole {
-            by_vector(s, kernel, words, panel, x_now, out_now, traffic);
+        let is_whole = const { K::BY_VECTOR } && panel.run.is_power_of_two();
+        if panel.run >= if is_whole { LONG } else { S::STEP / 2 } || panel.params == 1 {
+            by_run(s, kernel, panel, x_now, out_now);
+        } else if const { K::BY_VECTOR } && panel.run >= S::LANES && is_whole {
+            by_vector(s, kernel, words, panel, x_now, out_now);
         } else {
-            by_lane(s, kernel, words, panel, x_now, out_now, traffic);
+            by_lane(s, kernel, words, panel, x_now, out_now);
         }
         (x, out) = (x_later, out_later);
     }
@@ -194,13 +179,12 @@ fn by_run<S: Simd, K: Spread<S>>(
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
-    traffic: &Traffic<S>,
 ) {
     for row in 0..panel.rows {
         for p in 0..panel.params {
             let from = row * panel.width + p * panel.run;
             let len = panel.run.min(panel.width - p * panel.run);
-            kernel.uniform(s, panel.first + p, &x[from..][..len], &mut out[from..][..len], traffic);
+            kernel.uniform(s, panel.first + p, &x[from..][..len], &mut out[from..][..len]);
         }
     }
 }
@@ -214,7 +198,6 @@ fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
-    traffic: &Traffic<S>,
 ) {
     let source = ByVector {
         words,
@@ -225,7 +208,7 @@ fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     for row in 0..panel.rows {
         let from = row * panel.width;
         let (x, out) = (&x[from..][..panel.width], &mut out[from..][..panel.width]);
-        kernel.varied(s, source, x, out, traffic);
+        kernel.varied(s, source, x, out);
     }
 }
 
@@ -239,7 +222,6 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
-    traffic: &Traffic<S>,
 ) {
     // Short rows follow each other without a gap, so several of them are as good as a long one.
     let stride = panel.width * (TILE / panel.width).clamp(1, panel.rows);
@@ -255,7 +237,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
         while from < x.len() {
             let len = len.min(x.len() - from);
             let (x, out) = (&x[from..][..len], &mut out[from..][..len]);
-            kernel.varied(s, ByLane(&columns), x, out, traffic);
+            kernel.varied(s, ByLane(&columns), x, out);
             from += stride;
         }
         start += len;

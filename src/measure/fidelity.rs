@@ -1,13 +1,12 @@
 //! `Σ (xᵢ − yᵢ)²`, `Σ xᵢ²`, `Σ yᵢ²`, `Σ xᵢ yᵢ`, `maxᵢ |xᵢ − yᵢ|`
 
 use crate::check::one_for_each;
-use crate::elementwise::fake_quantize;
+use crate::elementwise::fake_quantize::FakeQuantize;
 use crate::error::Error;
-use crate::kernels::map::Traffic;
 use crate::kernels::sums::{BLOCK, Terms, sums};
 use crate::simd::Simd;
 use crate::simd::environment::in_default;
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Composition, Entry, Operation, Tier, composed_entries, entries};
 use crate::values::code::Code;
 use crate::values::params::{Grid, QuantParams};
 
@@ -134,7 +133,7 @@ impl Tier {
     }
 }
 
-entries!(OfQuantization<'_>);
+composed_entries!(OfQuantization<'_>);
 
 entries!(Between<'_>);
 
@@ -157,17 +156,16 @@ struct OfQuantization<'a> {
     grid: &'a Grid,
 }
 
-impl Operation for OfQuantization<'_> {
+impl Composition for OfQuantization<'_> {
     type Output = Fidelity;
 
-    #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Fidelity {
+    fn run(&mut self, tier: Tier) -> Fidelity {
         let mut total = Fidelity::default();
         let mut y = [0.0; BLOCK];
         for x in self.x.chunks(BLOCK) {
             let y = &mut y[..x.len()];
-            fake_quantize::uniform(s, self.grid, x, y, &Traffic::CACHED);
-            total = total.merge(between(s, x, y));
+            FakeQuantize { x, grid: self.grid, out: &mut *y }.enter(tier, true);
+            total = total.merge(Between { x, y }.enter(tier, true));
         }
         total
     }

@@ -1,13 +1,10 @@
 //! `y = normalize(x[r])`, `params[r] = scheme(min_max(y))`, `q[r] = quantize(y, params[r])`
 
-use super::normalize_rows::Line;
+use super::normalize_rows::{Line, NormalizeRows};
 use crate::elementwise::min_max::{Reach, finite_range, first_not_finite};
-use crate::elementwise::quantize;
 use crate::error::Error;
-use crate::kernels::map::Traffic;
 use crate::norm::Norm;
-use crate::simd::{Byte, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Composition, Entry, Tier, composed_entries};
 use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
 use crate::values::params::{Choice, QuantParams, Range, Scheme};
 use crate::values::rows::{Rows, RowsMut};
@@ -75,7 +72,7 @@ impl Tier {
     }
 }
 
-of_each_code!(entries: NormalizeQuantize);
+of_each_code!(composed_entries: NormalizeQuantize);
 
 struct NormalizeQuantize<'a, Q> {
     /// With the stride of its rows.
@@ -87,14 +84,13 @@ struct NormalizeQuantize<'a, Q> {
     out: (&'a mut [Q], usize),
 }
 
-impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
+impl<Q: Code8> Composition for NormalizeQuantize<'_, Q> {
     type Output = Result<(), Error>;
 
-    #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) -> Result<(), Error> {
+    fn run(&mut self, tier: Tier) -> Result<(), Error> {
         let row = self.norm.row();
         let (mut short, mut long);
-        let normalized: &mut [f32] = if row <= SHORT {
+        let buffer: &mut [f32] = if row <= SHORT {
             short = [0.0; SHORT];
             &mut short
         } else {
@@ -102,26 +98,21 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
             &mut long
         };
         for r in 0..self.params.len() {
-            let x = &self.x.0[r * self.x.1..][..row];
-            let out = &mut self.out.0[r * self.out.1..][..row];
-            let whole = x;
-            let line = Line::of(s, &self.norm, x);
+            let whole = &self.x.0[r * self.x.1..][..row];
+            let mut line = None;
             let mut reach = Reach::NOTHING;
             let mut range = Range::new(0.0, 0.0);
             let mut value = None;
-            let mut start = 0;
-            while start < row {
-                let x = &x[start..row.min(start + PART)];
-                let part = &mut normalized[..x.len()];
-                line.normalize(s, &self.norm, start, x, part, &Traffic::CACHED);
-                let of_part = Reach::of(s, part);
+            for start in (0..row).step_by(PART) {
+                let part = start..row.min(start + PART);
+                let of_part = self.normalize(tier, whole, part.clone(), &mut line, buffer);
                 if of_part.is_finite() {
                     reach = reach.union(of_part);
                 } else {
-                    value = value.or(first_not_finite(whole)).or(first_not_finite(part));
-                    range = range.union(finite_range(part));
+                    let normalized = &buffer[..part.len()];
+                    value = value.or(first_not_finite(whole)).or(first_not_finite(normalized));
+                    range = range.union(finite_range(normalized));
                 }
-                start += PART;
             }
             if let (Some(value), false) = (value, self.of_finite) {
                 return Err(Error::non_finite("x", Some(r), value));
@@ -130,19 +121,37 @@ impl<Q: Byte> Operation for NormalizeQuantize<'_, Q> {
                 Ok(grid) => grid,
                 Err(error) => return Err(error.in_row(r)),
             };
-            self.params[r] = QuantParams::of(grid);
-            let mut start = 0;
-            while start < row {
-                let x = &x[start..row.min(start + PART)];
-                let part = &mut normalized[..x.len()];
+            let params = QuantParams::of(grid);
+            self.params[r] = params;
+            for start in (0..row).step_by(PART) {
+                let part = start..row.min(start + PART);
                 if row > PART {
-                    line.normalize(s, &self.norm, start, x, part, &Traffic::CACHED);
+                    self.normalize(tier, whole, part.clone(), &mut line, buffer);
                 }
-                let out = &mut out[start..][..x.len()];
-                quantize::uniform(s, &grid, part, out, &Traffic::CACHED);
-                start += PART;
+                let out = &mut self.out.0[r * self.out.1..][part.clone()];
+                tier.quantize_part(&buffer[..part.len()], params, out, 0);
             }
         }
         Ok(())
+    }
+}
+
+impl<Q> NormalizeQuantize<'_, Q> {
+    /// Normalizes a part of a row into a buffer.
+    fn normalize(
+        &self,
+        tier: Tier,
+        row: &[f32],
+        part: core::ops::Range<usize>,
+        line: &mut Option<Line>,
+        buffer: &mut [f32],
+    ) -> Reach {
+        let out = (&mut buffer[..part.len()], part.len());
+        let x = (row, row.len());
+        let (norm, rows) = (self.norm, 1);
+        let mut rows = NormalizeRows { x, norm, part, rows, line: *line, out, is_last: false };
+        let reach = rows.enter(tier, true);
+        *line = rows.line;
+        reach
     }
 }

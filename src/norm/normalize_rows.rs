@@ -1,12 +1,15 @@
 //! `y = ((x − c) − d) · (1 / √(variance + ε)) · w + b`, with the mean `c + d`
 
+use crate::elementwise::min_max::Reach;
+use crate::elementwise::stream::{Buffer, is_large, piece};
 use crate::error::Error;
-use crate::kernels::map::{Floats, Load, Map, Traffic, map};
+use crate::kernels::map::{Floats, Load, Map, map};
 use crate::measure::moments::{MomentSums, moment_sums, squares};
 use crate::norm::Norm;
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::rows::{Rows, RowsMut};
+use core::ops::Range;
 
 /// Normalizes each row of a matrix by itself: layer norm or RMS norm, as [`Norm`] says. The rows of `x` and
 /// `out` may be apart: see [`Rows`].
@@ -54,33 +57,88 @@ impl Tier {
         };
         let x = x.checked("x", rows, row)?;
         let out = out.strided_checked("out", rows, row)?;
-        NormalizeRows { x, norm, rows, out }.on(self);
+        let part = 0..row;
+        NormalizeRows { x, norm, part, rows, line: None, out, is_last: true }.on(self);
         Ok(())
     }
 }
 
 entries!(NormalizeRows<'_>);
 
-struct NormalizeRows<'a> {
+/// Normalizes a part of each row.
+pub(super) struct NormalizeRows<'a> {
     /// With the stride of its rows.
-    x: (&'a [f32], usize),
-    norm: Norm<'a>,
-    rows: usize,
-    out: (&'a mut [f32], usize),
+    pub(super) x: (&'a [f32], usize),
+    pub(super) norm: Norm<'a>,
+    /// Which elements of a row.
+    pub(super) part: Range<usize>,
+    pub(super) rows: usize,
+    /// What a row by itself is normalized by, where that is known.
+    pub(super) line: Option<Line>,
+    pub(super) out: (&'a mut [f32], usize),
+    /// Whether nothing else is done with the results: then nobody asks for their reach.
+    pub(super) is_last: bool,
 }
 
 impl Operation for NormalizeRows<'_> {
-    type Output = ();
+    type Output = Reach;
 
     #[inline(always)]
-    fn simd<S: Simd>(&mut self, s: S) {
-        let row = self.norm.row();
-        let traffic = Traffic::of(s, 2 * self.rows * row * size_of::<f32>());
+    fn simd<S: Simd>(&mut self, s: S) -> Reach {
+        let (row, Range { start, end }) = (self.norm.row(), self.part.clone());
         let ((x, stride), (out, out_stride)) = (self.x, (&mut *self.out.0, self.out.1));
+        let mut reach = Reach::NOTHING;
         for r in 0..self.rows {
-            let (x, out) = (&x[r * stride..][..row], &mut out[r * out_stride..][..row]);
-            let line = Line::of(s, &self.norm, x);
-            line.normalize(s, &self.norm, 0, x, out, &traffic);
+            let (x, out) = (&x[r * stride..][..row], &mut out[r * out_stride..][..end - start]);
+            let line = match self.line {
+                Some(line) => line,
+                None => Line::of(s, &self.norm, x),
+            };
+            line.normalize(s, &self.norm, start, &x[start..end], out);
+            if !self.is_last {
+                self.line = Some(line);
+                reach = Reach::of(s, out);
+            }
+        }
+        reach
+    }
+
+    /// Some rows at a time, or parts of one, if they lie side by side.
+    #[inline(always)]
+    fn streamed(&mut self, tier: Tier) -> Option<Reach> {
+        let row = self.norm.row();
+        if !is_large(2 * self.rows * row * size_of::<f32>()) || self.out.1 != row {
+            return None;
+        }
+        self.in_pieces(tier);
+        Some(Reach::NOTHING)
+    }
+}
+
+impl NormalizeRows<'_> {
+    #[cold]
+    fn in_pieces(&mut self, tier: Tier) {
+        let Self { x: (x, stride), norm, .. } = *self;
+        let (rows, row) = (self.rows, norm.row());
+        let longest = piece(size_of::<f32>(), size_of::<f32>());
+        let together = (longest / row).max(1);
+        let mut buffer = Buffer::new();
+        for first in (0..rows).step_by(together) {
+            let rows = together.min(rows - first);
+            let x = (&x[first * stride..], stride);
+            let mut line = None;
+            for start in (0..row).step_by(longest) {
+                let part = start..row.min(start + longest);
+                let out = &mut self.out.0[first * row + start..][..rows * part.len()];
+                let later = &x.0[x.0.len().min((rows - 1) * stride + part.end)..];
+                let later = &later[..later.len().min(out.len())];
+                let is_last = row <= longest;
+                let made = (buffer.of(out), part.len());
+                let mut parts = NormalizeRows { x, norm, part, rows, line, out: made, is_last };
+                tier.run(&mut parts);
+                line = parts.line;
+                buffer.flush(tier, out, later);
+            }
         }
     }
 }
@@ -96,7 +154,7 @@ pub(super) struct Line {
 
 impl Line {
     #[inline(always)]
-    pub(super) fn of<S: Simd>(s: S, norm: &Norm<'_>, x: &[f32]) -> Self {
+    fn of<S: Simd>(s: S, norm: &Norm<'_>, x: &[f32]) -> Self {
         let (mean, squares) = if norm.centred {
             let MomentSums { near, off, squares } = moment_sums(s, x);
             ([near, off as f32], squares)
@@ -109,15 +167,7 @@ impl Line {
 
     /// Normalizes a part of the row, from its element `from` on.
     #[inline(always)]
-    pub(super) fn normalize<S: Simd>(
-        self,
-        s: S,
-        norm: &Norm<'_>,
-        from: usize,
-        x: &[f32],
-        out: &mut [f32],
-        traffic: &Traffic<S>,
-    ) {
+    fn normalize<S: Simd>(self, s: S, norm: &Norm<'_>, from: usize, x: &[f32], out: &mut [f32]) {
         if self.factor.is_nan() {
             return out.fill(f32::NAN);
         }
@@ -136,12 +186,12 @@ impl Line {
         // To subtract 0 changes nothing.
         let parts = if off != 0.0 { 2 } else { u8::from(norm.centred) };
         match (parts, norm.bias.is_some()) {
-            (0, false) => map(s, kernel, x, out, traffic),
-            (0, true) => map(s, kernel.with::<0, true>(), x, out, traffic),
-            (1, false) => map(s, kernel.with::<1, false>(), x, out, traffic),
-            (1, true) => map(s, kernel.with::<1, true>(), x, out, traffic),
-            (_, false) => map(s, kernel.with::<2, false>(), x, out, traffic),
-            (_, true) => map(s, kernel.with::<2, true>(), x, out, traffic),
+            (0, false) => map(s, kernel, x, out),
+            (0, true) => map(s, kernel.with::<0, true>(), x, out),
+            (1, false) => map(s, kernel.with::<1, false>(), x, out),
+            (1, true) => map(s, kernel.with::<1, true>(), x, out),
+            (_, false) => map(s, kernel.with::<2, false>(), x, out),
+            (_, true) => map(s, kernel.with::<2, true>(), x, out),
         }
     }
 }

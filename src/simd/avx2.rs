@@ -75,6 +75,16 @@ impl Avx2 {
     }
 }
 
+/// Orders streamed stores, of vectors of any length, before all that follows.
+#[inline(always)]
+pub(super) fn fence() {
+    #[cfg(target_feature = "sse")]
+    // SAFETY: the target has the instruction, which changes nothing.
+    unsafe {
+        core::arch::x86_64::_mm_sfence();
+    }
+}
+
 impl Simd for Avx2 {
     const REGISTERS: usize = 16;
     const LANES: usize = 8;
@@ -182,19 +192,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn stream_f32(self, _: &Streaming<Self>, a: __m256, to: &mut [f32]) {
-        match bytemuck::try_cast_slice_mut(to) {
-            // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
-            // before anything else touches it.
-            Ok([to]) => unsafe {
-                self.avx._mm256_stream_ps(core::ptr::from_mut::<__m256>(to).cast(), a);
-            },
-            _ => self.store_f32(a, to),
-        }
-    }
-
-    #[inline(always)]
-    fn stream_u8(self, _: &Streaming<Self>, a: __m256i, to: &mut [u8]) {
+    fn stream_u8(self, _: &Streaming, a: __m256i, to: &mut [u8]) {
         match bytemuck::try_cast_slice_mut(to) {
             // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
             // before anything else touches it.
@@ -203,11 +201,6 @@ impl Simd for Avx2 {
             },
             _ => self.store_u8(a, to),
         }
-    }
-
-    #[inline(always)]
-    fn fence(self) {
-        self.sse._mm_sfence();
     }
 
     #[inline(always)]

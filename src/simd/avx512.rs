@@ -172,19 +172,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn stream_f32(self, _: &Streaming<Self>, a: __m512, to: &mut [f32]) {
-        match bytemuck::try_cast_slice_mut(to) {
-            // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
-            // before anything else touches it.
-            Ok([to]) => unsafe {
-                self.f._mm512_stream_ps(core::ptr::from_mut::<__m512>(to).cast(), a);
-            },
-            _ => self.store_f32(a, to),
-        }
-    }
-
-    #[inline(always)]
-    fn stream_u8(self, _: &Streaming<Self>, a: __m512i, to: &mut [u8]) {
+    fn stream_u8(self, _: &Streaming, a: __m512i, to: &mut [u8]) {
         match bytemuck::try_cast_slice_mut(to) {
             // SAFETY: a reference to a vector is aligned and may be written; `Streaming` fences
             // before anything else touches it.
@@ -193,11 +181,6 @@ impl Simd for Avx512 {
             },
             _ => self.store_u8(a, to),
         }
-    }
-
-    #[inline(always)]
-    fn fence(self) {
-        self.sse._mm_sfence();
     }
 
     #[inline(always)]

@@ -129,20 +129,9 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn stream_f32(self, _: &Streaming<Self>, a: [f32; 4], to: &mut [f32]) {
+    fn stream_u8(self, _: &Streaming, a: [u8; 16], to: &mut [u8]) {
         streamed(to);
         put(a, to);
-    }
-
-    #[inline(always)]
-    fn stream_u8(self, _: &Streaming<Self>, a: [u8; 16], to: &mut [u8]) {
-        streamed(to);
-        put(a, to);
-    }
-
-    #[inline(always)]
-    fn fence(self) {
-        record::fence();
     }
 
     #[inline(always)]
@@ -514,7 +503,7 @@ impl Lookup<Scalar> for [u8; 256] {
 }
 
 #[cfg(not(test))]
-mod record {
+pub(crate) mod record {
     #[inline(always)]
     pub(super) fn streamed<T>(_: &[T]) {}
 
@@ -522,23 +511,26 @@ mod record {
     pub(super) fn touched<T>(_: &[T]) {}
 
     #[inline(always)]
-    pub(super) fn fence() {}
+    pub(crate) fn fence() {}
 }
 
 /// What is streamed past the caches, in unit tests. The tier does not do so otherwise.
 #[cfg(test)]
 pub(crate) mod record {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::collections::BTreeMap;
 
     std::thread_local! {
         /// Where this thread has streamed to since the last fence: from these addresses to these.
         static STREAMED: RefCell<BTreeMap<usize, usize>> = const { RefCell::new(BTreeMap::new()) };
+        /// How many bytes this thread has streamed in all.
+        static BYTES: Cell<usize> = const { Cell::new(0) };
     }
 
     /// Notes that a slice was streamed to.
     pub(super) fn streamed<T>(to: &[T]) {
         touched(to);
+        BYTES.set(BYTES.get() + size_of_val(to));
         let [start, end] = ends_of(to);
         STREAMED.with_borrow_mut(|all| match all.range_mut(..start).next_back() {
             Some((_, last)) if *last == start => *last = end,
@@ -556,8 +548,12 @@ pub(crate) mod record {
         });
     }
 
-    pub(super) fn fence() {
+    pub(crate) fn fence() {
         STREAMED.with_borrow_mut(BTreeMap::clear);
+    }
+
+    pub(crate) fn streamed_bytes() -> usize {
+        BYTES.get()
     }
 
     /// Whether this thread has fenced all that it streamed.

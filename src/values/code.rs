@@ -157,6 +157,12 @@ pub(crate) mod sealed {
                     }
                 }
 
+                pub(crate) fn part(self, sets: core::ops::Range<usize>) -> Self {
+                    match self {
+                        $(Self::$variant(params) => Self::$variant(&params[sets]),)*
+                    }
+                }
+
                 #[inline(always)]
                 pub(crate) fn grid(&self, p: usize) -> &Grid {
                     match self {

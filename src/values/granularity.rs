@@ -6,6 +6,7 @@ use crate::simd::environment::in_default;
 use crate::values::code::{Code, Code8, params_as};
 use crate::values::params::{Grid, QuantParams};
 use crate::values::zero_points::{Scales, Side, ZeroPoints, Zeros};
+use core::ops::Range;
 
 /// Blocks of elements along one axis of a tensor, each with parameters of its own.
 ///
@@ -369,7 +370,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
         layout: &Layout,
         elements: usize,
         grid: impl Fn(&Self, usize) -> Grid,
-        mut then: impl FnMut(&[QuantParams<Q>], &Layout, core::ops::Range<usize>),
+        mut then: impl FnMut(&[QuantParams<Q>], &Layout, Range<usize>),
     ) {
         /// So many that a call for some elements of each row costs little beside them.
         const SOME: usize = 256;
@@ -550,6 +551,49 @@ impl Layout {
             Ok(Self::of_rows(1, elements, block, params))
         } else {
             Ok(Self { panels: outer, ..Self::of_rows(1, axis, block, along) })
+        }
+    }
+
+    /// Whether many elements side by side have the same parameters.
+    #[inline(always)]
+    pub(crate) fn has_long_runs(&self) -> bool {
+        self.run >= 1024
+    }
+
+    /// Cuts the elements into pieces of at most `longest`: the layout of each, which parameters it has, and
+    /// which elements it is of.
+    pub(crate) fn each_piece(
+        &self,
+        longest: usize,
+        mut then: impl FnMut(&Self, Range<usize>, Range<usize>),
+    ) {
+        let mut start = 0;
+        for p in 0..self.panels {
+            let Panel { first, rows, width, run, params } = self.panel(p);
+            let end = start + rows * width;
+            while start < end && width <= longest {
+                let rows = (longest / width).min((end - start) / width);
+                let len = rows * width;
+                let piece = Self::of_rows(rows, width, run, params);
+                then(&piece, first..first + params, start..start + len);
+                start += len;
+            }
+            // A part of a run, or whole runs of a row.
+            let mut from = 0;
+            while start < end {
+                let first = first + from / run;
+                let (len, run, params) = if run > longest {
+                    let len = longest.min(run - from % run).min(width - from);
+                    (len, len, 1)
+                } else {
+                    let params = (longest / run).min(params - from / run);
+                    ((params * run).min(width - from), run, params)
+                };
+                let piece = Self::of_rows(1, len, run, params);
+                then(&piece, first..first + params, start..start + len);
+                start += len;
+                from = (from + len) % width;
+            }
         }
     }
 

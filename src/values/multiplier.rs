@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::values::granularity::{Granularity, Layout};
 use crate::values::rounding::{order, rne};
 use core::hint::black_box;
+use core::ops::Range;
 
 /// The factor by which requantization multiplies: as a real number, or in fixed point.
 ///
@@ -369,6 +370,16 @@ impl<'a> Multipliers<'a> {
             Some(channel) => Err(Error::MixedMultipliers { channel }),
             None => Ok(()),
         }
+    }
+
+    /// Those of some of the channels, which begin with the first of these.
+    pub(crate) fn part(&self, channels: Range<usize>) -> Self {
+        let mut part = *self;
+        if let EachChannel::Own(multipliers) = &mut part.each {
+            *multipliers = &multipliers[channels.clone()];
+        }
+        part.bias = self.bias.map(|bias| &bias[channels]);
+        part
     }
 
     /// The kind of all of them.

@@ -1,0 +1,355 @@
+//! Stores past the caches, of operations whose input and output are too large for them.
+//!
+//! Such an operation is run piece by piece into a buffer that stays in the first cache, and the whole cache
+//! lines of each piece are streamed from there. So no kernel knows of it, and a line that is streamed is
+//! written once, when it is right.
+
+use crate::simd::{Simd, Streaming};
+use crate::tier::{Entry, Operation, Tier, entries};
+use crate::values::granularity::Layout;
+use bytemuck::Pod;
+use core::ops::Range;
+
+/// Bytes that are too many for the caches; few in unit tests, whose tier notes what is streamed.
+const MANY: usize = if cfg!(test) { 32 << 10 } else { 64 << 20 };
+
+/// Bytes of a piece of the input or of the output, whichever has the larger elements: few, so that loads and
+/// stores take turns.
+const PIECE: usize = 2560;
+
+/// The same where the parameters of a piece have to be laid out for it.
+const LONG_PIECE: usize = 16384;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// A piece of an output on its way, and the right to stream it.
+///
+/// It begins a page: loads wait for streamed stores to the same place of another page, and large slices
+/// begin where pages do, or nearly, so the distance is always the same, and a good one. Where the stack
+/// happens to be, some calls took twice as long.
+#[repr(align(4096))]
+pub(crate) struct Buffer {
+    /// The slack is for a piece that begins where the output does in its line.
+    bytes: [u8; LONG_PIECE + LINE],
+    streaming: Streaming,
+}
+
+impl Buffer {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self { bytes: [0; LONG_PIECE + LINE], streaming: Streaming::new() }
+    }
+
+    /// The elements that become those of `out`, which are at most `LONG_PIECE` bytes.
+    pub(crate) fn of<T: Pod>(&mut self, out: &[T]) -> &mut [T] {
+        let start = out.as_ptr().addr() % LINE;
+        bytemuck::cast_slice_mut(&mut self.bytes[start..start + size_of_val(out)])
+    }
+
+    /// Stores them. `later`: what is read next.
+    pub(crate) fn flush<X: Pod, T: Pod>(&mut self, tier: Tier, out: &mut [T], later: &[X]) {
+        let start = out.as_ptr().addr() % LINE;
+        let from = &self.bytes[start..start + size_of_val(out)];
+        let (to, later) = (bytemuck::cast_slice_mut(out), bytemuck::cast_slice(later));
+        Flush { from, to, later, streaming: &self.streaming }.enter(tier, true);
+    }
+}
+
+/// Whether an operation that goes to so many bytes should store past the caches.
+#[inline(always)]
+pub(crate) fn is_large(bytes: usize) -> bool {
+    bytes >= MANY
+}
+
+/// The same of an operation from `x` to `out`.
+#[inline(always)]
+pub(crate) fn are_large<X, T>(x: &[X], out: &[T]) -> bool {
+    is_large(size_of_val(x) + size_of_val(out))
+}
+
+/// How many elements make a piece, of types of these sizes.
+pub(crate) const fn piece(x: usize, out: usize) -> usize {
+    PIECE / if x > out { x } else { out }
+}
+
+/// The longest row of elements of this size that can be made at a time.
+pub(crate) const fn longest(out: usize) -> usize {
+    LONG_PIECE / out
+}
+
+/// Runs an elementwise operation piece by piece past the caches, `make` on each: its layout, which
+/// parameters it has, and its elements.
+#[cold]
+pub(crate) fn in_pieces<X: Pod, T: Pod>(
+    tier: Tier,
+    layout: &Layout,
+    x: &[X],
+    out: &mut [T],
+    mut make: impl FnMut(&Layout, Range<usize>, &[X], &mut [T]),
+) {
+    let mut buffer = Buffer::new();
+    let mut longest = piece(size_of::<X>(), size_of::<T>());
+    if !layout.has_long_runs() {
+        longest = LONG_PIECE / size_of::<X>().max(size_of::<T>());
+    }
+    layout.each_piece(longest, |layout, params, elements| {
+        let Range { start, end } = elements;
+        let later = &x[end..x.len().min(end + end - start)];
+        let (x, out) = (&x[start..end], &mut out[start..end]);
+        make(layout, params, x, buffer.of(out));
+        buffer.flush(tier, out, later);
+    });
+}
+
+entries!(Flush<'_>);
+
+struct Flush<'a> {
+    from: &'a [u8],
+    to: &'a mut [u8],
+    later: &'a [u8],
+    streaming: &'a Streaming,
+}
+
+impl Operation for Flush<'_> {
+    type Output = ();
+
+    const FLOATS: bool = false;
+
+    /// Whole lines past the caches, the others through them; for each line, its share of what comes later
+    /// is asked for.
+    #[inline(always)]
+    fn simd<S: Simd>(&mut self, s: S) {
+        let Self { from, later, streaming, .. } = *self;
+        let len = from.len();
+        let to = &mut self.to[..len];
+        let start = to.as_ptr().align_offset(LINE).min(len);
+        let end = start + (len - start) / LINE * LINE;
+        to[..start].copy_from_slice(&from[..start]);
+        to[end..].copy_from_slice(&from[end..]);
+        let lines = ((end - start) / LINE).max(1);
+        let share = later.len().div_ceil(LINE).div_ceil(lines);
+        let bytes = 4 * S::LANES;
+        let (mut at, mut asked) = (start, later.as_ptr());
+        while at < end {
+            for _ in 0..share {
+                s.prefetch(asked);
+                asked = asked.wrapping_add(LINE);
+            }
+            let line = at + LINE;
+            while at < line {
+                s.stream_u8(streaming, s.load_u8(&from[at..][..bytes]), &mut to[at..][..bytes]);
+                at += bytes;
+            }
+        }
+    }
+}
+
+/// The tier `scalar` streams in unit tests, from few bytes on, and asserts that nothing that was streamed is
+/// touched before a fence.
+#[cfg(test)]
+mod tests {
+    use super::LINE;
+    use crate::norm::Norm;
+    use crate::simd::scalar::record;
+    use crate::{
+        Blocks, Code, Error, Granularity, Multiplier, Multipliers, Params, QuantParams, Rows,
+        Scheme, Tier, reference,
+    };
+    use bytemuck::Pod;
+    use core::fmt::Debug;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn numbers(len: usize) -> Vec<f32> {
+        let mut x: Vec<_> = (0..len).map(|i| (i % 1000) as f32 / 10.0 - 30.0).collect();
+        // Groups that are done again: the first, one in the middle, the last.
+        for at in [0, 5000, len - 1] {
+            x[at] = f32::INFINITY;
+        }
+        x
+    }
+
+    fn codes<Q: Code>(len: usize) -> Vec<Q> {
+        (0..len).map(|i| Q::from_i32(i as i32 * 7 % 253 - 100)).collect()
+    }
+
+    fn params<Q: Code>(len: usize) -> Vec<QuantParams<Q>> {
+        let zero_point = |i| Q::from_i32(i as i32 % 50);
+        let params = |i| QuantParams::new(0.25 + i as f32 / 64.0, zero_point(i)).unwrap();
+        (0..len).map(params).collect()
+    }
+
+    /// That `run` streams as many elements as `expected`, and they are these.
+    fn check<T: Pod + PartialEq + Debug>(expected: &[T], run: impl Fn(&mut [T])) {
+        for offset in [0, 1, 5, LINE / 2] {
+            let mut out = vec![T::zeroed(); expected.len() + offset];
+            let before = record::streamed_bytes();
+            run(&mut out[offset..]);
+            assert!(record::all_fenced());
+            let bytes = record::streamed_bytes() - before;
+            assert!(bytes > size_of_val(expected) / 2, "only {bytes} bytes were streamed");
+            assert_eq!(
+                bytemuck::cast_slice::<_, u8>(&out[offset..]),
+                bytemuck::cast_slice(expected)
+            );
+        }
+    }
+
+    /// Lengths around those of lines and pieces.
+    const LENGTHS: [usize; 4] = [16 << 10, (16 << 10) + 1, 20_479, 20_481];
+
+    #[test]
+    fn one_set_of_parameters() {
+        for len in LENGTHS {
+            let (x, accumulators): (_, Vec<_>) =
+                (numbers(len), (0..len as i32).map(|i| i * 31 - 90_000).collect());
+            let of_8 = QuantParams::<u8>::new(0.5, 10).unwrap();
+            let of_16 = QuantParams::<i16>::new(0.01, 10).unwrap();
+            let multiplier = Multiplier::fixed(0.01).unwrap();
+            let mut expected = vec![0; len];
+            reference::quantize(&x, of_8, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.quantize(&x, of_8, out).unwrap());
+            reference::requantize(&accumulators, multiplier, of_8, &mut expected).unwrap();
+            check(&expected, |out| {
+                Tier::SCALAR.requantize(&accumulators, multiplier, of_8, out).unwrap();
+            });
+            let mut expected = vec![0; len];
+            reference::quantize(&x, of_16, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.quantize(&x, of_16, out).unwrap());
+            reference::requantize(&accumulators, multiplier, of_16, &mut expected).unwrap();
+            check(&expected, |out| {
+                Tier::SCALAR.requantize(&accumulators, multiplier, of_16, out).unwrap();
+            });
+            let mut expected = vec![0.0; len];
+            reference::fake_quantize(&x, of_8, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.fake_quantize(&x, of_8, out).unwrap());
+            let (codes_8, codes_16) = (codes::<u8>(len), codes::<i16>(len));
+            reference::dequantize(&codes_8, of_8, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.dequantize(&codes_8, of_8, out).unwrap());
+            reference::dequantize(&codes_16, of_16, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.dequantize(&codes_16, of_16, out).unwrap());
+
+            let (codes, to) = (codes::<u8>(2 * len), QuantParams::<i8>::new(0.75, -3).unwrap());
+            let mut expected = vec![0; 2 * len];
+            reference::rescale(&codes, of_8, to, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.rescale(&codes, of_8, to, out).unwrap());
+            let table: [i8; 256] = core::array::from_fn(|i| (i * i / 7) as i8);
+            reference::lut(&codes, &table, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.lut(&codes, &table, out).unwrap());
+        }
+    }
+
+    /// Runs of one element, of some, of nearly a piece, and longer than that; rows of either.
+    fn layouts() -> impl Iterator<Item = (usize, usize, Granularity)> {
+        let channels = [
+            (4, 5, 1024),
+            (3, 4, 1500),
+            (1, 5, 4001),
+            (2, 3, 7000),
+            (70, 256, 1),
+            (3, 7001, 1),
+            (30, 12, 50),
+            (1, 600, 33),
+        ];
+        let blocks = [(20, 1000, 32, 1), (1, 20_000, 32, 1), (3, 7003, 1100, 1), (2, 96, 32, 100)];
+        channels
+            .into_iter()
+            .map(|(outer, channels, inner)| {
+                (outer * channels * inner, channels, Granularity::Axis { inner })
+            })
+            .chain(blocks.into_iter().map(|(outer, axis, block, inner)| {
+                let granularity = Granularity::Blocks(Blocks { axis, block, inner });
+                (outer * axis * inner, outer * axis.div_ceil(block) * inner, granularity)
+            }))
+    }
+
+    fn by<Q: Code>(sets: &[QuantParams<Q>], granularity: Granularity) -> Params<'_, Q> {
+        match granularity {
+            Granularity::Axis { inner } => Params::per_axis(sets, inner),
+            Granularity::Blocks(blocks) => Params::per_block(sets, blocks),
+            Granularity::Tensor => sets[0].into(),
+        }
+    }
+
+    #[test]
+    fn many_sets_of_parameters() {
+        for (len, sets, granularity) in layouts() {
+            let x = numbers(len);
+            let (of_8, of_16) = (params::<u8>(sets), params::<i16>(sets));
+            let (of_8, of_16) = (by(&of_8, granularity), by(&of_16, granularity));
+            let mut expected = vec![0.0; len];
+            reference::fake_quantize(&x, of_8, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.fake_quantize(&x, of_8, out).unwrap());
+            let (codes_8, codes_16) = (codes::<u8>(len), codes::<i16>(len));
+            reference::dequantize(&codes_8, of_8, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.dequantize(&codes_8, of_8, out).unwrap());
+            reference::dequantize(&codes_16, of_16, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.dequantize(&codes_16, of_16, out).unwrap());
+
+            if let Granularity::Axis { inner } = granularity {
+                let accumulators: Vec<_> = (0..len as i32).map(|i| i * 31 - 90_000).collect();
+                let real = |i| Multiplier::real(0.01 + i as f32 / 1e4).unwrap();
+                let each: Vec<_> = (0..sets).map(real).collect();
+                let bias: Vec<_> = (0..sets as i32).map(|i| i * 5 - 100).collect();
+                let multipliers = Multipliers::per_axis(&each, inner).with_bias(&bias);
+                let to = QuantParams::<u8>::new(1.0, 10).unwrap();
+                let mut expected = vec![0; len];
+                reference::requantize(&accumulators, multipliers, to, &mut expected).unwrap();
+                check(&expected, |out| {
+                    Tier::SCALAR.requantize(&accumulators, multipliers, to, out).unwrap();
+                });
+            }
+            if !matches!(granularity, Granularity::Axis { inner: 1024.. }) {
+                continue;
+            }
+            let mut expected = vec![0; len];
+            reference::quantize(&x, of_8, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.quantize(&x, of_8, out).unwrap());
+            let mut expected = vec![0; len];
+            reference::quantize(&x, of_16, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.quantize(&x, of_16, out).unwrap());
+        }
+    }
+
+    #[test]
+    fn rows() {
+        for (rows, row) in [(2000, 17), (40, 1000), (17, 1025), (5, 7000), (1, 16_000)] {
+            let stride = row + 3;
+            let mut x = numbers((rows - 1) * stride + row);
+            x[0] = 1.0;
+            let apart = Rows::strided(&x, rows, stride);
+            let whole: Vec<_> = (0..rows).flat_map(|r| &x[r * stride..][..row]).copied().collect();
+
+            let (weight, bias) = (numbers(row + 5001), numbers(row + 5001));
+            let norm = Norm::layer(&weight[1..=row], Some(&bias[1..=row]), 1e-5).unwrap();
+            let mut expected = vec![0.0; rows * row];
+            reference::normalize_rows(&whole, norm, &mut expected).unwrap();
+            check(&expected, |out| Tier::SCALAR.normalize_rows(apart, norm, out).unwrap());
+
+            let scheme = Scheme::<u8>::affine();
+            let mut expected = (vec![QuantParams::default(); rows], vec![0; rows * row]);
+            let (params, codes) = (&mut expected.0, &mut expected.1);
+            reference::quantize_dynamic_rows(&whole, row, scheme.of_finite(), params, codes)
+                .unwrap();
+            check(&expected.1, |out| {
+                let mut params = vec![QuantParams::default(); rows];
+                let scheme = scheme.of_finite();
+                Tier::SCALAR.quantize_dynamic_rows(apart, row, scheme, &mut params, out).unwrap();
+                assert_eq!(params, expected.0);
+            });
+
+            // Rows after the one with an infinity stay as they were.
+            let mut expected = (vec![QuantParams::default(); rows], vec![7; rows * row]);
+            let (params, codes) = (&mut expected.0, &mut expected.1);
+            let error = reference::quantize_dynamic_rows(&whole, row, scheme, params, codes);
+            assert!(matches!(error, Err(Error::NonFinite { .. })));
+            let mut found = (vec![QuantParams::default(); rows], vec![7; rows * row]);
+            let (params, codes) = (&mut found.0, &mut found.1);
+            let result = Tier::SCALAR.quantize_dynamic_rows(apart, row, scheme, params, codes);
+            assert_eq!(result, error);
+            assert_eq!(found, expected);
+            assert!(record::all_fenced());
+        }
+    }
+}
