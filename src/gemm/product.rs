@@ -399,32 +399,12 @@ struct Block {
     depth: usize,
 }
 
+/// Rows of the highest tile of all instruction sets.
+const HIGHEST: usize = 12;
+
 /// The products of a tile of `a` and a block of `b`, added to `sums` unless they are the first.
 #[inline(always)]
 fn tile<D: Dot>(
-    d: D,
-    of: &Product<'_>,
-    block: Block,
-    left: &mut [[u32; CHUNK]],
-    sums: &mut [i32],
-    stride: usize,
-) {
-    macro_rules! of_height {
-        ($($groups:literal)*) => {
-            match (block.rows[1] - block.rows[0]).div_ceil(D::ROWS) {
-                $($groups if const { $groups <= D::TALLEST / D::ROWS } => {
-                    panels::<D, $groups>(d, of, block, left, sums, stride);
-                })*
-                _ => {}
-            }
-        };
-    }
-    of_height!(1 2 3 4 5 6 7 8 9 10 11 12);
-}
-
-/// The same of `R` times the rows of a step.
-#[inline(always)]
-fn panels<D: Dot, const R: usize>(
     d: D,
     of: &Product<'_>,
     block: Block,
@@ -436,19 +416,19 @@ fn panels<D: Dot, const R: usize>(
     let Block { rows: [top, end], columns: [first_column, end_column], first, depth } = block;
     let [a_signed, b_signed] = of.signed;
     let flip = a_signed != <D::Left as Sealed>::SIGNED;
+    let groups = (end - top).div_ceil(D::ROWS);
 
     // `za` as it is after a flip, and `Σ (a − za)`.
-    let (mut za, mut offsets) = ([[0; 2]; R], [[0; 2]; R]);
+    let (mut za, mut offsets) = ([0; HIGHEST], [0; HIGHEST]);
     for row in top..end {
-        let (g, i) = ((row - top) / D::ROWS, (row - top) % D::ROWS);
+        let r = row - top;
         let codes = &of.a[row * of.a_stride + first..][..depth];
-        let sum = pack_row::<D, R>(d, codes, flip, [g, i], left);
+        let sum = pack_row(d, codes, flip, groups, r, left);
         let zero_point = of.za.of(row);
-        za[g][i] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
-        offsets[g][i] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
+        za[r] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
+        offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
     }
-    let (left, _) = left.as_chunks::<R>();
-    let left = &left[..depth.div_ceil(chunk_depth::<D>())];
+    let left = &left[..depth.div_ceil(chunk_depth::<D>()) * groups];
     let flipped = if b_signed { 0 } else { flipped_zero(true) };
 
     let panel = WIDTH * D::Base::LANES;
@@ -458,46 +438,110 @@ fn panels<D: Dot, const R: usize>(
         let (b_sums, codes) =
             of.b[column / panel * panel_len..][..panel_len].split_at(sums_len::<D>());
         let right = &codes[rows_len::<D>(first)..][..rows_len::<D>(depth)];
-        let products = multiply::<D, R>(d, left, right);
+        let there = panel.min(end_column - column);
+        let sums = &mut sums[column - first_column..];
+        multiply_tile(d, left, right, [end - top, there], first > 0, sums, stride);
 
         let mut zero_points = [0; WIDEST_PANEL];
-        let there = panel.min(end_column - column);
         if there == panel {
             // A length that the compiler knows.
             of.zb.fill(column, flipped, &mut zero_points[..panel]);
         } else {
             of.zb.fill(column, flipped, &mut zero_points[..there]);
         }
-        for v in 0..WIDTH {
-            let start = column + v * D::Base::LANES;
-            if start >= end_column {
-                break;
+        let mut start = 0;
+        while start < there {
+            let lanes = D::Base::LANES.min(there - start);
+            let mut b_sum: Int<D> =
+                bytemuck::must_cast(s.load_u8(&b_sums[4 * start..][..D::Base::STEP]));
+            if first > 0 {
+                b_sum = s.splat_i32(0);
             }
-            let lanes = D::Base::LANES.min(end_column - start);
-            let b_sum: Int<D> = bytemuck::must_cast(s.load_u8(&b_sums[v * D::Base::STEP..]));
-            let zb = s.load_i32(&zero_points[v * D::Base::LANES..][..D::Base::LANES]);
-            for g in 0..R {
-                let rows = d.rows(products[g][v]);
-                for i in 0..D::ROWS.min(end - top - g * D::ROWS) {
-                    let row = g * D::ROWS + i;
-                    let to = &mut sums[row * stride + start - first_column..][..lanes];
-                    let offset = s.mul_i32(zb, s.splat_i32(offsets[g][i]));
-                    let mut sum = s.sub_i32(rows[i], offset);
-                    if first == 0 {
-                        sum = s.sub_i32(sum, s.mul_i32(b_sum, s.splat_i32(za[g][i])));
-                    } else {
-                        sum = s.add_i32(sum, s.load_i32_partial(to));
-                    }
-                    if lanes == D::Base::LANES {
-                        s.store_i32(sum, to);
-                    } else {
-                        let bytes = bytemuck::must_cast_slice_mut(to);
-                        s.store_u8_partial(bytemuck::must_cast(sum), bytes);
-                    }
-                }
+            let zb = s.load_i32(&zero_points[start..][..D::Base::LANES]);
+            for r in 0..end - top {
+                let to = &mut sums[r * stride + start..][..lanes];
+                let of_a = s.mul_i32(zb, s.splat_i32(offsets[r]));
+                let of_b = s.mul_i32(b_sum, s.splat_i32(za[r]));
+                let sum = load_part(s, to);
+                store_part(s, s.sub_i32(s.sub_i32(sum, of_a), of_b), to);
             }
+            start += lanes;
         }
         column += panel;
+    }
+}
+
+/// At most a vector.
+#[inline(always)]
+fn load_part<S: Simd>(s: S, from: &[i32]) -> S::I32 {
+    if from.len() == S::LANES { s.load_i32(from) } else { s.load_i32_partial(from) }
+}
+
+/// The first lanes to `to`, which has at most a vector of them.
+#[inline(always)]
+fn store_part<S: Simd>(s: S, a: S::I32, to: &mut [i32]) {
+    if to.len() == S::LANES {
+        s.store_i32(a, to);
+    } else {
+        s.store_u8_partial(bytemuck::must_cast(a), bytemuck::must_cast_slice_mut(to));
+    }
+}
+
+/// `Σ ab` of a tile and a panel, of which `rows` rows and `columns` columns are there, to `sums`, or added to
+/// them.
+#[inline(always)]
+fn multiply_tile<D: Dot>(
+    d: D,
+    left: &[[u32; CHUNK]],
+    right: &[u8],
+    [rows, columns]: [usize; 2],
+    adds: bool,
+    sums: &mut [i32],
+    stride: usize,
+) {
+    macro_rules! of_height {
+        ($($groups:literal)*) => {
+            match rows.div_ceil(D::ROWS) {
+                $($groups if const { $groups <= D::TALLEST / D::ROWS } => {
+                    let (left, _) = left.as_chunks();
+                    let products = multiply::<D, $groups>(d, left, right);
+                    store(d, products, [rows, columns], adds, sums, stride);
+                })*
+                _ => {}
+            }
+        };
+    }
+    const { assert!(D::TALLEST <= HIGHEST) };
+    of_height!(1 2 3 4 5 6 7 8 9 10 11 12);
+}
+
+#[inline(always)]
+fn store<D: Dot, const R: usize>(
+    d: D,
+    products: PanelSums<D, R>,
+    [rows, columns]: [usize; 2],
+    adds: bool,
+    sums: &mut [i32],
+    stride: usize,
+) {
+    let s = d.base();
+    for v in 0..WIDTH {
+        let start = v * D::Base::LANES;
+        if start >= columns {
+            break;
+        }
+        let lanes = D::Base::LANES.min(columns - start);
+        for g in 0..R {
+            let of_rows = d.rows(products[g][v]);
+            for i in 0..D::ROWS.min(rows - g * D::ROWS) {
+                let to = &mut sums[(g * D::ROWS + i) * stride + start..][..lanes];
+                let mut sum = of_rows[i];
+                if adds {
+                    sum = s.add_i32(sum, load_part(s, to));
+                }
+                store_part(s, sum, to);
+            }
+        }
     }
 }
 
@@ -578,17 +622,18 @@ fn step<D: Dot, const R: usize>(
 /// How far ahead the codes of a panel are asked for.
 const AHEAD: usize = 2048;
 
-/// Puts a row of a tile into words, the row `i` of group `g`: every chunk after those of the groups
-/// above. Returns the sum of its codes.
+/// Puts the row `r` of a tile into words, a row of a group: every chunk after those of the groups above. Returns the sum of its codes.
 #[inline(always)]
-fn pack_row<D: Dot, const R: usize>(
+fn pack_row<D: Dot>(
     d: D,
     row: &[u8],
     flip: bool,
-    [g, i]: [usize; 2],
+    groups: usize,
+    r: usize,
     left: &mut [[u32; CHUNK]],
 ) -> i32 {
     let s = d.base();
+    let (g, i) = (r / D::ROWS, r % D::ROWS);
     let mut sum = s.splat_i32(0);
     let vectors = row.len().div_ceil(D::Base::STEP);
     for v in 0..vectors {
@@ -605,7 +650,7 @@ fn pack_row<D: Dot, const R: usize>(
         if D::ROWS == 1 {
             for part in 0..4 / D::DEPTH {
                 let w = (v * (4 / D::DEPTH) + part) * D::Base::LANES;
-                let chunk = &mut left[w / CHUNK * R + g];
+                let chunk = &mut left[w / CHUNK * groups + g];
                 let to: &mut [u8] = bytemuck::must_cast_slice_mut(&mut chunk[w % CHUNK..]);
                 s.store_u8(d.left(codes, part), &mut to[..D::Base::STEP]);
             }
@@ -616,7 +661,7 @@ fn pack_row<D: Dot, const R: usize>(
             // Two words of each row lie together.
             for pair in 0..D::Base::LANES / 2 {
                 let w = (v * D::Base::LANES / 2 + pair) * 4;
-                let chunk = &mut left[w / CHUNK * R + g];
+                let chunk = &mut left[w / CHUNK * groups + g];
                 chunk[w % CHUNK + 2 * i..][..2].copy_from_slice(&words[2 * pair..][..2]);
             }
         }

@@ -6,9 +6,28 @@
 
 use super::dot::Dot;
 use super::{Byte, Line, Lookup, Simd, Streaming, array, put};
-use core::array::from_fn;
 use pulp::NullaryFnOnce;
 use record::{streamed, touched};
+
+/// An expression for each lane. (`array::from_fn` takes the compiler several times as long, since it has to
+/// unroll loops.)
+macro_rules! each {
+    (4, $i:ident => $lane:expr) => {
+        each!([0 1 2 3], $i => $lane)
+    };
+    (8, $i:ident => $lane:expr) => {
+        each!([0 1 2 3 4 5 6 7], $i => $lane)
+    };
+    (16, $i:ident => $lane:expr) => {
+        each!([0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15], $i => $lane)
+    };
+    ([$($lane:literal)*], $i:ident => $value:expr) => {
+        [$({
+            let $i: usize = $lane;
+            $value
+        }),*]
+    };
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalar;
@@ -83,7 +102,7 @@ impl Simd for Scalar {
     #[inline(always)]
     fn load_i32_partial(self, from: &[i32]) -> [i32; 4] {
         touched(from);
-        from_fn(|i| from.get(i).copied().unwrap_or(0))
+        each!(4, i => from.get(i).copied().unwrap_or(0))
     }
 
     #[inline(always)]
@@ -107,13 +126,13 @@ impl Simd for Scalar {
     #[inline(always)]
     fn load_f32_partial(self, from: &[f32], fill: f32) -> [f32; 4] {
         touched(from);
-        from_fn(|i| from.get(i).copied().unwrap_or(fill))
+        each!(4, i => from.get(i).copied().unwrap_or(fill))
     }
 
     #[inline(always)]
     fn load_u8_partial(self, from: &[u8]) -> [u8; 16] {
         touched(from);
-        from_fn(|i| from.get(i).copied().unwrap_or(0))
+        each!(16, i => from.get(i).copied().unwrap_or(0))
     }
 
     #[inline(always)]
@@ -141,37 +160,37 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn sub(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| a[i] - b[i])
+        each!(4, i => a[i] - b[i])
     }
 
     #[inline(always)]
     fn mul(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| a[i] * b[i])
+        each!(4, i => a[i] * b[i])
     }
 
     #[inline(always)]
     fn add(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| a[i] + b[i])
+        each!(4, i => a[i] + b[i])
     }
 
     #[inline(always)]
     fn div(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| a[i] / b[i])
+        each!(4, i => a[i] / b[i])
     }
 
     #[inline(always)]
     fn abs(self, a: [f32; 4]) -> [f32; 4] {
-        a.map(f32::abs)
+        each!(4, i => a[i].abs())
     }
 
     #[inline(always)]
     fn fma(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| libm::fmaf(a[i], b[i], c[i]))
+        each!(4, i => libm::fmaf(a[i], b[i], c[i]))
     }
 
     #[inline(always)]
     fn mul_add(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| a[i] * b[i] + c[i])
+        each!(4, i => a[i] * b[i] + c[i])
     }
 
     #[inline(always)]
@@ -181,24 +200,24 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn clamp(self, a: [f32; 4], lo: [f32; 4], hi: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| a[i].clamp(lo[i], hi[i]))
+        each!(4, i => a[i].clamp(lo[i], hi[i]))
     }
 
     #[inline(always)]
     fn zero_where_nan(self, a: [f32; 4], like: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| if like[i].is_nan() { 0.0 } else { a[i] })
+        each!(4, i => if like[i].is_nan() { 0.0 } else { a[i] })
     }
 
     #[inline(always)]
     fn any_nan(self, a: [f32; 4]) -> bool {
-        a.iter().any(|a| a.is_nan())
+        a[0].is_nan() | a[1].is_nan() | a[2].is_nan() | a[3].is_nan()
     }
 
     /// The sum makes a signalling NaN a quiet one. Without it, where compilers make a minimum of the
     /// comparison (`fminnm` of aarch64), a signalling NaN would become the result. A −0.0 counts as 0.0.
     #[inline(always)]
     fn min(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| {
+        each!(4, i => {
             let x = x[i] + 0.0;
             if x < so_far[i] { x } else { so_far[i] }
         })
@@ -207,7 +226,7 @@ impl Simd for Scalar {
     /// As `min`.
     #[inline(always)]
     fn max(self, x: [f32; 4], so_far: [f32; 4]) -> [f32; 4] {
-        from_fn(|i| {
+        each!(4, i => {
             let x = x[i] + 0.0;
             if x > so_far[i] { x } else { so_far[i] }
         })
@@ -215,12 +234,12 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn reduce_min(self, a: [f32; 4]) -> f32 {
-        a.into_iter().fold(f32::INFINITY, f32::min)
+        a[0].min(a[1]).min(a[2].min(a[3]))
     }
 
     #[inline(always)]
     fn reduce_max(self, a: [f32; 4]) -> f32 {
-        a.into_iter().fold(f32::NEG_INFINITY, f32::max)
+        a[0].max(a[1]).max(a[2].max(a[3]))
     }
 
     #[inline(always)]
@@ -250,7 +269,7 @@ impl Simd for Scalar {
     fn round(self, a: [f32; 4]) -> [i32; 4] {
         const LIMIT: f32 = (1 << 22) as f32;
         const MAGIC: f32 = 1.5 * (1 << 23) as f32;
-        from_fn(|i| {
+        each!(4, i => {
             let a = if a[i] > -LIMIT { a[i] } else { -LIMIT };
             (a + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()) as i32
         })
@@ -258,22 +277,25 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn to_f32(self, a: [i32; 4]) -> [f32; 4] {
-        from_fn(|i| a[i] as f32)
+        each!(4, i => a[i] as f32)
     }
 
     #[inline(always)]
     fn narrow_i32(self, a: [i32; 4], b: [i32; 4]) -> [i16; 8] {
-        from_fn(|i| if i < 4 { a[i] } else { b[i - 4] }.clamp(-32768, 32767) as i16)
+        let both: [i32; 8] = bytemuck::must_cast([a, b]);
+        each!(8, i => both[i].clamp(-32768, 32767) as i16)
     }
 
     #[inline(always)]
     fn narrow_to_u8(self, a: [i16; 8], b: [i16; 8]) -> [u8; 16] {
-        from_fn(|i| if i < 8 { a[i] } else { b[i - 8] }.clamp(0, 255) as u8)
+        let both: [i16; 16] = bytemuck::must_cast([a, b]);
+        each!(16, i => both[i].clamp(0, 255) as u8)
     }
 
     #[inline(always)]
     fn narrow_to_i8(self, a: [i16; 8], b: [i16; 8]) -> [u8; 16] {
-        from_fn(|i| if i < 8 { a[i] } else { b[i - 8] }.clamp(-128, 127) as u8)
+        let both: [i16; 16] = bytemuck::must_cast([a, b]);
+        each!(16, i => both[i].clamp(-128, 127) as u8)
     }
 
     #[inline(always)]
@@ -283,21 +305,23 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn pack_u16(self, a: [i32; 4], b: [i32; 4]) -> [u8; 16] {
-        let narrowed: [u16; 8] =
-            from_fn(|i| if i < 4 { a[i] } else { b[i - 4] }.clamp(0, 65535) as u16);
+        let both: [i32; 8] = bytemuck::must_cast([a, b]);
+        let narrowed: [u16; 8] = each!(8, i => both[i].clamp(0, 65535) as u16);
         bytemuck::must_cast(narrowed)
     }
 
     #[inline(always)]
     fn widen_i16(self, from: &[i16]) -> [i32; 4] {
         touched(from);
-        array::<_, 4>(from).map(i32::from)
+        let from: [_; 4] = array(from);
+        each!(4, i => from[i].into())
     }
 
     #[inline(always)]
     fn widen_u16(self, from: &[u16]) -> [i32; 4] {
         touched(from);
-        array::<_, 4>(from).map(i32::from)
+        let from: [_; 4] = array(from);
+        each!(4, i => from[i].into())
     }
 
     #[inline(always)]
@@ -322,28 +346,28 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn clamp_i32(self, a: [i32; 4], lo: [i32; 4], hi: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| a[i].clamp(lo[i], hi[i]))
+        each!(4, i => a[i].clamp(lo[i], hi[i]))
     }
 
     #[inline(always)]
     fn max_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| a[i].max(b[i]))
+        each!(4, i => a[i].max(b[i]))
     }
 
     #[inline(always)]
     fn max_u32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| (a[i] as u32).max(b[i] as u32) as i32)
+        each!(4, i => (a[i] as u32).max(b[i] as u32) as i32)
     }
 
     #[inline(always)]
     fn reduce_max_i32(self, a: [i32; 4]) -> i32 {
-        a.into_iter().fold(i32::MIN, i32::max)
+        a[0].max(a[1]).max(a[2].max(a[3]))
     }
 
     // Lanes without an element may have any shift.
     #[inline(always)]
     fn divide_by_power(self, a: [i32; 4], shift: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| {
+        each!(4, i => {
             let unit = 1_i64 << (shift[i] & 31);
             let away = if a[i] < 0 { -unit / 2 } else { unit / 2 };
             ((i64::from(a[i]) + away) / unit) as i32
@@ -352,13 +376,13 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn add_saturated_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| a[i].saturating_add(b[i]))
+        each!(4, i => a[i].saturating_add(b[i]))
     }
 
     // Lanes without an element may have any shift.
     #[inline(always)]
     fn mul_shift(self, a: [i32; 4], multiplier: [i32; 4], shift: [i32; 4], _: bool) -> [i32; 4] {
-        from_fn(|i| {
+        each!(4, i => {
             let shift = shift[i] & 63;
             let product = i64::from(a[i]) * i64::from(multiplier[i]);
             (product.wrapping_add(1_i64 << shift >> 1) >> shift) as i32
@@ -377,37 +401,37 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn add_i16(self, a: [i16; 8], b: [i16; 8]) -> [i16; 8] {
-        from_fn(|i| a[i].saturating_add(b[i]))
+        each!(8, i => a[i].saturating_add(b[i]))
     }
 
     #[inline(always)]
     fn max_u8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
-        from_fn(|i| a[i].max(b[i]))
+        each!(16, i => a[i].max(b[i]))
     }
 
     #[inline(always)]
     fn min_u8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
-        from_fn(|i| a[i].min(b[i]))
+        each!(16, i => a[i].min(b[i]))
     }
 
     #[inline(always)]
     fn max_i8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
-        from_fn(|i| (a[i] as i8).max(b[i] as i8) as u8)
+        each!(16, i => (a[i] as i8).max(b[i] as i8) as u8)
     }
 
     #[inline(always)]
     fn min_i8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
-        from_fn(|i| (a[i] as i8).min(b[i] as i8) as u8)
+        each!(16, i => (a[i] as i8).min(b[i] as i8) as u8)
     }
 
     #[inline(always)]
     fn offsets_u8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: u8) -> [f32; 4] {
-        from_fn(|j| f32::from(from[4 * i + j]) - f32::from(zero_point))
+        each!(4, j => f32::from(from[4 * i + j]) - f32::from(zero_point))
     }
 
     #[inline(always)]
     fn offsets_i8<const AFFINE: bool>(self, from: &[u8], i: usize, zero_point: i8) -> [f32; 4] {
-        from_fn(|j| f32::from(from[4 * i + j] as i8) - f32::from(zero_point))
+        each!(4, j => f32::from(from[4 * i + j] as i8) - f32::from(zero_point))
     }
 
     #[inline(always)]
@@ -422,42 +446,42 @@ impl Simd for Scalar {
             return self.load_u8_partial(&from[from.len() - len..]);
         }
         let last = &from[from.len() - 16..];
-        from_fn(|i| if i < 16 - len { 0 } else { last[i] })
+        each!(16, i => if i < 16 - len { 0 } else { last[i] })
     }
 
     #[inline(always)]
     fn flip(self, a: [u8; 16]) -> [u8; 16] {
-        a.map(|a| a ^ 0x80)
+        each!(16, i => a[i] ^ 0x80)
     }
 
     #[inline(always)]
     fn abs_diff_u8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
-        from_fn(|i| a[i].abs_diff(b[i]))
+        each!(16, i => a[i].abs_diff(b[i]))
     }
 
     #[inline(always)]
     fn abs_diff_i8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
-        from_fn(|i| (a[i] as i8).abs_diff(b[i] as i8))
+        each!(16, i => (a[i] as i8).abs_diff(b[i] as i8))
     }
 
     #[inline(always)]
     fn add_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| a[i].wrapping_add(b[i]))
+        each!(4, i => a[i].wrapping_add(b[i]))
     }
 
     #[inline(always)]
     fn sub_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| a[i].wrapping_sub(b[i]))
+        each!(4, i => a[i].wrapping_sub(b[i]))
     }
 
     #[inline(always)]
     fn mul_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-        from_fn(|i| a[i].wrapping_mul(b[i]))
+        each!(4, i => a[i].wrapping_mul(b[i]))
     }
 
     #[inline(always)]
     fn reduce_add(self, a: [i32; 4]) -> i32 {
-        a.into_iter().fold(0, i32::wrapping_add)
+        a[0].wrapping_add(a[1]).wrapping_add(a[2].wrapping_add(a[3]))
     }
 }
 
@@ -483,9 +507,13 @@ impl Dot for Scalar {
 
     #[inline(always)]
     fn dot<A: Byte, B: Byte>(self, sum: [i32; 4], a: [u8; 16], b: [u8; 16]) -> [i32; 4] {
-        from_fn(|lane| {
-            (4 * lane..4 * lane + 4)
-                .fold(sum[lane], |sum, i| sum.wrapping_add(value::<A>(a[i]) * value::<B>(b[i])))
+        each!(4, lane => {
+            let products = each!(4, j => {
+                let i = 4 * lane + j;
+                value::<A>(a[i]) * value::<B>(b[i])
+            });
+            let [a, b, c, d] = products;
+            sum[lane].wrapping_add(a + b + (c + d))
         })
     }
 }
@@ -498,7 +526,7 @@ impl Lookup<Scalar> for [u8; 256] {
 
     #[inline(always)]
     fn look_up(&self, _: Scalar, i: [u8; 16]) -> [u8; 16] {
-        from_fn(|lane| self[usize::from(i[lane])])
+        each!(16, lane => self[usize::from(i[lane])])
     }
 }
 
