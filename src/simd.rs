@@ -44,6 +44,8 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Elements of a quad.
     const STEP: usize = 4 * Self::LANES;
+    /// Whether kernels for simpler cases than the general one are worth their code.
+    const HAS_VARIANTS: bool = true;
     /// Whether `fma` is an instruction.
     const FUSED: bool = true;
 
@@ -202,10 +204,6 @@ pub(crate) trait Simd: Copy {
     fn narrow_to_i8(self, a: Self::I16, b: Self::I16) -> Self::U8;
     /// `a` and `b` saturated to `[−32768, 32767]`: 16-bit elements, in the order of a vector in memory.
     fn pack_i16(self, a: Self::I32, b: Self::I32) -> Self::U8;
-    /// `a` and `b` saturated to `[0, 65535]`: 16-bit elements, in the order of a vector in memory.
-    fn pack_u16(self, a: Self::I32, b: Self::I32) -> Self::U8;
-    /// `from`, which has `LANES` elements.
-    fn widen_i16(self, from: &[i16]) -> Self::I32;
     /// `from`, which has `LANES` elements.
     fn widen_u16(self, from: &[u16]) -> Self::I32;
     /// A watch that has seen nothing.
@@ -294,8 +292,13 @@ pub(crate) trait Simd: Copy {
     /// The last `len` elements of `from`, which are at most `4 · LANES`, somewhere among zeros: for
     /// slices of the same length, in the same lanes.
     fn load_u8_last(self, from: &[u8], len: usize) -> Self::U8;
+    /// `a ^ b`.
+    fn xor_u8(self, a: Self::U8, b: Self::U8) -> Self::U8;
     /// `a ^ 0x80`: from unsigned to signed codes, all 128 less, or back.
-    fn flip(self, a: Self::U8) -> Self::U8;
+    #[inline(always)]
+    fn flip(self, a: Self::U8) -> Self::U8 {
+        self.xor_u8(a, self.splat_u8(0x80))
+    }
     /// `|a − b|` of unsigned bytes.
     fn abs_diff_u8(self, a: Self::U8, b: Self::U8) -> Self::U8;
     /// `|a − b|` of signed bytes, as an unsigned one.
@@ -560,37 +563,5 @@ impl Byte for i8 {
     #[inline(always)]
     fn abs_diff<S: Simd>(s: S, a: S::U8, b: S::U8) -> S::U8 {
         s.abs_diff_i8(a, b)
-    }
-}
-
-/// A type of codes of 16 bits as the kernels see it.
-pub(crate) trait Wide: crate::Code {
-    /// `a` and `b` saturated to the type, in the order of a vector in memory.
-    fn pack<S: Simd>(s: S, a: S::I32, b: S::I32) -> S::U8;
-    /// `from`, which has `LANES` elements.
-    fn widen<S: Simd>(s: S, from: &[Self]) -> S::I32;
-}
-
-impl Wide for u16 {
-    #[inline(always)]
-    fn pack<S: Simd>(s: S, a: S::I32, b: S::I32) -> S::U8 {
-        s.pack_u16(a, b)
-    }
-
-    #[inline(always)]
-    fn widen<S: Simd>(s: S, from: &[u16]) -> S::I32 {
-        s.widen_u16(from)
-    }
-}
-
-impl Wide for i16 {
-    #[inline(always)]
-    fn pack<S: Simd>(s: S, a: S::I32, b: S::I32) -> S::U8 {
-        s.pack_i16(a, b)
-    }
-
-    #[inline(always)]
-    fn widen<S: Simd>(s: S, from: &[i16]) -> S::I32 {
-        s.widen_i16(from)
     }
 }

@@ -73,11 +73,10 @@ impl Tier {
         of_type!(Q as T => {
             let codes: &[T] = bytemuck::cast_slice(codes);
             Dequantize { codes, grid, out }.on(self);
-        }, wide T => {
-            let params = &[QuantParams::of(*grid)];
-            let (codes, layout) = (bytemuck::cast_slice(codes), Layout::tensor(codes.len()));
-            let layout = &layout;
-            DequantizeWide::<T> { codes, params, layout, out }.on(self);
+        }, wide => {
+            let params = Q::erase_params(core::slice::from_ref(&params));
+            let (layout, codes) = (&Layout::tensor(codes.len()), bytemuck::cast_slice(codes));
+            DequantizeWide { codes, params, layout, out }.on(self);
         });
     }
 }

@@ -28,10 +28,10 @@ impl Tier {
                 let (codes, out) = (&codes[part.clone()], &mut out[part]);
                 DequantizePerAxis { codes, params, layout, out }.on(self);
             });
-        }, wide T => {
-            let codes: &[T] = bytemuck::cast_slice(codes);
-            sets.retyped().each_part(&layout, codes.len(), Sets::grid_of_values, |params, layout, part| {
-                let (codes, out) = (&codes[part.clone()], &mut out[part]);
+        }, wide => {
+            sets.each_part(&layout, codes.len(), Sets::grid_of_values, |params, layout, part| {
+                let (codes, out) = (bytemuck::cast_slice(&codes[part.clone()]), &mut out[part]);
+                let params = Q::erase_params(params);
                 DequantizeWide { codes, params, layout, out }.on(self);
             });
         });

@@ -45,6 +45,60 @@ impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
     }
 }
 
+/// What makes codes of integers.
+pub(crate) trait Encodes<S: Simd>: Copy {
+    /// The codes, as bytes, of integers that `narrow_i32` has saturated.
+    fn bytes(&self, s: S, integers: [S::I16; 2]) -> S::U8;
+}
+
+/// An encoder, and the zero point.
+#[derive(Clone, Copy)]
+pub(crate) struct Shifting<S: Simd, E> {
+    encoder: E,
+    zero_point: S::I16,
+}
+
+impl<S: Simd, E> Shifting<S, E> {
+    #[inline(always)]
+    pub(crate) fn new(s: S, encoder: E, grid: &Grid) -> Self {
+        Self { encoder, zero_point: s.splat_i16(grid.zero_point as i16) }
+    }
+}
+
+impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Encodes<S>
+    for Shifting<S, Encoder<S, Q, SHIFT, FLOOR, CEIL>>
+{
+    #[inline(always)]
+    fn bytes(&self, s: S, integers: [S::I16; 2]) -> S::U8 {
+        self.encoder.codes(s, integers, [self.zero_point; 2])
+    }
+}
+
+/// An encoder for codes of either type, as unsigned ones: signed codes are 128 less, and so is their zero
+/// point.
+#[derive(Clone, Copy)]
+pub(crate) struct AnyEncoder<S: Simd> {
+    unsigned: Shifting<S, Encoder<S, u8, true, true, true>>,
+    flip: S::U8,
+}
+
+impl<S: Simd> AnyEncoder<S> {
+    #[inline(always)]
+    pub(crate) fn new(s: S, grid: &Grid, are_signed: bool) -> Self {
+        let (to_unsigned, flip) = if are_signed { (128, 0x80) } else { (0, 0) };
+        let grid = &grid.shifted(to_unsigned);
+        let encoder = Encoder::new(s, grid);
+        Self { unsigned: Shifting::new(s, encoder, grid), flip: s.splat_u8(flip) }
+    }
+}
+
+impl<S: Simd> Encodes<S> for AnyEncoder<S> {
+    #[inline(always)]
+    fn bytes(&self, s: S, integers: [S::I16; 2]) -> S::U8 {
+        s.xor_u8(self.unsigned.bytes(s, integers), self.flip)
+    }
+}
+
 /// What is done with an encoder.
 pub(crate) trait Encode<S: Simd, Q> {
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
@@ -57,13 +111,15 @@ pub(crate) trait Encode<S: Simd, Q> {
 /// Runs `then` with the simplest encoder that does for these parameters.
 #[inline(always)]
 pub(crate) fn encode<S: Simd, Q: Byte>(s: S, grid: &Grid, then: impl Encode<S, Q>) {
-    let from_lowest = Q::MIN.into() == grid.lo();
-    let to_highest = Q::MAX.into() == grid.hi();
-    if to_highest && grid.zero_point == 0 {
-        then.with(s, Encoder::<S, Q, false, true, false>::new(s, grid));
-    } else if to_highest && from_lowest {
-        then.with(s, Encoder::<S, Q, true, false, false>::new(s, grid));
-    } else {
-        then.with(s, Encoder::<S, Q, true, true, true>::new(s, grid));
+    if const { S::HAS_VARIANTS } {
+        let from_lowest = Q::MIN.into() == grid.lo();
+        let to_highest = Q::MAX.into() == grid.hi();
+        if to_highest && grid.zero_point == 0 {
+            return then.with(s, Encoder::<S, Q, false, true, false>::new(s, grid));
+        }
+        if to_highest && from_lowest {
+            return then.with(s, Encoder::<S, Q, true, false, false>::new(s, grid));
+        }
     }
+    then.with(s, Encoder::<S, Q, true, true, true>::new(s, grid));
 }

@@ -8,8 +8,8 @@ use crate::kernels::map::map;
 use crate::kernels::per_axis::{Source, Spread, Words, spread};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::sealed::{Params as Erased, Sealed};
-use crate::values::code::{Code, of_type};
+use crate::values::code::Code;
+use crate::values::code::sealed::Params as Erased;
 use crate::values::granularity::{Layout, Sets};
 
 impl Tier {
@@ -22,18 +22,10 @@ impl Tier {
     ) -> Result<(), Error> {
         let layout = sets.layout(("x", x.len()))?;
         sets.check()?;
-        of_type!(Q as T => {
-            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
-                let (x, out) = (&x[part.clone()], &mut out[part]);
-                let params = T::erase_params(params);
-                FakeQuantizePerAxis { x, params, layout, out }.on(self);
-            });
-        }, wide T => {
-            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
-                let (x, out) = (&x[part.clone()], &mut out[part]);
-                let params = T::erase_params(params);
-                FakeQuantizePerAxis { x, params, layout, out }.on(self);
-            });
+        sets.each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
+            let (x, out) = (&x[part.clone()], &mut out[part]);
+            let params = Q::erase_params(params);
+            FakeQuantizePerAxis { x, params, layout, out }.on(self);
         });
         Ok(())
     }

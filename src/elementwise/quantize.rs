@@ -78,11 +78,10 @@ impl Tier {
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
             Quantize { x, grid, out, bytes }.on(self);
-        }, wide T => {
-            let params = &[QuantParams::of(*grid)];
-            let (out, layout) = (bytemuck::cast_slice_mut(out), Layout::tensor(x.len()));
-            let layout = &layout;
-            QuantizeWide::<T> { x, params, layout, out, bytes }.on(self);
+        }, wide => {
+            let params = Q::erase_params(core::slice::from_ref(&params));
+            let (layout, out) = (&Layout::tensor(x.len()), bytemuck::cast_slice_mut(out));
+            QuantizeWide { x, params, layout, out, bytes }.on(self);
         });
     }
 }

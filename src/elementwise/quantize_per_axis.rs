@@ -34,11 +34,11 @@ impl Tier {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
                 QuantizePerAxis::<T> { x, params, layout, out }.on(self);
             });
-        }, wide T => {
-            let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
-                let (x, out) = (&x[part.clone()], &mut out[part]);
-                QuantizeWide::<T> { x, params, layout, out, bytes }.on(self);
+        }, wide => {
+            sets.each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
+                let (x, out) = (&x[part.clone()], bytemuck::cast_slice_mut(&mut out[part]));
+                let params = Q::erase_params(params);
+                QuantizeWide { x, params, layout, out, bytes }.on(self);
             });
         });
         Ok(())

@@ -1,6 +1,6 @@
 //! `q = clamp(rne(f32(acc) · m) + z, lo, hi)`, or with `(acc · M + half) >> shift` for the product
 
-use super::encode::{Encode, Encoder, encode};
+use super::encode::{Encode, Encoder, Encodes, Shifting, encode};
 use super::stream::{are_large, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
@@ -10,9 +10,7 @@ use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::Layout;
-use crate::values::multiplier::{
-    DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind, Multipliers,
-};
+use crate::values::multiplier::{DoubleRounding, Factor, Fixed, Multiplier, Multipliers};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -54,28 +52,29 @@ impl Tier {
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
         let multipliers = multipliers.into();
-        let Some(multiplier) = multipliers.one() else {
-            return self.requantize_each(accumulators, &multipliers, params, out);
+        let multiplier = match multipliers.one() {
+            Some(Multiplier(Factor::Real(multiplier)))
+                if size_of::<Q>() == 1 && multiplier < 1.0 =>
+            {
+                multiplier
+            }
+            _ => return self.requantize_each(accumulators, &multipliers, params, out),
         };
         let grid = params.grid();
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
             Requantize { accumulators, multiplier, grid, out }.on(self);
-            Ok(())
-        }, wide T => self.requantize_each::<T>(
-            accumulators,
-            &multipliers,
-            QuantParams::of(*grid),
-            bytemuck::cast_slice_mut(out),
-        ))
+        });
+        Ok(())
     }
 }
 
 of_each_code!(entries: Requantize);
 
+/// By one real multiplier below 1, the most frequent case.
 struct Requantize<'a, Q> {
     accumulators: &'a [i32],
-    multiplier: Multiplier,
+    multiplier: f32,
     grid: &'a Grid,
     out: &'a mut [Q],
 }
@@ -85,15 +84,7 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
-        match (self.multiplier.kind(), self.multiplier.is_large()) {
-            (InReals, false) => encode(s, self.grid, self),
-            (InReals, true) => self.by(s, PhantomData::<Real<true>>),
-            (Fixed, false) => self.by(s, PhantomData::<Shifted<false>>),
-            (Fixed, true) => self.by(s, PhantomData::<Shifted<true>>),
-            (FixedDoubleRounding, false) => self.by(s, PhantomData::<RoundedTwice<false>>),
-            (FixedDoubleRounding, true) => self.by(s, PhantomData::<RoundedTwice<true>>),
-        }
+        encode(s, self.grid, self);
     }
 
     #[inline(always)]
@@ -110,28 +101,6 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
     }
 }
 
-impl<Q: Byte> Requantize<'_, Q> {
-    /// With the encoder that does for all parameters: these products take longer.
-    #[inline(always)]
-    fn by<S: Simd, P: Product>(&mut self, s: S, product: PhantomData<P>) {
-        let encoder = Encoder::<S, Q, true, true, true>::new(s, self.grid);
-        self.with_encoder(s, product, encoder);
-    }
-
-    #[inline(always)]
-    fn with_encoder<S: Simd, P: Product, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
-        &mut self,
-        s: S,
-        product: PhantomData<P>,
-        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
-    ) {
-        let source = Uniform::new(s, words(self.multiplier, 0));
-        let kernel = Kernel::new(s, source, product, encoder, self.grid);
-        let (x, out) = (self.accumulators, &mut *self.out);
-        map(s, kernel, x, out);
-    }
-}
-
 impl<S: Simd, Q: Byte> Encode<S, Q> for &mut Requantize<'_, Q> {
     #[inline(always)]
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
@@ -139,7 +108,10 @@ impl<S: Simd, Q: Byte> Encode<S, Q> for &mut Requantize<'_, Q> {
         s: S,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) {
-        self.with_encoder(s, PhantomData::<Real<false>>, encoder);
+        let source = Uniform::new(s, [self.multiplier.to_bits()]);
+        let product = PhantomData::<Real<false>>;
+        let kernel = Kernel { source, encoder: Shifting::new(s, encoder, self.grid), product };
+        map(s, kernel, self.accumulators, bytemuck::must_cast_slice_mut(self.out));
     }
 }
 
@@ -253,36 +225,15 @@ impl<F: Product> Product for Biased<F> {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Kernel<S: Simd, Q, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
-    source: P,
-    zero_point: S::I16,
-    encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
-    product: PhantomData<F>,
+pub(crate) struct Kernel<P, F, E> {
+    pub(crate) source: P,
+    pub(crate) encoder: E,
+    pub(crate) product: PhantomData<F>,
 }
 
-impl<S: Simd, Q: Byte, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
-    Kernel<S, Q, P, F, SHIFT, FLOOR, CEIL>
-{
-    #[inline(always)]
-    pub(crate) fn new(
-        s: S,
-        source: P,
-        product: PhantomData<F>,
-        encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
-        grid: &Grid,
-    ) -> Self {
-        Self { source, zero_point: s.splat_i16(grid.zero_point as i16), encoder, product }
-    }
-}
-
-impl<S: Simd, Q: Byte, P, F, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> Map<S>
-    for Kernel<S, Q, P, F, SHIFT, FLOOR, CEIL>
-where
-    P: Source<S>,
-    F: Product,
-{
+impl<S: Simd, P: Source<S>, F: Product, E: Encodes<S>> Map<S> for Kernel<P, F, E> {
     type In = Ints;
-    type Out = Codes<Q>;
+    type Out = Codes<u8>;
 
     const ANYWHERE: bool = P::UNIFORM;
 
@@ -297,7 +248,6 @@ where
             acc[i] = F::of(s, &self.source, acc[i], at, i);
         }
         let [a, b, c, d] = acc;
-        let integers = [s.narrow_i32(a, b), s.narrow_i32(c, d)];
-        self.encoder.codes(s, integers, [self.zero_point; 2])
+        self.encoder.bytes(s, [s.narrow_i32(a, b), s.narrow_i32(c, d)])
     }
 }

@@ -1,15 +1,15 @@
 //! `q = clamp(rne(f32(acc + bias) · m) + z, lo, hi)`, with a multiplier and a bias for each channel
 
-use super::encode::Encoder;
+use super::encode::AnyEncoder;
 use super::requantize::{Biased, Kernel, Product, Real, RoundedTwice, Shifted, words};
 use super::stream::{are_large, in_pieces};
 use super::wide::RequantizeWide;
 use crate::error::Error;
 use crate::kernels::map::map;
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
-use crate::simd::{Byte, Simd};
+use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
-use crate::values::code::{Code, of_each_code, of_type};
+use crate::values::code::Code;
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
 use crate::values::params::{Grid, QuantParams};
@@ -25,19 +25,19 @@ impl Tier {
         out: &mut [Q],
     ) -> Result<(), Error> {
         let layout = &multipliers.layout(("accumulators", accumulators.len()))?;
-        let grid = params.grid();
-        of_type!(Q as T => {
-            let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            RequantizePerAxis { accumulators, multipliers, layout, grid, out }.on(self);
-        }, wide T => {
-            let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            RequantizeWide { accumulators, multipliers, layout, grid, out }.on(self);
-        });
+        let (grid, are_signed) = (params.grid(), Q::SIGNED);
+        if const { size_of::<Q>() == 1 } {
+            let out = bytemuck::cast_slice_mut(out);
+            RequantizePerAxis { accumulators, multipliers, layout, grid, are_signed, out }.on(self);
+        } else {
+            let out = bytemuck::cast_slice_mut(out);
+            RequantizeWide { accumulators, multipliers, layout, grid, are_signed, out }.on(self);
+        }
         Ok(())
     }
 }
 
-of_each_code!(entries: RequantizePerAxis);
+entries!(RequantizePerAxis<'_>);
 
 impl Words<5> for Factors<'_> {
     #[inline(always)]
@@ -47,28 +47,33 @@ impl Words<5> for Factors<'_> {
     }
 }
 
-struct RequantizePerAxis<'a, Q> {
+struct RequantizePerAxis<'a> {
     accumulators: &'a [i32],
     multipliers: &'a Multipliers<'a>,
     layout: &'a Layout,
     grid: &'a Grid,
-    out: &'a mut [Q],
+    /// Whether the codes are `i8`.
+    are_signed: bool,
+    out: &'a mut [u8],
 }
 
-impl<Q: Byte> Operation for RequantizePerAxis<'_, Q> {
+impl Operation for RequantizePerAxis<'_> {
     type Output = ();
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
         let multipliers = self.multipliers;
-        match (multipliers.kind(), multipliers.are_large(), multipliers.has_bias()) {
-            (InReals, false, false) => self.by::<S, Real<false>>(s),
-            (Fixed, _, false) => self.by::<S, Shifted<true>>(s),
-            (FixedDoubleRounding, _, false) => self.by::<S, RoundedTwice<true>>(s),
-            (InReals, ..) => self.by::<S, Biased<Real<true>>>(s),
-            (Fixed, _, true) => self.by::<S, Biased<Shifted<true>>>(s),
-            (FixedDoubleRounding, _, true) => self.by::<S, Biased<RoundedTwice<true>>>(s),
+        // What the last ones do with other multipliers changes nothing.
+        let is_plain =
+            const { S::HAS_VARIANTS } && !multipliers.has_bias() && !multipliers.are_large();
+        match (multipliers.kind(), is_plain) {
+            (InReals, true) => self.by::<S, Real<false>>(s),
+            (Fixed, true) => self.by::<S, Shifted<false>>(s),
+            (FixedDoubleRounding, true) => self.by::<S, RoundedTwice<false>>(s),
+            (InReals, false) => self.by::<S, Biased<Real<true>>>(s),
+            (Fixed, false) => self.by::<S, Biased<Shifted<true>>>(s),
+            (FixedDoubleRounding, false) => self.by::<S, Biased<RoundedTwice<true>>>(s),
         }
     }
 
@@ -77,61 +82,55 @@ impl<Q: Byte> Operation for RequantizePerAxis<'_, Q> {
         if !are_large(self.accumulators, self.out) {
             return None;
         }
-        let Self { accumulators, multipliers, layout, grid, .. } = *self;
+        let Self { accumulators, multipliers, layout, grid, are_signed, .. } = *self;
         in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
             let multipliers = &multipliers.part(channels);
-            tier.run(&mut RequantizePerAxis { accumulators, multipliers, layout, grid, out });
+            tier.run(&mut RequantizePerAxis {
+                accumulators,
+                multipliers,
+                layout,
+                grid,
+                are_signed,
+                out,
+            });
         });
         Some(())
     }
 }
 
-impl<Q: Byte> RequantizePerAxis<'_, Q> {
+impl RequantizePerAxis<'_> {
     #[inline(always)]
     fn by<S: Simd, F: Product>(&mut self, s: S) {
-        let (x, out) = (self.accumulators, &mut *self.out);
         let mut kernel = Each {
             factors: self.multipliers.factors(),
-            grid: self.grid,
-            code: PhantomData::<Q>,
+            encoder: AnyEncoder::new(s, self.grid, self.are_signed),
             product: PhantomData::<F>,
         };
-        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out);
+        let (words, x) = (self.multipliers.factors(), self.accumulators);
+        spread(s, &mut kernel, words, self.layout, x, self.out);
     }
 }
 
-struct Each<'a, Q, F> {
+struct Each<'a, S: Simd, F> {
     factors: Factors<'a>,
-    grid: &'a Grid,
-    code: PhantomData<Q>,
+    encoder: AnyEncoder<S>,
     product: PhantomData<F>,
 }
 
-impl<S: Simd, Q: Byte, F: Product> Spread<S> for Each<'_, Q, F> {
+impl<S: Simd, F: Product> Spread<S> for Each<'_, S, F> {
     type In = i32;
-    type Out = Q;
+    type Out = u8;
 
     const BY_VECTOR: bool = false;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, accumulators: &[i32], out: &mut [Q]) {
-        let source = Uniform::new(s, self.factors.words(p));
-        map(s, self.kernel(s, source), accumulators, out);
+    fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [u8]) {
+        self.varied(s, Uniform::new(s, self.factors.words(p)), x, out);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, accumulators: &[i32], out: &mut [Q]) {
-        map(s, self.kernel(s, source), accumulators, out);
-    }
-}
-
-impl<Q: Byte, F: Product> Each<'_, Q, F> {
-    #[inline(always)]
-    fn kernel<S: Simd, P: Source<S>>(
-        &self,
-        s: S,
-        source: P,
-    ) -> Kernel<S, Q, P, F, true, true, true> {
-        Kernel::new(s, source, self.product, Encoder::new(s, self.grid), self.grid)
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[i32], out: &mut [u8]) {
+        let Self { encoder, product, .. } = *self;
+        map(s, Kernel { source, encoder, product }, x, out);
     }
 }

@@ -8,15 +8,18 @@ use super::requantize::{Biased, Product, Real, RoundedTwice, Shifted, words};
 use super::stream::{are_large, in_pieces, is_large};
 use crate::kernels::map::{Floats, Ints, Map, WideCodes, map};
 use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
-use crate::simd::{Simd, Wide};
+use crate::simd::Simd;
 use crate::tier::{Operation, Tier, entries};
-use crate::values::code::{Code, of_each_wide_code};
+use crate::values::code::sealed::Params;
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::Grid;
 use core::marker::PhantomData;
 
-of_each_wide_code!(entries: QuantizeWide, DequantizeWide, RequantizeWide);
+entries!(QuantizeWide<'_>, DequantizeWide<'_>, RequantizeWide<'_>);
+
+/// By so much unsigned codes are more than signed ones of the same bits but the first.
+const FLIP: i32 = 1 << 15;
 
 /// The words of the scale, of the zero point, and of the lowest and the highest code in use, less the zero
 /// point.
@@ -26,33 +29,49 @@ const FLOOR: usize = 2;
 const CEIL: usize = 3;
 
 #[derive(Clone, Copy)]
-struct Bounded<'a, Q>(&'a [QuantParams<Q>]);
+struct Bounded<'a> {
+    params: Params<'a>,
+    /// What is added to the zero points.
+    shift: i32,
+}
 
-impl<Q: Code> Words<4> for Bounded<'_, Q> {
+impl Words<4> for Bounded<'_> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 4] {
-        let grid = self.0[p].grid();
+        let grid = self.params.grid(p);
         let [floor, ceil] = grid.offsets();
-        [grid.scale.to_bits(), grid.zero_point as u32, floor.to_bits(), ceil.to_bits()]
+        let zero_point = grid.zero_point + self.shift;
+        [grid.scale.to_bits(), zero_point as u32, floor.to_bits(), ceil.to_bits()]
     }
 }
 
-pub(super) struct QuantizeWide<'a, Q> {
+/// What makes unsigned codes of signed ones, in each of the two halves of 32 bits.
+#[inline(always)]
+fn flip<S: Simd>(s: S, are_flipped: bool) -> S::U8 {
+    bytemuck::must_cast(s.splat_i32(if are_flipped { FLIP << 16 | FLIP } else { 0 }))
+}
+
+pub(super) struct QuantizeWide<'a> {
     pub(super) x: &'a [f32],
-    pub(super) params: &'a [QuantParams<Q>],
+    pub(super) params: Params<'a>,
     pub(super) layout: &'a Layout,
-    pub(super) out: &'a mut [Q],
+    /// As unsigned ones, whatever they are.
+    pub(super) out: &'a mut [u16],
     /// That the whole operation reads and writes, where this is a part.
     pub(super) bytes: usize,
 }
 
-impl<Q: Wide> Operation for QuantizeWide<'_, Q> {
+impl Operation for QuantizeWide<'_> {
     type Output = ();
 
+    /// Unsigned codes are made as signed ones, and flipped.
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let mut kernel = Quantized { params: self.params };
-        spread(s, &mut kernel, Bounded(self.params), self.layout, self.x, self.out);
+        let are_flipped = !self.params.are_signed();
+        let shift = if are_flipped { -FLIP } else { 0 };
+        let words = Bounded { params: self.params, shift };
+        let mut kernel = Quantized { words, flip: flip(s, are_flipped) };
+        spread(s, &mut kernel, words, self.layout, self.x, self.out);
     }
 
     #[inline(always)]
@@ -62,41 +81,41 @@ impl<Q: Wide> Operation for QuantizeWide<'_, Q> {
         }
         let Self { x, params, layout, .. } = *self;
         in_pieces(tier, layout, x, self.out, |layout, sets, x, out| {
-            let params = &params[sets];
+            let params = params.part(sets);
             tier.run(&mut QuantizeWide { x, params, layout, out, bytes: 0 });
         });
         Some(())
     }
 }
 
-struct Quantized<'a, Q> {
-    params: &'a [QuantParams<Q>],
+struct Quantized<'a, S: Simd> {
+    words: Bounded<'a>,
+    flip: S::U8,
 }
 
-impl<S: Simd, Q: Wide> Spread<S> for Quantized<'_, Q> {
+impl<S: Simd> Spread<S> for Quantized<'_, S> {
     type In = f32;
-    type Out = Q;
+    type Out = u16;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
-        let words = Bounded(self.params).words(p);
-        self.varied(s, Uniform::new(s, words), x, out);
+    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [u16]) {
+        self.varied(s, Uniform::new(s, self.words.words(p)), x, out);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
-        map(s, Quantize { source, code: PhantomData::<Q> }, x, out);
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [u16]) {
+        map(s, Quantize::<S, _> { source, flip: self.flip }, x, out);
     }
 }
 
-struct Quantize<P, Q> {
+struct Quantize<S: Simd, P> {
     source: P,
-    code: PhantomData<Q>,
+    flip: S::U8,
 }
 
-impl<S: Simd, P: Source<S>, Q: Wide> Map<S> for Quantize<P, Q> {
+impl<S: Simd, P: Source<S>> Map<S> for Quantize<S, P> {
     type In = Floats;
-    type Out = WideCodes<Q>;
+    type Out = WideCodes;
 
     const ANYWHERE: bool = P::UNIFORM;
 
@@ -116,25 +135,34 @@ impl<S: Simd, P: Source<S>, Q: Wide> Map<S> for Quantize<P, Q> {
             let offset = s.round(s.zero_where_nan(s.clamp(quotient, floor, ceil), x[i]));
             codes[i] = s.add_i32(offset, self.source.i32(s, ZERO_POINT, at, i));
         }
-        let [a, b, c, d] = codes;
-        [Q::pack(s, a, b), Q::pack(s, c, d)]
+        packed(s, codes, self.flip)
     }
 }
 
-pub(super) struct DequantizeWide<'a, Q> {
-    pub(super) codes: &'a [Q],
-    pub(super) params: &'a [QuantParams<Q>],
+/// Signed codes, flipped.
+#[inline(always)]
+fn packed<S: Simd>(s: S, [a, b, c, d]: [S::I32; 4], flip: S::U8) -> [S::U8; 2] {
+    [s.xor_u8(s.pack_i16(a, b), flip), s.xor_u8(s.pack_i16(c, d), flip)]
+}
+
+pub(super) struct DequantizeWide<'a> {
+    /// As unsigned ones, whatever they are.
+    pub(super) codes: &'a [u16],
+    pub(super) params: Params<'a>,
     pub(super) layout: &'a Layout,
     pub(super) out: &'a mut [f32],
 }
 
-impl<Q: Wide> Operation for DequantizeWide<'_, Q> {
+impl Operation for DequantizeWide<'_> {
     type Output = ();
 
+    /// Signed codes are flipped, and then used as unsigned ones.
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let mut kernel = Dequantized { params: self.params };
-        spread(s, &mut kernel, Bounded(self.params), self.layout, self.codes, self.out);
+        let shift = if self.params.are_signed() { FLIP } else { 0 };
+        let words = Bounded { params: self.params, shift };
+        let mut kernel = Dequantized { words, flip: s.splat_i32(shift) };
+        spread(s, &mut kernel, words, self.layout, self.codes, self.out);
     }
 
     #[inline(always)]
@@ -144,69 +172,74 @@ impl<Q: Wide> Operation for DequantizeWide<'_, Q> {
         }
         let Self { codes, params, layout, .. } = *self;
         in_pieces(tier, layout, codes, self.out, |layout, sets, codes, out| {
-            let params = &params[sets];
+            let params = params.part(sets);
             tier.run(&mut DequantizeWide { codes, params, layout, out });
         });
         Some(())
     }
 }
 
-struct Dequantized<'a, Q> {
-    params: &'a [QuantParams<Q>],
+struct Dequantized<'a, S: Simd> {
+    words: Bounded<'a>,
+    flip: S::I32,
 }
 
-impl<S: Simd, Q: Wide> Spread<S> for Dequantized<'_, Q> {
-    type In = Q;
+impl<S: Simd> Spread<S> for Dequantized<'_, S> {
+    type In = u16;
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32]) {
-        let words = Bounded(self.params).words(p);
-        self.varied(s, Uniform::new(s, words), codes, out);
+    fn uniform(&mut self, s: S, p: usize, codes: &[u16], out: &mut [f32]) {
+        self.varied(s, Uniform::new(s, self.words.words(p)), codes, out);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, codes: &[Q], out: &mut [f32]) {
-        map(s, Dequantize { source, code: PhantomData::<Q> }, codes, out);
+    fn varied(&mut self, s: S, source: impl Source<S>, codes: &[u16], out: &mut [f32]) {
+        map(s, Dequantize::<S, _> { source, flip: self.flip }, codes, out);
     }
 }
 
-struct Dequantize<P, Q> {
+struct Dequantize<S: Simd, P> {
     source: P,
-    code: PhantomData<Q>,
+    flip: S::I32,
 }
 
-impl<S: Simd, P: Source<S>, Q: Wide> Map<S> for Dequantize<P, Q> {
-    type In = WideCodes<Q>;
+impl<S: Simd, P: Source<S>> Map<S> for Dequantize<S, P> {
+    type In = WideCodes;
     type Out = Floats;
 
     const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
-    fn input(&self) -> WideCodes<Q> {
-        WideCodes::NEW
+    fn input(&self) -> WideCodes {
+        WideCodes
     }
 
     #[inline(always)]
     fn step(&mut self, s: S, codes: [S::I32; 4], at: usize) -> [S::F32; 4] {
         let mut values = [s.splat_f32(0.0); 4];
+        let flip = bytemuck::must_cast(self.flip);
         for i in 0..4 {
-            let offset = s.sub_i32(codes[i], self.source.i32(s, ZERO_POINT, at, i));
+            let code = bytemuck::must_cast(s.xor_u8(bytemuck::must_cast(codes[i]), flip));
+            let offset = s.sub_i32(code, self.source.i32(s, ZERO_POINT, at, i));
             values[i] = s.mul(s.to_f32(offset), self.source.f32(s, SCALE, at, i));
         }
         values
     }
 }
 
-pub(super) struct RequantizeWide<'a, Q> {
+pub(super) struct RequantizeWide<'a> {
     pub(super) accumulators: &'a [i32],
     pub(super) multipliers: &'a Multipliers<'a>,
     pub(super) layout: &'a Layout,
     pub(super) grid: &'a Grid,
-    pub(super) out: &'a mut [Q],
+    /// Whether the codes are `i16`.
+    pub(super) are_signed: bool,
+    /// As unsigned ones, whatever they are.
+    pub(super) out: &'a mut [u16],
 }
 
-impl<Q: Wide> Operation for RequantizeWide<'_, Q> {
+impl Operation for RequantizeWide<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -223,66 +256,77 @@ impl<Q: Wide> Operation for RequantizeWide<'_, Q> {
         if !are_large(self.accumulators, self.out) {
             return None;
         }
-        let Self { accumulators, multipliers, layout, grid, .. } = *self;
+        let Self { accumulators, multipliers, layout, grid, are_signed, .. } = *self;
         in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
             let multipliers = &multipliers.part(channels);
-            tier.run(&mut RequantizeWide { accumulators, multipliers, layout, grid, out });
+            tier.run(&mut RequantizeWide {
+                accumulators,
+                multipliers,
+                layout,
+                grid,
+                are_signed,
+                out,
+            });
         });
         Some(())
     }
 }
 
-impl<Q: Wide> RequantizeWide<'_, Q> {
+impl RequantizeWide<'_> {
     #[inline(always)]
     fn by<S: Simd, F: Product>(&mut self, s: S) {
-        let (x, out) = (self.accumulators, &mut *self.out);
-        let mut kernel = Requantized {
-            factors: self.multipliers.factors(),
-            grid: self.grid,
-            types: PhantomData::<(Q, F)>,
+        let Self { multipliers, layout, .. } = *self;
+        let grid = self.grid.shifted(if self.are_signed { 0 } else { -FLIP });
+        let kernel = Requantize {
+            source: (),
+            zero_point: s.splat_i32(grid.zero_point),
+            lo: s.splat_i32(grid.lo()),
+            hi: s.splat_i32(grid.hi()),
+            flip: flip(s, !self.are_signed),
+            product: PhantomData::<F>,
         };
-        spread(s, &mut kernel, self.multipliers.factors(), self.layout, x, out);
+        let mut each = Requantized { factors: multipliers.factors(), kernel };
+        spread(s, &mut each, multipliers.factors(), layout, self.accumulators, self.out);
     }
 }
 
-struct Requantized<'a, Q, F> {
+struct Requantized<'a, S: Simd, F> {
     factors: Factors<'a>,
-    grid: &'a Grid,
-    types: PhantomData<(Q, F)>,
+    /// Without a source.
+    kernel: Requantize<S, (), F>,
 }
 
-impl<S: Simd, Q: Wide, F: Product> Spread<S> for Requantized<'_, Q, F> {
+impl<S: Simd, F: Product> Spread<S> for Requantized<'_, S, F> {
     type In = i32;
-    type Out = Q;
+    type Out = u16;
 
     const BY_VECTOR: bool = false;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [Q]) {
+    fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [u16]) {
         let (multiplier, bias) = self.factors.of(p);
         self.varied(s, Uniform::new(s, words(multiplier, bias)), x, out);
     }
 
     #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[i32], out: &mut [Q]) {
-        let (lo, hi) = (s.splat_i32(self.grid.lo()), s.splat_i32(self.grid.hi()));
-        let zero_point = s.splat_i32(self.grid.zero_point);
-        let kernel = Requantize::<S, _, Q, F> { source, zero_point, lo, hi, types: PhantomData };
-        map(s, kernel, x, out);
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[i32], out: &mut [u16]) {
+        let Requantize { zero_point, lo, hi, flip, product, .. } = self.kernel;
+        map(s, Requantize::<S, _, F> { source, zero_point, lo, hi, flip, product }, x, out);
     }
 }
 
-struct Requantize<S: Simd, P, Q, F> {
+struct Requantize<S: Simd, P, F> {
     source: P,
     zero_point: S::I32,
     lo: S::I32,
     hi: S::I32,
-    types: PhantomData<(Q, F)>,
+    flip: S::U8,
+    product: PhantomData<F>,
 }
 
-impl<S: Simd, P: Source<S>, Q: Wide, F: Product> Map<S> for Requantize<S, P, Q, F> {
+impl<S: Simd, P: Source<S>, F: Product> Map<S> for Requantize<S, P, F> {
     type In = Ints;
-    type Out = WideCodes<Q>;
+    type Out = WideCodes;
 
     const ANYWHERE: bool = P::UNIFORM;
 
@@ -298,7 +342,6 @@ impl<S: Simd, P: Source<S>, Q: Wide, F: Product> Map<S> for Requantize<S, P, Q, 
             let code = s.add_saturated_i32(product, self.zero_point);
             acc[i] = s.clamp_i32(code, self.lo, self.hi);
         }
-        let [a, b, c, d] = acc;
-        [Q::pack(s, a, b), Q::pack(s, c, d)]
+        packed(s, acc, self.flip)
     }
 }

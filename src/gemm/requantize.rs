@@ -1,13 +1,13 @@
 //! `q = clamp(rne(f32(acc + bias[n]) · m[n]) + z, lo, hi)`, with `acc` of a product of matrices
 
 use super::product::{COLUMNS, Product, Stage, TileSums};
-use crate::elementwise::encode::Encoder;
+use crate::elementwise::encode::AnyEncoder;
 use crate::elementwise::requantize::{self, Biased, Kernel, Real, RoundedTwice, Shifted};
 use crate::error::Error;
 use crate::gemm::packed::PackedMatrix;
 use crate::kernels::map::map;
 use crate::kernels::per_axis::Columns;
-use crate::simd::{Byte, Simd};
+use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
 use crate::values::multiplier::{MultiplierKind, Multipliers};
@@ -60,7 +60,7 @@ impl<B: Code8> PackedMatrix<'_, B> {
         multipliers.check_columns(self.n())?;
         let (product, out) =
             Product::with_zero_points(a.into(), za, self.packed(), zb, out.into())?;
-        let stage = Requantized { multipliers, grid: params.grid(), is_signed: Q::SIGNED };
+        let stage = Requantized { multipliers, grid: params.grid(), are_signed: Q::SIGNED };
         compiled(product, &stage, out.bytes());
         Ok(())
     }
@@ -76,7 +76,7 @@ struct Requantized<'a> {
     multipliers: &'a Multipliers<'a>,
     grid: &'a Grid,
     /// Whether the codes are `i8`.
-    is_signed: bool,
+    are_signed: bool,
 }
 
 impl Stage for Requantized<'_> {
@@ -98,25 +98,20 @@ impl Stage for Requantized<'_> {
         sums: TileSums<'_>,
         out: &mut Part<'_, u8>,
     ) {
-        if self.is_signed {
-            Finish::<i8>(self, ready, sums, out, PhantomData).on(tier);
-        } else {
-            Finish::<u8>(self, ready, sums, out, PhantomData).on(tier);
-        }
+        Finish(self, ready, sums, out).on(tier);
     }
 }
 
-entries!(Finish<'_, '_, u8>, Finish<'_, '_, i8>);
+entries!(Finish<'_, '_>);
 
-struct Finish<'a, 'o, Q>(
+struct Finish<'a, 'o>(
     &'a Requantized<'a>,
     &'a Columns<5, COLUMNS>,
     TileSums<'a>,
     &'a mut Part<'o, u8>,
-    PhantomData<Q>,
 );
 
-impl<Q: Byte> Operation for Finish<'_, '_, Q> {
+impl Operation for Finish<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -129,17 +124,14 @@ impl<Q: Byte> Operation for Finish<'_, '_, Q> {
     }
 }
 
-impl<Q: Byte> Finish<'_, '_, Q> {
+impl Finish<'_, '_> {
     #[inline(always)]
     fn by<S: Simd, F: requantize::Product>(&mut self, s: S) {
-        let Self(stage, ready, sums, out, _) = self;
-        let encoder = Encoder::<S, Q, true, true, true>::new(s, stage.grid);
-        let product = PhantomData::<F>;
-        let kernel = Kernel::new(s, ready.source::<S>(), product, encoder, stage.grid);
+        let Self(stage, ready, sums, out) = self;
+        let encoder = AnyEncoder::new(s, stage.grid, stage.are_signed);
+        let kernel = Kernel { source: ready.source::<S>(), encoder, product: PhantomData::<F> };
         for row in sums.rows.start..sums.rows.end {
-            let out = out.row(row, sums.columns.start..sums.columns.end);
-            let out = bytemuck::must_cast_slice_mut(out);
-            map(s, kernel, sums.row(row), out);
+            map(s, kernel, sums.row(row), out.row(row, sums.columns.start..sums.columns.end));
         }
     }
 }

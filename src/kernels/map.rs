@@ -15,7 +15,7 @@
 //! Loops here and in the kernels count, they don't chain iterators: what the standard library
 //! marks `#[inline]` may yet stay outside a frame as large as these.
 
-use crate::simd::{Byte, Simd, Wide};
+use crate::simd::{Byte, Simd};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 
@@ -221,48 +221,44 @@ impl<Q: Byte, const AFFINE: bool> Load for Offsets<Q, AFFINE> {
 
 /// A quad of 16-bit codes: four vectors of i32, or, to be written, two of codes.
 #[derive(Clone, Copy)]
-pub(crate) struct WideCodes<Q>(PhantomData<Q>);
+pub(crate) struct WideCodes;
 
-impl<Q> WideCodes<Q> {
-    pub(crate) const NEW: Self = Self(PhantomData);
-}
-
-impl<Q: Wide> Load for WideCodes<Q> {
-    type Item = Q;
+impl Load for WideCodes {
+    type Item = u16;
     type Quad<S: Simd> = [S::I32; 4];
 
     #[inline(always)]
-    fn load<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
+    fn load<S: Simd>(self, s: S, from: &[u16]) -> [S::I32; 4] {
         let mut quad = [s.splat_i32(0); 4];
         for i in 0..4 {
-            quad[i] = Q::widen(s, &from[i * S::LANES..][..S::LANES]);
+            quad[i] = s.widen_u16(&from[i * S::LANES..][..S::LANES]);
         }
         quad
     }
 
     #[inline(always)]
-    fn load_partial<S: Simd>(self, s: S, from: &[Q]) -> [S::I32; 4] {
-        let mut buffer = [Q::zeroed(); MAX_STEP];
+    fn load_partial<S: Simd>(self, s: S, from: &[u16]) -> [S::I32; 4] {
+        let mut buffer = [0; MAX_STEP];
         buffer[..from.len()].copy_from_slice(from);
         self.load(s, &buffer[..S::STEP])
     }
 }
 
-impl<Q: Wide> Store for WideCodes<Q> {
-    type Item = Q;
+impl Store for WideCodes {
+    type Item = u16;
     type Quad<S: Simd> = [S::U8; 2];
 
     #[inline(always)]
-    fn store<S: Simd>(s: S, quad: [S::U8; 2], to: &mut [Q]) {
+    fn store<S: Simd>(s: S, quad: [S::U8; 2], to: &mut [u16]) {
         for i in 0..2 {
             let to = &mut to[i * S::STEP / 2..][..S::STEP / 2];
-            s.store_u8(quad[i], bytemuck::cast_slice_mut(to));
+            s.store_u8(quad[i], bytemuck::must_cast_slice_mut(to));
         }
     }
 
     #[inline(always)]
-    fn store_partial<S: Simd>(s: S, quad: [S::U8; 2], to: &mut [Q]) {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(to);
+    fn store_partial<S: Simd>(s: S, quad: [S::U8; 2], to: &mut [u16]) {
+        let bytes: &mut [u8] = bytemuck::must_cast_slice_mut(to);
         for i in 0..2 {
             if i * S::STEP < bytes.len() {
                 let end = bytes.len().min((i + 1) * S::STEP);

@@ -362,16 +362,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn pack_u16(self, a: __m256i, b: __m256i) -> __m256i {
-        self.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(self.avx2._mm256_packus_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn widen_i16(self, from: &[i16]) -> __m256i {
-        self.avx2._mm256_cvtepi16_epi32(bytemuck::must_cast(array::<_, 8>(from)))
-    }
-
-    #[inline(always)]
     fn widen_u16(self, from: &[u16]) -> __m256i {
         self.avx2._mm256_cvtepu16_epi32(bytemuck::must_cast(array::<_, 8>(from)))
     }
@@ -535,8 +525,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn flip(self, a: __m256i) -> __m256i {
-        self.avx2._mm256_xor_si256(a, self.splat_u8(0x80))
+    fn xor_u8(self, a: __m256i, b: __m256i) -> __m256i {
+        self.avx2._mm256_xor_si256(a, b)
     }
 
     #[inline(always)]

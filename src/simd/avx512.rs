@@ -334,17 +334,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn pack_u16(self, a: __m512i, b: __m512i) -> __m512i {
-        let order = bytemuck::must_cast(UNPACKED_HALVES);
-        self.f._mm512_permutexvar_epi64(order, self.bw._mm512_packus_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn widen_i16(self, from: &[i16]) -> __m512i {
-        self.f._mm512_cvtepi16_epi32(bytemuck::must_cast(array::<_, 16>(from)))
-    }
-
-    #[inline(always)]
     fn widen_u16(self, from: &[u16]) -> __m512i {
         self.f._mm512_cvtepu16_epi32(bytemuck::must_cast(array::<_, 16>(from)))
     }
@@ -493,8 +482,8 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn flip(self, a: __m512i) -> __m512i {
-        self.f._mm512_xor_si512(a, self.splat_u8(0x80))
+    fn xor_u8(self, a: __m512i, b: __m512i) -> __m512i {
+        self.f._mm512_xor_si512(a, b)
     }
 
     #[inline(always)]

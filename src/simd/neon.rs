@@ -264,17 +264,6 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn pack_u16(self, a: int32x4_t, b: int32x4_t) -> uint8x16_t {
-        let a = self.neon.vqmovun_high_s32(self.neon.vqmovun_s32(a), b);
-        self.neon.vreinterpretq_u8_u16(a)
-    }
-
-    #[inline(always)]
-    fn widen_i16(self, from: &[i16]) -> int32x4_t {
-        self.neon.vmovl_s16(bytemuck::must_cast(array::<_, 4>(from)))
-    }
-
-    #[inline(always)]
     fn widen_u16(self, from: &[u16]) -> int32x4_t {
         let wide = self.neon.vmovl_u16(bytemuck::must_cast(array::<_, 4>(from)));
         self.neon.vreinterpretq_s32_u32(wide)
@@ -428,8 +417,8 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn flip(self, a: uint8x16_t) -> uint8x16_t {
-        self.neon.veorq_u8(a, self.splat_u8(0x80))
+    fn xor_u8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        self.neon.veorq_u8(a, b)
     }
 
     #[inline(always)]

@@ -50,6 +50,7 @@ impl Simd for Scalar {
     const REGISTERS: usize = 16;
     const LANES: usize = 4;
     const FUSED: bool = false;
+    const HAS_VARIANTS: bool = false;
 
     type F32 = [f32; 4];
     type I32 = [i32; 4];
@@ -304,20 +305,6 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn pack_u16(self, a: [i32; 4], b: [i32; 4]) -> [u8; 16] {
-        let both: [i32; 8] = bytemuck::must_cast([a, b]);
-        let narrowed: [u16; 8] = each!(8, i => both[i].clamp(0, 65535) as u16);
-        bytemuck::must_cast(narrowed)
-    }
-
-    #[inline(always)]
-    fn widen_i16(self, from: &[i16]) -> [i32; 4] {
-        touched(from);
-        let from: [_; 4] = array(from);
-        each!(4, i => from[i].into())
-    }
-
-    #[inline(always)]
     fn widen_u16(self, from: &[u16]) -> [i32; 4] {
         touched(from);
         let from: [_; 4] = array(from);
@@ -450,8 +437,8 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn flip(self, a: [u8; 16]) -> [u8; 16] {
-        each!(16, i => a[i] ^ 0x80)
+    fn xor_u8(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        each!(16, i => a[i] ^ b[i])
     }
 
     #[inline(always)]

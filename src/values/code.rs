@@ -46,9 +46,9 @@ impl Code8 for u8 {}
 impl Code8 for i8 {}
 
 /// Evaluates `$body` with `$t` as the type that `$q`, a type of 8-bit codes, is; or, if there is a `$wide`,
-/// that with `$w` as the type that `$q` is, if its codes have 16 bits.
+/// that, if the codes of `$q` have 16 bits.
 ///
-/// It is known when the caller is compiled, so what `$body` does with the other types is not compiled.
+/// It is known when the caller is compiled, so what `$body` does with the other type is not compiled.
 macro_rules! of_type {
     ($q:ty as $t:ident => $body:expr) => {
         if const { <$q as $crate::values::code::sealed::Sealed>::SIGNED } {
@@ -59,14 +59,10 @@ macro_rules! of_type {
             $body
         }
     };
-    ($q:ty as $t:ident => $body:expr, wide $w:ident => $wide:expr) => {
+    ($q:ty as $t:ident => $body:expr, wide => $wide:expr) => {
         if const { size_of::<$q>() == 1 } {
             $crate::values::code::of_type!($q as $t => $body)
-        } else if const { <$q as $crate::values::code::sealed::Sealed>::SIGNED } {
-            type $w = i16;
-            $wide
         } else {
-            type $w = u16;
             $wide
         }
     };
@@ -80,14 +76,6 @@ macro_rules! of_each_code {
     };
 }
 pub(crate) use of_each_code;
-
-/// The entries of operations, for each type of 16-bit codes.
-macro_rules! of_each_wide_code {
-    ($entries:ident: $($operation:ident),*) => {
-        $($entries!($operation<'_, u16>, $operation<'_, i16>);)*
-    };
-}
-pub(crate) use of_each_wide_code;
 
 pub(crate) mod sealed {
     use crate::values::params::{Grid, QuantParams};
@@ -154,6 +142,13 @@ pub(crate) mod sealed {
                 pub(crate) fn len(&self) -> usize {
                     match self {
                         $(Self::$variant(params) => params.len(),)*
+                    }
+                }
+
+                /// Whether the codes have a sign.
+                pub(crate) fn are_signed(&self) -> bool {
+                    match self {
+                        $(Self::$variant(_) => <$type as Sealed>::SIGNED,)*
                     }
                 }
 

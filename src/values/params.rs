@@ -333,6 +333,13 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
+    /// The same for codes that are `by` more.
+    #[inline(always)]
+    pub(crate) const fn shifted(self, by: i32) -> Self {
+        let [lo, hi] = self.codes;
+        Self { zero_point: self.zero_point + by, codes: [lo + by, hi + by], ..self }
+    }
+
     /// Of a scale that is usable.
     #[inline(always)]
     const fn new(scale: f32, reciprocal: Reciprocal, zero_point: i32, lo: i32, hi: i32) -> Self {
