@@ -105,10 +105,13 @@ impl Kind {
             return Self::Different;
         };
         let (first, mut zero_points) = (first.grid(), 0);
+        if !by_reciprocal::<S>(first) {
+            return Self::Different;
+        }
         for p in 0..params.len() {
             let grid = params[p].grid();
             // To leave here keeps the compiler from vectors, which it would gather word by word.
-            if !by_reciprocal::<S>(grid) || grid.codes != first.codes {
+            if !grid.is_like(first) {
                 return Self::Different;
             }
             zero_points |= grid.zero_point;

@@ -10,7 +10,9 @@ use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::Layout;
-use crate::values::multiplier::{DoubleRounding, Factor, Fixed, Multiplier, Multipliers};
+use crate::values::multiplier::{
+    DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind, Multipliers,
+};
 use crate::values::params::{Grid, QuantParams};
 use core::marker::PhantomData;
 
@@ -53,11 +55,7 @@ impl Tier {
         one_for_each(("out", out.len()), ("elements of `accumulators`", accumulators.len()))?;
         let multipliers = multipliers.into();
         let multiplier = match multipliers.one() {
-            Some(Multiplier(Factor::Real(multiplier)))
-                if size_of::<Q>() == 1 && multiplier < 1.0 =>
-            {
-                multiplier
-            }
+            Some(multiplier) if size_of::<Q>() == 1 && multiplier.is_quick() => multiplier,
             _ => return self.requantize_each(accumulators, &multipliers, params, out),
         };
         let grid = params.grid();
@@ -71,10 +69,10 @@ impl Tier {
 
 of_each_code!(entries: Requantize);
 
-/// By one real multiplier below 1, the most frequent case.
+/// By one multiplier that [is quick](Multiplier::is_quick).
 struct Requantize<'a, Q> {
     accumulators: &'a [i32],
-    multiplier: f32,
+    multiplier: Multiplier,
     grid: &'a Grid,
     out: &'a mut [Q],
 }
@@ -84,7 +82,13 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        encode(s, self.grid, self);
+        match self.multiplier.kind() {
+            MultiplierKind::Real => encode(s, self.grid, self),
+            _ => {
+                let encoder = Encoder::<S, Q, true, true, true>::new(s, self.grid);
+                self.by::<S, Shifted<false>, _>(s, Shifting::new(s, encoder, self.grid));
+            }
+        }
     }
 
     #[inline(always)]
@@ -101,6 +105,15 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
     }
 }
 
+impl<Q: Byte> Requantize<'_, Q> {
+    #[inline(always)]
+    fn by<S: Simd, F: Product, E: Encodes<S>>(&mut self, s: S, encoder: E) {
+        let source = Uniform::new(s, words(self.multiplier, 0));
+        let kernel = Kernel { source, encoder, product: PhantomData::<F> };
+        map(s, kernel, self.accumulators, bytemuck::must_cast_slice_mut(self.out));
+    }
+}
+
 impl<S: Simd, Q: Byte> Encode<S, Q> for &mut Requantize<'_, Q> {
     #[inline(always)]
     fn with<const SHIFT: bool, const FLOOR: bool, const CEIL: bool>(
@@ -108,10 +121,7 @@ impl<S: Simd, Q: Byte> Encode<S, Q> for &mut Requantize<'_, Q> {
         s: S,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) {
-        let source = Uniform::new(s, [self.multiplier.to_bits()]);
-        let product = PhantomData::<Real<false>>;
-        let kernel = Kernel { source, encoder: Shifting::new(s, encoder, self.grid), product };
-        map(s, kernel, self.accumulators, bytemuck::must_cast_slice_mut(self.out));
+        self.by::<S, Real<false>, _>(s, Shifting::new(s, encoder, self.grid));
     }
 }
 

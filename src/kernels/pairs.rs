@@ -38,7 +38,7 @@ where
     D: Dot,
     K: Pairs<D, N, M>,
 {
-    if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
+    if const { D::Base::REGISTERS / (K::USED + 1) < 4 || !D::Base::HAS_VARIANTS } {
         in_chains::<D, K, N, M, 2>(d, kernel, a, b)
     } else if const { D::Base::REGISTERS / (K::USED + 1) == 4 } {
         in_chains::<D, K, N, M, 3>(d, kernel, a, b)
@@ -191,7 +191,7 @@ pub(crate) fn rows<D, K, const N: usize, const M: usize>(
     K: RowPairs<D, N, M>,
 {
     let mut done = 0;
-    if out.len() * query.len() < MANY {
+    if const { D::Base::HAS_VARIANTS } && out.len() * query.len() < MANY {
         done = if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
             rows_in_tiles::<D, K, N, M, 2, false>(d, kernel, query, rows, out, done)
         } else {

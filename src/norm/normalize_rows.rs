@@ -173,7 +173,7 @@ impl Line {
         }
         let weight = &norm.weight[from..][..x.len()];
         let [near, off] = self.mean;
-        let mut kernel = Kernel::<S, 0, false> {
+        let mut kernel = Kernel::<S, false, false> {
             near: s.splat_f32(near),
             off: s.splat_f32(off),
             factor: s.splat_f32(self.factor),
@@ -184,20 +184,18 @@ impl Line {
             kernel.bias = &bias[from..][..x.len()];
         }
         // To subtract 0 changes nothing.
-        let parts = if off != 0.0 { 2 } else { u8::from(norm.centred) };
-        match (parts, norm.bias.is_some()) {
-            (0, false) => map(s, kernel, x, out),
-            (0, true) => map(s, kernel.with::<0, true>(), x, out),
-            (1, false) => map(s, kernel.with::<1, false>(), x, out),
-            (1, true) => map(s, kernel.with::<1, true>(), x, out),
-            (_, false) => map(s, kernel.with::<2, false>(), x, out),
-            (_, true) => map(s, kernel.with::<2, true>(), x, out),
+        let is_centred = norm.centred || const { !S::HAS_VARIANTS };
+        match (is_centred, norm.bias.is_some()) {
+            (false, false) => map(s, kernel, x, out),
+            (false, true) => map(s, kernel.with::<false, true>(), x, out),
+            (true, false) => map(s, kernel.with::<true, false>(), x, out),
+            (true, true) => map(s, kernel.with::<true, true>(), x, out),
         }
     }
 }
 
-/// `PARTS`: how many parts the mean has.
-struct Kernel<'a, S: Simd, const PARTS: u8, const BIASED: bool> {
+/// `CENTRED`: there is a mean.
+struct Kernel<'a, S: Simd, const CENTRED: bool, const BIASED: bool> {
     near: S::F32,
     off: S::F32,
     factor: S::F32,
@@ -205,9 +203,9 @@ struct Kernel<'a, S: Simd, const PARTS: u8, const BIASED: bool> {
     bias: &'a [f32],
 }
 
-impl<'a, S: Simd> Kernel<'a, S, 0, false> {
+impl<'a, S: Simd> Kernel<'a, S, false, false> {
     #[inline(always)]
-    fn with<const PARTS: u8, const BIASED: bool>(self) -> Kernel<'a, S, PARTS, BIASED> {
+    fn with<const CENTRED: bool, const BIASED: bool>(self) -> Kernel<'a, S, CENTRED, BIASED> {
         let Self { near, off, factor, weight, bias } = self;
         Kernel { near, off, factor, weight, bias }
     }
@@ -224,7 +222,7 @@ fn quad<S: Simd>(s: S, from: &[f32], at: usize) -> [S::F32; 4] {
     }
 }
 
-impl<S: Simd, const PARTS: u8, const BIASED: bool> Map<S> for Kernel<'_, S, PARTS, BIASED> {
+impl<S: Simd, const CENTRED: bool, const BIASED: bool> Map<S> for Kernel<'_, S, CENTRED, BIASED> {
     type In = Floats;
     type Out = Floats;
 
@@ -237,11 +235,8 @@ impl<S: Simd, const PARTS: u8, const BIASED: bool> Map<S> for Kernel<'_, S, PART
     fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
         let weight = quad(s, self.weight, at);
         for i in 0..4 {
-            if PARTS > 0 {
-                x[i] = s.sub(x[i], self.near);
-            }
-            if PARTS > 1 {
-                x[i] = s.sub(x[i], self.off);
+            if CENTRED {
+                x[i] = s.sub(s.sub(x[i], self.near), self.off);
             }
             x[i] = s.mul(s.mul(x[i], self.factor), weight[i]);
         }

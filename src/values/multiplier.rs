@@ -174,6 +174,11 @@ impl Multiplier {
         }
     }
 
+    /// Whether it is one of those that are used most, and has a kernel of its own.
+    pub(crate) fn is_quick(self) -> bool {
+        !matches!(self.0, Factor::DoubleRounding(_)) && !self.is_large()
+    }
+
     /// THE SPECIFICATION of requantization, for one accumulator, before the zero point: the product
     /// as an integer, saturated beyond all codes.
     pub(crate) fn product(self, accumulator: i32) -> i32 {

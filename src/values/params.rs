@@ -413,6 +413,13 @@ impl Grid {
         self.scale <= Reciprocal::MAX_SCALE && self.hi() - self.lo() < 256
     }
 
+    /// Whether it has an exact reciprocal and the same codes in use as `other`, which has one. (The bits of
+    /// scales, which are positive, are in their order.)
+    #[inline(always)]
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.scale.to_bits() <= Reciprocal::MAX_SCALE.to_bits() && self.codes == other.codes
+    }
+
     /// How far the lowest and the highest code in use are from the zero point.
     #[inline(always)]
     pub(crate) fn offsets(&self) -> [f32; 2] {
