@@ -169,6 +169,15 @@
 //! opt-level = 3
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(all(feature = "calibrate", feature = "gemm", feature = "image", feature = "search")),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "what only a family uses that is left out"
+    )
+)]
 
 /// The code of the README.
 #[cfg(doctest)]
@@ -180,17 +189,22 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(feature = "std")]
+#[cfg(feature = "calibrate")]
 pub mod calibrate;
 mod check;
 mod elementwise;
 mod error;
+#[cfg(feature = "gemm")]
 pub mod gemm;
+#[cfg(feature = "image")]
 pub mod image;
 mod kernels;
+#[cfg(feature = "measure")]
 pub mod measure;
+#[cfg(feature = "norm")]
 pub mod norm;
 pub mod reference;
+#[cfg(feature = "search")]
 pub mod search;
 mod simd;
 mod tier;
@@ -208,6 +222,7 @@ pub use elementwise::quantize_dynamic_rows::quantize_dynamic_rows;
 pub use elementwise::requantize::requantize;
 pub use elementwise::rescale::rescale;
 pub use error::Error;
+#[cfg(feature = "search")]
 pub use search::dot::dot;
 pub use tier::Tier;
 pub use values::code::{Code, Code8};

@@ -7,10 +7,13 @@
 
 use crate::check::{check_depth, one_for_each, row_shape};
 use crate::error::Error;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", feature = "gemm"))]
 use crate::gemm::Activations;
+#[cfg(feature = "measure")]
 use crate::measure::fidelity::Fidelity;
+#[cfg(feature = "measure")]
 use crate::measure::moments::{MomentSums, Moments};
+#[cfg(feature = "norm")]
 use crate::norm::Norm;
 use crate::values::code::{Code, Code8};
 use crate::values::granularity::{Given, Granularity, Layout, Params};
@@ -525,7 +528,7 @@ pub fn multiply_dequantize<'a, A: Code8, B: Code8>(
 ///
 /// # Errors
 /// As there, and [`Error::Rows`] if `b` is not of that size.
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", feature = "gemm"))]
 pub fn linear<'a, B: Code8>(
     x: &[f32],
     by: Activations,
@@ -545,7 +548,7 @@ pub fn linear<'a, B: Code8>(
     }
 }
 
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", feature = "gemm"))]
 fn linear_by<'a, A: Code8, B: Code8>(
     x: &[f32],
     scheme: Scheme<A>,
@@ -758,6 +761,7 @@ fn sums_of<const N: usize>(
 
 /// The specification of [`moments`](crate::measure::moments()).
 #[must_use]
+#[cfg(feature = "measure")]
 pub fn moments(x: &[f32]) -> Option<Moments> {
     let MomentSums { near, off, squares } = moment_sums(x);
     let canonical = |of: f32| if of.is_nan() { f32::NAN } else { of };
@@ -767,6 +771,7 @@ pub fn moments(x: &[f32]) -> Option<Moments> {
     })
 }
 
+#[cfg(feature = "measure")]
 pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
     let n = x.len() as f64;
     let [sum] = sums_of(x.len(), [false], |i| ([x[i]], [x[i].into()]));
@@ -801,6 +806,7 @@ pub(crate) fn moment_sums(x: &[f32]) -> MomentSums {
 ///
 /// # Errors
 /// As there.
+#[cfg(feature = "norm")]
 pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), Error> {
     let row = norm.weight.len();
     let rows = if row > 0 { x.len().div_ceil(row) } else { 0 };
@@ -816,6 +822,7 @@ pub fn normalize_rows(x: &[f32], norm: Norm<'_>, out: &mut [f32]) -> Result<(), 
 }
 
 /// The elements of a row that is normalized.
+#[cfg(feature = "norm")]
 fn normalized<'a>(x: &'a [f32], norm: Norm<'a>) -> impl Fn(usize) -> f32 + 'a {
     let (near, off, squares) = if norm.centred {
         let MomentSums { near, off, squares } = moment_sums(x);
@@ -844,6 +851,7 @@ fn normalized<'a>(x: &'a [f32], norm: Norm<'a>) -> impl Fn(usize) -> f32 + 'a {
 ///
 /// # Errors
 /// As there.
+#[cfg(feature = "norm")]
 pub fn normalize_quantize_rows<Q: Code>(
     x: &[f32],
     norm: Norm<'_>,
@@ -857,6 +865,7 @@ pub fn normalize_quantize_rows<Q: Code>(
     normalize_quantize_each_row(x, norm, scheme.choice(), of_finite, params, out)
 }
 
+#[cfg(feature = "norm")]
 pub(crate) fn normalize_quantize_each_row<Q: Code>(
     x: &[f32],
     norm: Norm<'_>,
@@ -890,6 +899,7 @@ pub(crate) fn normalize_quantize_each_row<Q: Code>(
 ///
 /// # Errors
 /// As there.
+#[cfg(feature = "measure")]
 pub fn fidelity(x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
     one_for_each(("y", y.len()), ("elements of `x`", x.len()))?;
     Ok(fidelity_of(x, |i| y[i]))
@@ -897,10 +907,12 @@ pub fn fidelity(x: &[f32], y: &[f32]) -> Result<Fidelity, Error> {
 
 /// The specification of [`quantization_fidelity`](crate::measure::quantization_fidelity).
 #[must_use]
+#[cfg(feature = "measure")]
 pub fn quantization_fidelity<Q: Code>(x: &[f32], params: QuantParams<Q>) -> Fidelity {
     fidelity_of(x, |i| params.value(params.code(x[i])))
 }
 
+#[cfg(feature = "measure")]
 pub(crate) fn fidelity_of(x: &[f32], y: impl Fn(usize) -> f32) -> Fidelity {
     let n = x.len();
     let mut farthest = 0.0;

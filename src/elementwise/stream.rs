@@ -147,7 +147,7 @@ impl Operation for Flush<'_> {
 
 /// The tier `scalar` streams in unit tests, from few bytes on, and asserts that nothing that was streamed is
 /// touched before a fence.
-#[cfg(test)]
+#[cfg(all(test, feature = "norm"))]
 mod tests {
     use super::LINE;
     use crate::norm::Norm;
