@@ -49,7 +49,7 @@ SWITCH = "MUTATED"
 # Test programs, the quick ones first.
 PROGRAMS = [
     "params", "tiers", "pad", "im2col", "worked_examples", "onnx", "peers", "reports", "threads", "sums",
-    "memory", "dot", "matmul", "calibrate", "channels", "elementwise",
+    "memory", "wide", "dot", "matmul", "calibrate", "channels", "elementwise",
 ]
 # The crate is compiled once more for them: only for mutations that ask for them.
 UNIT = "unit tests"

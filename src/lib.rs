@@ -152,7 +152,11 @@
 //! `unsafe` is denied but in the files that wrap the intrinsics of an instruction set. What each of
 //! these tests catches was tried by breaking the kernels: `tests/MUTATIONS.md` has the list.
 //!
-//! # Without `std`
+//! # Features
+//!
+//! The operations on each element, at the root, are always there. Each module is a feature of its own, `gemm`,
+//! `search`, `norm`, `image`, `measure` and `calibrate` ([`dot`] belongs to `search`), and all are on by default
+//! (`full`). Who leaves out some of them waits less for the compiler.
 //!
 //! Without the default feature `std` the crate is `no_std`, and there is no detection: the tiers
 //! are those that the compiler was told to assume (`-C target-feature=+avx2,+fma`, for instance).

@@ -2,7 +2,7 @@
 
 use super::min_max::{Reach, finite_range, first_not_finite};
 use super::quantize;
-use super::stream::{Buffer, is_large, longest, piece};
+use super::stream::{Buffer, Room, is_large, longest, piece};
 use crate::error::Error;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
@@ -165,7 +165,8 @@ impl<Q: Byte> QuantizeRows<'_, Q> {
         let Self { x: (x, stride), row, choice, of_finite, .. } = *self;
         let rows = self.params.len();
         let together = (piece(size_of::<f32>(), size_of::<Q>()) / row).max(1);
-        let mut buffer = Buffer::new();
+        let mut room = Room::new();
+        let mut buffer = Buffer::new(&mut room);
         let mut first_not_finite = None;
         for first in (0..rows).step_by(together) {
             let end = rows.min(first + together);

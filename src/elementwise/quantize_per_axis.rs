@@ -3,7 +3,7 @@
 use super::encode::Encoder;
 use super::quantize::{self, Kernel};
 use super::quotient::{
-    ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, by_reciprocal, zero_points,
+    ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, zero_points,
 };
 use super::stream::{are_large, in_pieces};
 use super::wide::QuantizeWide;
@@ -105,7 +105,7 @@ impl Kind {
             return Self::Different;
         };
         let (first, mut zero_points) = (first.grid(), 0);
-        if !by_reciprocal::<S>(first) {
+        if const { !S::FUSED } {
             return Self::Different;
         }
         for p in 0..params.len() {

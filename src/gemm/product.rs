@@ -433,15 +433,15 @@ fn tile<D: Dot>(
 
     let panel = WIDTH * D::Base::LANES;
     let panel_len = sums_len::<D>() + rows_len::<D>(of.depth);
+    let mut products = [[s.splat_i32(0); WIDTH]; HIGHEST];
     let mut column = first_column;
     while column < end_column {
         let (b_sums, codes) =
             of.b[column / panel * panel_len..][..panel_len].split_at(sums_len::<D>());
         let right = &codes[rows_len::<D>(first)..][..rows_len::<D>(depth)];
-        let there = panel.min(end_column - column);
-        let sums = &mut sums[column - first_column..];
-        multiply_tile(d, left, right, [end - top, there], first > 0, sums, stride);
+        multiply_tile(d, left, right, groups, &mut products);
 
+        let there = panel.min(end_column - column);
         let mut zero_points = [0; WIDEST_PANEL];
         if there == panel {
             // A length that the compiler knows.
@@ -449,63 +449,58 @@ fn tile<D: Dot>(
         } else {
             of.zb.fill(column, flipped, &mut zero_points[..there]);
         }
-        let mut start = 0;
-        while start < there {
-            let lanes = D::Base::LANES.min(there - start);
-            let mut b_sum: Int<D> =
-                bytemuck::must_cast(s.load_u8(&b_sums[4 * start..][..D::Base::STEP]));
-            if first > 0 {
-                b_sum = s.splat_i32(0);
+        for v in 0..WIDTH {
+            let start = v * D::Base::LANES;
+            if start >= there {
+                break;
             }
+            let lanes = D::Base::LANES.min(there - start);
+            let b_sum: Int<D> = bytemuck::must_cast(s.load_u8(&b_sums[v * D::Base::STEP..]));
             let zb = s.load_i32(&zero_points[start..][..D::Base::LANES]);
             for r in 0..end - top {
-                let to = &mut sums[r * stride + start..][..lanes];
-                let of_a = s.mul_i32(zb, s.splat_i32(offsets[r]));
-                let of_b = s.mul_i32(b_sum, s.splat_i32(za[r]));
-                let sum = load_part(s, to);
-                store_part(s, s.sub_i32(s.sub_i32(sum, of_a), of_b), to);
+                let to = &mut sums[r * stride + column - first_column + start..][..lanes];
+                let offset = s.mul_i32(zb, s.splat_i32(offsets[r]));
+                let mut sum = s.sub_i32(products[r][v], offset);
+                if first == 0 {
+                    sum = s.sub_i32(sum, s.mul_i32(b_sum, s.splat_i32(za[r])));
+                } else {
+                    sum = s.add_i32(sum, s.load_i32_partial(to));
+                }
+                if lanes == D::Base::LANES {
+                    s.store_i32(sum, to);
+                } else {
+                    let bytes = bytemuck::must_cast_slice_mut(to);
+                    s.store_u8_partial(bytemuck::must_cast(sum), bytes);
+                }
             }
-            start += lanes;
         }
         column += panel;
     }
 }
 
-/// At most a vector.
-#[inline(always)]
-fn load_part<S: Simd>(s: S, from: &[i32]) -> S::I32 {
-    if from.len() == S::LANES { s.load_i32(from) } else { s.load_i32_partial(from) }
-}
-
-/// The first lanes to `to`, which has at most a vector of them.
-#[inline(always)]
-fn store_part<S: Simd>(s: S, a: S::I32, to: &mut [i32]) {
-    if to.len() == S::LANES {
-        s.store_i32(a, to);
-    } else {
-        s.store_u8_partial(bytemuck::must_cast(a), bytemuck::must_cast_slice_mut(to));
-    }
-}
-
-/// `Σ ab` of a tile and a panel, of which `rows` rows and `columns` columns are there, to `sums`, or added to
-/// them.
+/// `Σ ab` of a tile of so many groups and a panel.
 #[inline(always)]
 fn multiply_tile<D: Dot>(
     d: D,
     left: &[[u32; CHUNK]],
     right: &[u8],
-    [rows, columns]: [usize; 2],
-    adds: bool,
-    sums: &mut [i32],
-    stride: usize,
+    groups: usize,
+    products: &mut [[Int<D>; WIDTH]; HIGHEST],
 ) {
     macro_rules! of_height {
         ($($groups:literal)*) => {
-            match rows.div_ceil(D::ROWS) {
+            match groups {
                 $($groups if const { $groups <= D::TALLEST / D::ROWS } => {
                     let (left, _) = left.as_chunks();
-                    let products = multiply::<D, $groups>(d, left, right);
-                    store(d, products, [rows, columns], adds, sums, stride);
+                    let sums = multiply::<D, $groups>(d, left, right);
+                    for g in 0..$groups {
+                        for v in 0..WIDTH {
+                            let of_rows = d.rows(sums[g][v]);
+                            for i in 0..D::ROWS {
+                                products[g * D::ROWS + i][v] = of_rows[i];
+                            }
+                        }
+                    }
                 })*
                 _ => {}
             }
@@ -513,36 +508,6 @@ fn multiply_tile<D: Dot>(
     }
     const { assert!(D::TALLEST <= HIGHEST) };
     of_height!(1 2 3 4 5 6 7 8 9 10 11 12);
-}
-
-#[inline(always)]
-fn store<D: Dot, const R: usize>(
-    d: D,
-    products: PanelSums<D, R>,
-    [rows, columns]: [usize; 2],
-    adds: bool,
-    sums: &mut [i32],
-    stride: usize,
-) {
-    let s = d.base();
-    for v in 0..WIDTH {
-        let start = v * D::Base::LANES;
-        if start >= columns {
-            break;
-        }
-        let lanes = D::Base::LANES.min(columns - start);
-        for g in 0..R {
-            let of_rows = d.rows(products[g][v]);
-            for i in 0..D::ROWS.min(rows - g * D::ROWS) {
-                let to = &mut sums[(g * D::ROWS + i) * stride + start..][..lanes];
-                let mut sum = of_rows[i];
-                if adds {
-                    sum = s.add_i32(sum, load_part(s, to));
-                }
-                store_part(s, sum, to);
-            }
-        }
-    }
 }
 
 /// The sums of a tile and a panel, as `multiply` has them.

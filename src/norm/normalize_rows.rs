@@ -1,7 +1,7 @@
 //! `y = ((x − c) − d) · (1 / √(variance + ε)) · w + b`, with the mean `c + d`
 
 use crate::elementwise::min_max::Reach;
-use crate::elementwise::stream::{Buffer, is_large, piece};
+use crate::elementwise::stream::{Buffer, Room, is_large, piece};
 use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, map};
 use crate::measure::moments::{MomentSums, moment_sums, squares};
@@ -122,7 +122,8 @@ impl NormalizeRows<'_> {
         let (rows, row) = (self.rows, norm.row());
         let longest = piece(size_of::<f32>(), size_of::<f32>());
         let together = (longest / row).max(1);
-        let mut buffer = Buffer::new();
+        let mut room = Room::new();
+        let mut buffer = Buffer::new(&mut room);
         for first in (0..rows).step_by(together) {
             let rows = together.min(rows - first);
             let x = (&x[first * stride..], stride);

@@ -302,7 +302,14 @@ impl<'a, Q: Code> Sets<'a, Q> {
 
     /// `Ok` if they are usable to quantize by.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if let Stored::Parts(..) = self.stored {
+        if let Stored::Parts(scales, _) = self.stored {
+            let mut are_plain = true;
+            for &scale in scales.iter().step_by(self.stride.max(1)) {
+                are_plain &= Grid::is_plain(scale);
+            }
+            if are_plain {
+                return Ok(());
+            }
             for p in 0..self.len() {
                 let index = Some(p * self.stride);
                 Grid::check::<Q>(("scales", index), self.scale(p), self.zero_point(p))?;

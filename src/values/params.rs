@@ -355,6 +355,14 @@ impl Grid {
         Self::check_codes(argument, scale, zero_point, Q::MIN.into(), Q::MAX.into())
     }
 
+    /// Whether a scale is usable with any codes: it is normal, and 2¹⁶ times it is finite. In integers, as
+    /// there.
+    #[inline(always)]
+    pub(crate) fn is_plain(scale: f32) -> bool {
+        const LARGEST: u32 = (f32::MAX.to_bits() >> 23 << 23) - (16 << 23);
+        scale.to_bits().wrapping_sub(MIN_SCALE.to_bits()) <= LARGEST - MIN_SCALE.to_bits()
+    }
+
     const fn check_codes(
         (argument, index): (&'static str, Option<usize>),
         scale: f32,
@@ -413,7 +421,7 @@ impl Grid {
         self.scale <= Reciprocal::MAX_SCALE && self.hi() - self.lo() < 256
     }
 
-    /// Whether it has an exact reciprocal and the same codes in use as `other`, which has one. (The bits of
+    /// Whether it has an exact reciprocal and the same codes in use as `other`, both of 8 bits. (The bits of
     /// scales, which are positive, are in their order.)
     #[inline(always)]
     pub(crate) fn is_like(&self, other: &Self) -> bool {
