@@ -211,6 +211,8 @@ pub mod reference;
 #[cfg(feature = "search")]
 pub mod search;
 mod simd;
+#[cfg(all(test, feature = "norm"))]
+mod tests;
 mod tier;
 mod values;
 

@@ -69,7 +69,7 @@ fn usable<'p, Q: Code>(
     }
     Ok(move |i| match params.0 {
         Given::One(params) => params,
-        Given::Each(sets) => QuantParams::of(sets.grid(sets.parameters_of(i))),
+        Given::Each(sets) => QuantParams::of(sets.raw(sets.parameters_of(i))),
     })
 }
 

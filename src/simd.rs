@@ -59,8 +59,8 @@ pub(crate) trait Simd: Copy {
     type U8: Pod;
     /// A `U8` in memory.
     type Bytes: Pod;
-    /// What [`Simd::watch`] remembers.
-    type Watch: Copy;
+    /// What [`Simd::track_specials`] remembers.
+    type Specials: Copy;
     /// What [`Simd::lookup`] gives.
     type Lookup: Lookup<Self>;
     /// What [`Simd::quick_lookup`] gives.
@@ -191,7 +191,7 @@ pub(crate) trait Simd: Copy {
 
     // Rounding and narrowing.
 
-    /// `rne(a)`, where that fits. `watch` remembers where it did not.
+    /// `rne(a)`, where that fits. `track_specials` remembers where it did not.
     fn round(self, a: Self::F32) -> Self::I32;
     /// `a` as f32, rounded half to even.
     fn to_f32(self, a: Self::I32) -> Self::F32;
@@ -206,19 +206,23 @@ pub(crate) trait Simd: Copy {
     fn pack_i16(self, a: Self::I32, b: Self::I32) -> Self::U8;
     /// `from`, which has `LANES` elements.
     fn widen_u16(self, from: &[u16]) -> Self::I32;
-    /// A watch that has seen nothing.
-    fn unwatched(self) -> Self::Watch;
+    /// None seen yet.
+    fn no_specials(self) -> Self::Specials;
     /// Looks at quotients and what became of them in `round` and `narrow_i32`, and remembers if
     /// one was NaN, infinite, or too large for `round`.
-    fn watch(self, so_far: Self::Watch, a: [Self::F32; 4], narrowed: [Self::I16; 2])
-    -> Self::Watch;
-    /// Whether the watch has seen such a quotient. (It may err on this side.)
-    fn alarmed(self, watch: Self::Watch) -> bool;
+    fn track_specials(
+        self,
+        so_far: Self::Specials,
+        a: [Self::F32; 4],
+        narrowed: [Self::I16; 2],
+    ) -> Self::Specials;
+    /// Whether there was such a quotient. (It may err on this side.)
+    fn has_specials(self, specials: Self::Specials) -> bool;
 
-    // A watch for quotients that are NaN or infinite only: sums of products stay finite if there
+    // The same for quotients that are NaN or infinite only: sums of products stay finite if there
     // are none (and if these are not too large). They begin with 1 lest they be subnormal.
 
-    /// A watch that has seen nothing.
+    /// None seen yet.
     #[inline(always)]
     fn finite(self) -> [Self::F32; 2] {
         [self.splat_f32(1.0); 2]
@@ -231,7 +235,7 @@ pub(crate) trait Simd: Copy {
         [self.mul_add(a, b, so_far[0]), self.mul_add(c, d, so_far[1])]
     }
 
-    /// Whether the watch has not seen such a lane. (It may err on the other side.)
+    /// Whether there was no such lane. (It may err on the other side.)
     #[inline(always)]
     fn all_finite(self, [a, b]: [Self::F32; 2]) -> bool {
         let zero = self.splat_f32(0.0);

@@ -126,7 +126,7 @@ impl Bars {
     }
 
     /// The mean, and the mean distance from it.
-    pub(super) fn spread(&self) -> (f64, f64) {
+    pub(super) fn run_per_axis(&self) -> (f64, f64) {
         let sums = self.sums(|n, value| [n, n * value]);
         let [n, sum] = sums[self.bars.len()];
         let mean = sum / n;

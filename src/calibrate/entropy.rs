@@ -3,7 +3,7 @@
 
 use super::bars::count_from;
 use super::histogram::{Bins, OCTAVE, edge};
-use crate::values::params::{Choice, Grid, Range};
+use crate::values::params::{Choice, Range, RawParams};
 use std::vec::Vec;
 
 /// How many bounds are tried, about.
@@ -160,8 +160,8 @@ impl Search {
             let edge = self.widths.edge(bound);
             let within = |x: f64| x.clamp(min.into(), max.into()) as f32;
             let range = Range::new(within(-edge), within(edge));
-            if let Ok(grid) = self.choice.compiled(range)
-                && let Some(divergence) = self.divergence(bound, &grid)
+            if let Ok(raw) = self.choice.compiled(range)
+                && let Some(divergence) = self.divergence(bound, &raw)
                 && divergence < best.0 - ROUNDED
             {
                 best = (divergence, range);
@@ -171,7 +171,7 @@ impl Search {
     }
 
     /// `Σ P ln(P / Q)` for the bins within, if `Q > 0` wherever `P > 0`.
-    fn divergence(&self, bound: i32, grid: &Grid) -> Option<f64> {
+    fn divergence(&self, bound: i32, raw: &RawParams) -> Option<f64> {
         let [first, end] = [-bound, bound].map(|b| self.bins.partition_point(|bin| bin.bin < b));
         if first == end {
             return None;
@@ -194,11 +194,11 @@ impl Search {
         with(first, beyond[0]);
         with(last, beyond[1]);
         // Σ p ln(q / w), code by code.
-        let scale = f64::from(grid.scale);
+        let scale = f64::from(raw.scale);
         let (mut cross, mut from) = (0.0, first);
-        for code in grid.lo()..=grid.hi() {
-            let bound = (f64::from(code - grid.zero_point) + 0.5) * scale;
-            let to = if code == grid.hi() {
+        for code in raw.lo()..=raw.hi() {
+            let bound = (f64::from(code - raw.zero_point) + 0.5) * scale;
+            let to = if code == raw.hi() {
                 end
             } else {
                 count_from(&self.bins[..end], from, |bin| bin.value < bound)

@@ -1,7 +1,7 @@
 //! The range with the least `Σ c · (v − v̂)²`, of values `v` that come `c` times.
 
 use super::bars::{Bars, count_from};
-use crate::values::params::{Choice, Grid, Range};
+use crate::values::params::{Choice, Range, RawParams};
 use crate::values::rounding::rne;
 use std::vec::Vec;
 
@@ -44,11 +44,11 @@ pub(super) fn least_squares(bars: &Bars, choice: Choice) -> Range {
 }
 
 /// `Σ c · (v − v̂)²`, value by value, with `v̂` as it is in f32.
-fn measured(bars: &Bars, grid: &Grid) -> f64 {
-    let [lo, hi] = grid.offsets();
+fn measured(bars: &Bars, raw: &RawParams) -> f64 {
+    let [lo, hi] = raw.offsets();
     let error = |value: f64| {
-        let offset = rne(value as f32 / grid.scale) as f32;
-        value - f64::from(offset.clamp(lo, hi) * grid.scale)
+        let offset = rne(value as f32 / raw.scale) as f32;
+        value - f64::from(offset.clamp(lo, hi) * raw.scale)
     };
     let bars = bars.bars.iter();
     bars.map(|bar| bar.count * error(bar.value).powi(2)).sum()
@@ -86,8 +86,8 @@ impl Search<'_> {
         // Sums of squares less sums of squares are rounded: what is chosen must hold without these.
         let whole = self.bars.range;
         let measured = [whole, self.range].map(|range| {
-            let grid = self.choice.compiled(range).ok();
-            grid.map_or(f64::INFINITY, |grid| measured(self.bars, &grid))
+            let raw = self.choice.compiled(range).ok();
+            raw.map_or(f64::INFINITY, |raw| measured(self.bars, &raw))
         });
         if measured[0] <= measured[1] * CERTAIN {
             self.range = whole;
@@ -107,9 +107,9 @@ impl Search<'_> {
         };
         // A point at 0 would have the scale 1.
         if (range.min < range.max || at == [1.0; 2])
-            && let Ok(grid) = self.choice.compiled(range)
+            && let Ok(raw) = self.choice.compiled(range)
         {
-            let error = self.error(&grid);
+            let error = self.error(&raw);
             if error < self.error {
                 (self.best, self.range, self.error) = (at, range, error);
             }
@@ -117,13 +117,13 @@ impl Search<'_> {
     }
 
     /// `Σ c · (v − v̂)²`, code by code: of the values that get it, by their sums.
-    fn error(&self, grid: &Grid) -> f64 {
-        let scale = f64::from(grid.scale);
+    fn error(&self, raw: &RawParams) -> f64 {
+        let scale = f64::from(raw.scale);
         let (mut error, mut from) = (0.0, 0);
-        for code in grid.lo()..=grid.hi() {
-            let offset = f64::from(code - grid.zero_point);
+        for code in raw.lo()..=raw.hi() {
+            let offset = f64::from(code - raw.zero_point);
             let bars = &self.bars.bars;
-            let to = if code == grid.hi() {
+            let to = if code == raw.hi() {
                 bars.len()
             } else {
                 let bound = (offset + 0.5) * scale;

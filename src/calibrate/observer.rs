@@ -327,7 +327,7 @@ fn by_bars(method: Method, bars: &Bars, choice: Choice) -> Range {
             bars.without_farthest((beyond * n).floor())
         }
         Method::Laplace => {
-            let (mean, distance) = bars.spread();
+            let (mean, distance) = bars.run_per_axis();
             let reach = aciq::laplace(choice.codes().into()) * distance;
             bars.outward(around(mean, Some(reach), bars.range))
         }

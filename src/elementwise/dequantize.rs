@@ -9,7 +9,7 @@ use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Given, Layout, Params};
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 
 /// Dequantizes: `out[i] = (codes[i] − z) · s`.
 ///
@@ -69,10 +69,10 @@ impl Tier {
         params: QuantParams<Q>,
         out: &mut [f32],
     ) {
-        let grid = params.grid();
+        let raw = params.raw();
         of_type!(Q as T => {
             let codes: &[T] = bytemuck::cast_slice(codes);
-            Dequantize { codes, grid, out }.on(self);
+            Dequantize { codes, raw, out }.on(self);
         }, wide => {
             let params = Q::erase_params(core::slice::from_ref(&params));
             let (layout, codes) = (&Layout::tensor(codes.len()), bytemuck::cast_slice(codes));
@@ -85,7 +85,7 @@ of_each_code!(entries: Dequantize);
 
 struct Dequantize<'a, Q> {
     codes: &'a [Q],
-    grid: &'a Grid,
+    raw: &'a RawParams,
     out: &'a mut [f32],
 }
 
@@ -94,7 +94,7 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Grid { scale, zero_point, .. } = *self.grid;
+        let RawParams { scale, zero_point, .. } = *self.raw;
         uniform(s, scale, zero_point, self.codes, self.out);
     }
 
@@ -103,9 +103,9 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
         if !are_large(self.codes, self.out) {
             return None;
         }
-        let Self { codes, grid, .. } = *self;
+        let Self { codes, raw, .. } = *self;
         in_pieces(tier, &Layout::tensor(codes.len()), codes, self.out, |_, _, codes, out| {
-            tier.run(&mut Dequantize { codes, grid, out });
+            tier.run(&mut Dequantize { codes, raw, out });
         });
         Some(())
     }

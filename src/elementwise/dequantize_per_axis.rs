@@ -5,12 +5,12 @@ use super::stream::{are_large, in_pieces};
 use super::wide::DequantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, Offsets, map};
-use crate::kernels::per_axis::{Source, Spread, Words, spread};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Layout, Sets};
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 
 impl Tier {
     /// [`dequantize`](crate::dequantize()) by several sets of parameters.
@@ -24,12 +24,12 @@ impl Tier {
         sets.check_finite()?;
         of_type!(Q as T => {
             let codes: &[T] = bytemuck::cast_slice(codes);
-            sets.retyped().each_part(&layout, codes.len(), Sets::grid_of_values, |params, layout, part| {
+            sets.retyped().each_part(&layout, codes.len(), Sets::raw_of_values, |params, layout, part| {
                 let (codes, out) = (&codes[part.clone()], &mut out[part]);
                 DequantizePerAxis { codes, params, layout, out }.on(self);
             });
         }, wide => {
-            sets.each_part(&layout, codes.len(), Sets::grid_of_values, |params, layout, part| {
+            sets.each_part(&layout, codes.len(), Sets::raw_of_values, |params, layout, part| {
                 let (codes, out) = (bytemuck::cast_slice(&codes[part.clone()]), &mut out[part]);
                 let params = Q::erase_params(params);
                 DequantizeWide { codes, params, layout, out }.on(self);
@@ -54,7 +54,7 @@ impl<Q: Byte> Operation for DequantizePerAxis<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         let Self { codes, params, layout, .. } = *self;
-        spread(s, &mut EachScale { params }, Scales(params), layout, codes, self.out);
+        run_per_axis(s, &mut EachScale { params }, Scales(params), layout, codes, self.out);
     }
 
     #[inline(always)]
@@ -78,10 +78,10 @@ const ZERO_POINT: usize = 1;
 #[derive(Clone, Copy)]
 struct Scales<'a, Q>(&'a [QuantParams<Q>]);
 
-impl<Q: Code> Words<2> for Scales<'_, Q> {
+impl<Q: Code> LaneParams<2> for Scales<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 2] {
-        let Grid { scale, zero_point, .. } = *self.0[p].grid();
+        let RawParams { scale, zero_point, .. } = *self.0[p].raw();
         [scale.to_bits(), zero_point as u32]
     }
 }
@@ -90,13 +90,13 @@ struct EachScale<'a, Q> {
     params: &'a [QuantParams<Q>],
 }
 
-impl<S: Simd, Q: Byte> Spread<S> for EachScale<'_, Q> {
+impl<S: Simd, Q: Byte> PerAxis<S> for EachScale<'_, Q> {
     type In = Q;
     type Out = f32;
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32]) {
-        let Grid { scale, zero_point, .. } = *self.params[p].grid();
+        let RawParams { scale, zero_point, .. } = *self.params[p].raw();
         dequantize::uniform(s, scale, zero_point, codes, out);
     }
 

@@ -2,7 +2,7 @@
 //! codes.
 
 use crate::simd::{Byte, Simd};
-use crate::values::params::Grid;
+use crate::values::params::RawParams;
 use core::marker::PhantomData;
 
 /// The codes in use, the same for all elements. `SHIFT`: the zero point is not 0. `FLOOR`, `CEIL`: the
@@ -18,8 +18,8 @@ impl<S: Simd, Q: Byte, const SHIFT: bool, const FLOOR: bool, const CEIL: bool>
     Encoder<S, Q, SHIFT, FLOOR, CEIL>
 {
     #[inline(always)]
-    pub(crate) fn new(s: S, grid: &Grid) -> Self {
-        Self { lo: s.splat_u8(grid.lo() as u8), hi: s.splat_u8(grid.hi() as u8), code: PhantomData }
+    pub(crate) fn new(s: S, raw: &RawParams) -> Self {
+        Self { lo: s.splat_u8(raw.lo() as u8), hi: s.splat_u8(raw.hi() as u8), code: PhantomData }
     }
 
     /// The codes of integers that `narrow_i32` has saturated, and so have the zero points.
@@ -60,8 +60,8 @@ pub(crate) struct Shifting<S: Simd, E> {
 
 impl<S: Simd, E> Shifting<S, E> {
     #[inline(always)]
-    pub(crate) fn new(s: S, encoder: E, grid: &Grid) -> Self {
-        Self { encoder, zero_point: s.splat_i16(grid.zero_point as i16) }
+    pub(crate) fn new(s: S, encoder: E, raw: &RawParams) -> Self {
+        Self { encoder, zero_point: s.splat_i16(raw.zero_point as i16) }
     }
 }
 
@@ -84,11 +84,11 @@ pub(crate) struct AnyEncoder<S: Simd> {
 
 impl<S: Simd> AnyEncoder<S> {
     #[inline(always)]
-    pub(crate) fn new(s: S, grid: &Grid, are_signed: bool) -> Self {
+    pub(crate) fn new(s: S, raw: &RawParams, are_signed: bool) -> Self {
         let (to_unsigned, flip) = if are_signed { (128, 0x80) } else { (0, 0) };
-        let grid = &grid.shifted(to_unsigned);
-        let encoder = Encoder::new(s, grid);
-        Self { unsigned: Shifting::new(s, encoder, grid), flip: s.splat_u8(flip) }
+        let raw = &raw.shifted(to_unsigned);
+        let encoder = Encoder::new(s, raw);
+        Self { unsigned: Shifting::new(s, encoder, raw), flip: s.splat_u8(flip) }
     }
 }
 
@@ -110,16 +110,16 @@ pub(crate) trait Encode<S: Simd, Q> {
 
 /// Runs `then` with the simplest encoder that does for these parameters.
 #[inline(always)]
-pub(crate) fn encode<S: Simd, Q: Byte>(s: S, grid: &Grid, then: impl Encode<S, Q>) {
+pub(crate) fn encode<S: Simd, Q: Byte>(s: S, raw: &RawParams, then: impl Encode<S, Q>) {
     if const { S::HAS_VARIANTS } {
-        let from_lowest = Q::MIN.into() == grid.lo();
-        let to_highest = Q::MAX.into() == grid.hi();
-        if to_highest && grid.zero_point == 0 {
-            return then.with(s, Encoder::<S, Q, false, true, false>::new(s, grid));
+        let from_lowest = Q::MIN.into() == raw.lo();
+        let to_highest = Q::MAX.into() == raw.hi();
+        if to_highest && raw.zero_point == 0 {
+            return then.with(s, Encoder::<S, Q, false, true, false>::new(s, raw));
         }
         if to_highest && from_lowest {
-            return then.with(s, Encoder::<S, Q, true, false, false>::new(s, grid));
+            return then.with(s, Encoder::<S, Q, true, false, false>::new(s, raw));
         }
     }
-    then.with(s, Encoder::<S, Q, true, true, true>::new(s, grid));
+    then.with(s, Encoder::<S, Q, true, true, true>::new(s, raw));
 }

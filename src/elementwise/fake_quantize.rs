@@ -12,7 +12,7 @@ use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
 use crate::values::granularity::{Given, Layout, Params};
-use crate::values::params::Grid;
+use crate::values::params::RawParams;
 use core::marker::PhantomData;
 
 /// Quantizes and dequantizes in one pass, without codes: what `x` becomes by quantization.
@@ -55,7 +55,7 @@ impl Tier {
         one_for_each(("out", out.len()), ("elements of `x`", x.len()))?;
         match params.into().0 {
             Given::One(params) => {
-                FakeQuantize { x, grid: params.grid(), out }.on(self);
+                FakeQuantize { x, raw: params.raw(), out }.on(self);
                 Ok(())
             }
             Given::Each(sets) => self.fake_quantize_each(x, sets, out),
@@ -67,7 +67,7 @@ entries!(FakeQuantize<'_>);
 
 pub(crate) struct FakeQuantize<'a> {
     pub(crate) x: &'a [f32],
-    pub(crate) grid: &'a Grid,
+    pub(crate) raw: &'a RawParams,
     pub(crate) out: &'a mut [f32],
 }
 
@@ -76,7 +76,7 @@ impl Operation for FakeQuantize<'_> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        uniform(s, self.grid, self.x, self.out);
+        uniform(s, self.raw, self.x, self.out);
     }
 
     #[inline(always)]
@@ -84,9 +84,9 @@ impl Operation for FakeQuantize<'_> {
         if !are_large(self.x, self.out) {
             return None;
         }
-        let Self { x, grid, .. } = *self;
+        let Self { x, raw, .. } = *self;
         in_pieces(tier, &Layout::tensor(x.len()), x, self.out, |_, _, x, out| {
-            tier.run(&mut FakeQuantize { x, grid, out });
+            tier.run(&mut FakeQuantize { x, raw, out });
         });
         Some(())
     }
@@ -94,9 +94,9 @@ impl Operation for FakeQuantize<'_> {
 
 /// Fake-quantizes `x`, all of it with the same parameters.
 #[inline(always)]
-pub(super) fn uniform<S: Simd>(s: S, grid: &Grid, x: &[f32], out: &mut [f32]) {
-    let source = Uniform::new(s, words_and_bounds(grid));
-    if by_reciprocal::<S>(grid) {
+pub(super) fn uniform<S: Simd>(s: S, raw: &RawParams, x: &[f32], out: &mut [f32]) {
+    let source = Uniform::new(s, words_and_bounds(raw));
+    if by_reciprocal::<S>(raw) {
         let kernel = Kernel::<_, _, Product>::new(s, source);
         map(s, kernel, x, out);
     } else {
@@ -135,7 +135,7 @@ impl<S: Simd, P: Source<S>, D: Quotient> Map<S> for Kernel<S, P, D> {
     type In = Floats;
     type Out = Floats;
 
-    const WATCHES: bool = true;
+    const TRACKS_SPECIALS: bool = true;
     const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
@@ -153,16 +153,16 @@ impl<S: Simd, P: Source<S>, D: Quotient> Map<S> for Kernel<S, P, D> {
     }
 
     #[inline(always)]
-    fn alarmed(&mut self, s: S) -> bool {
-        let alarmed = !s.all_finite(self.finite);
+    fn has_specials(&mut self, s: S) -> bool {
+        let has_specials = !s.all_finite(self.finite);
         self.finite = s.finite();
-        alarmed
+        has_specials
     }
 
     #[inline(always)]
-    fn careful_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
+    fn exact_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> [S::F32; 4] {
         for i in 0..4 {
-            x[i] = D::careful(s, &self.source, x[i], at, i);
+            x[i] = D::exact(s, &self.source, x[i], at, i);
         }
         self.values(s, x, at)
     }

@@ -5,7 +5,7 @@ use super::quotient::{DividedWide, Product, by_reciprocal, words_and_bounds};
 use super::stream::{are_large, in_pieces};
 use crate::error::Error;
 use crate::kernels::map::map;
-use crate::kernels::per_axis::{Source, Spread, Words, spread};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
@@ -22,7 +22,7 @@ impl Tier {
     ) -> Result<(), Error> {
         let layout = sets.layout(("x", x.len()))?;
         sets.check()?;
-        sets.each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
+        sets.each_part(&layout, x.len(), Sets::raw, |params, layout, part| {
             let (x, out) = (&x[part.clone()], &mut out[part]);
             let params = Q::erase_params(params);
             FakeQuantizePerAxis { x, params, layout, out }.on(self);
@@ -49,13 +49,13 @@ impl Operation for FakeQuantizePerAxis<'_> {
         let mut exact = true;
         for p in 0..params.len() {
             // To leave here keeps the compiler from vectors, which it would gather word by word.
-            if !by_reciprocal::<S>(params.grid(p)) {
+            if !by_reciprocal::<S>(params.raw(p)) {
                 exact = false;
                 break;
             }
         }
         let mut kernel = Each { params, exact };
-        spread(s, &mut kernel, params, layout, x, self.out);
+        run_per_axis(s, &mut kernel, params, layout, x, self.out);
     }
 
     #[inline(always)]
@@ -72,10 +72,10 @@ impl Operation for FakeQuantizePerAxis<'_> {
     }
 }
 
-impl Words<6> for Erased<'_> {
+impl LaneParams<6> for Erased<'_> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 6] {
-        words_and_bounds(self.grid(p))
+        words_and_bounds(self.raw(p))
     }
 }
 
@@ -85,13 +85,13 @@ struct Each<'a> {
     exact: bool,
 }
 
-impl<S: Simd> Spread<S> for Each<'_> {
+impl<S: Simd> PerAxis<S> for Each<'_> {
     type In = f32;
     type Out = f32;
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32]) {
-        fake_quantize::uniform(s, self.params.grid(p), x, out);
+        fake_quantize::uniform(s, self.params.raw(p), x, out);
     }
 
     #[inline(always)]

@@ -58,7 +58,7 @@ pub(crate) fn range<S: Simd>(s: S, x: &[f32]) -> Option<Range> {
             (range, quick) = quick_range(s, x);
         }
         if !quick {
-            range = careful_range(s, x);
+            range = exact_range(s, x);
         }
         total = union(total, range);
     }
@@ -89,7 +89,7 @@ fn quick_range<S: Simd>(s: S, x: &[f32]) -> (Range, bool) {
 
 /// The range of `x`.
 #[inline(always)]
-fn careful_range<S: Simd>(s: S, x: &[f32]) -> Range {
+fn exact_range<S: Simd>(s: S, x: &[f32]) -> Range {
     let mut found = Extremes::<S, false>::nothing(s);
     reduce(s, &mut found, x);
     let [a, b, c, d] = found.min;

@@ -12,7 +12,7 @@ use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Given, Layout, Params};
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 use core::marker::PhantomData;
 
 /// Quantizes: `out[i] = clamp(rne(x[i] / s) + z, lo, hi)`.
@@ -74,10 +74,10 @@ impl Tier {
         out: &mut [Q],
         bytes: usize,
     ) {
-        let grid = params.grid();
+        let raw = params.raw();
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            Quantize { x, grid, out, bytes }.on(self);
+            Quantize { x, raw, out, bytes }.on(self);
         }, wide => {
             let params = Q::erase_params(core::slice::from_ref(&params));
             let (layout, out) = (&Layout::tensor(x.len()), bytemuck::cast_slice_mut(out));
@@ -90,7 +90,7 @@ of_each_code!(entries: Quantize);
 
 struct Quantize<'a, Q> {
     x: &'a [f32],
-    grid: &'a Grid,
+    raw: &'a RawParams,
     out: &'a mut [Q],
     bytes: usize,
 }
@@ -100,7 +100,7 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        uniform(s, self.grid, self.x, self.out);
+        uniform(s, self.raw, self.x, self.out);
     }
 
     #[inline(always)]
@@ -108,9 +108,9 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
         if !is_large(self.bytes) {
             return None;
         }
-        let Self { x, grid, .. } = *self;
+        let Self { x, raw, .. } = *self;
         in_pieces(tier, &Layout::tensor(x.len()), x, self.out, |_, _, x, out| {
-            tier.run(&mut Quantize { x, grid, out, bytes: 0 });
+            tier.run(&mut Quantize { x, raw, out, bytes: 0 });
         });
         Some(())
     }
@@ -118,13 +118,13 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 
 /// Quantizes `x`, all of it with the same parameters.
 #[inline(always)]
-pub(crate) fn uniform<S: Simd, Q: Byte>(s: S, grid: &Grid, x: &[f32], out: &mut [Q]) {
-    let source = Uniform::new(s, words(grid));
+pub(crate) fn uniform<S: Simd, Q: Byte>(s: S, raw: &RawParams, x: &[f32], out: &mut [Q]) {
+    let source = Uniform::new(s, words(raw));
     let by = By { x, out, source };
-    if by_reciprocal::<S>(grid) {
-        encode(s, grid, by);
+    if by_reciprocal::<S>(raw) {
+        encode(s, raw, by);
     } else {
-        let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
+        let encoder = Encoder::<S, Q, true, true, true>::new(s, raw);
         by.quotient(s, PhantomData::<Divided>, encoder);
     }
 }
@@ -166,7 +166,7 @@ impl<S: Simd, Q: Byte, P: Source<S>> Encode<S, Q> for By<'_, Q, P> {
 pub(crate) struct Kernel<S: Simd, Q, P, D, const SHIFT: bool, const FLOOR: bool, const CEIL: bool> {
     source: P,
     encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
-    watch: S::Watch,
+    specials: S::Specials,
     quotient: PhantomData<D>,
 }
 
@@ -180,14 +180,14 @@ impl<S: Simd, Q: Byte, P: Source<S>, D, const SHIFT: bool, const FLOOR: bool, co
         quotient: PhantomData<D>,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) -> Self {
-        Self { source, encoder, watch: s.unwatched(), quotient }
+        Self { source, encoder, specials: s.no_specials(), quotient }
     }
 
     #[inline(always)]
     fn codes(&mut self, s: S, quotients: [S::F32; 4], at: usize) -> S::U8 {
         let [a, b, c, d] = quotients;
         let integers = [s.narrow_i32(s.round(a), s.round(b)), s.narrow_i32(s.round(c), s.round(d))];
-        self.watch = s.watch(self.watch, quotients, integers);
+        self.specials = s.track_specials(self.specials, quotients, integers);
         let zero_points = zero_points(s, &self.source, at);
         self.encoder.codes(s, integers, zero_points)
     }
@@ -202,7 +202,7 @@ where
     type In = Floats;
     type Out = Codes<Q>;
 
-    const WATCHES: bool = true;
+    const TRACKS_SPECIALS: bool = true;
     const ANYWHERE: bool = P::UNIFORM;
 
     #[inline(always)]
@@ -219,16 +219,16 @@ where
     }
 
     #[inline(always)]
-    fn alarmed(&mut self, s: S) -> bool {
-        let alarmed = s.alarmed(self.watch);
-        self.watch = s.unwatched();
-        alarmed
+    fn has_specials(&mut self, s: S) -> bool {
+        let has_specials = s.has_specials(self.specials);
+        self.specials = s.no_specials();
+        has_specials
     }
 
     #[inline(always)]
-    fn careful_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
+    fn exact_step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
         for i in 0..4 {
-            x[i] = D::careful(s, &self.source, x[i], at, i);
+            x[i] = D::exact(s, &self.source, x[i], at, i);
         }
         self.codes(s, x, at)
     }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
-use crate::values::params::{Choice, Grid, QuantParams, Scheme};
+use crate::values::params::{Choice, QuantParams, RawParams, Scheme};
 use crate::values::rows::{Rows, RowsMut};
 
 /// [`quantize_dynamic`](crate::quantize_dynamic()) of each row of a matrix (each token of a batch,
@@ -108,7 +108,7 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
         // The reduction to one range and the divisions have long latencies. Done a row ahead, they
         // are not waited for.
         let ahead = usize::from(row <= SHORT);
-        let mut last = *QuantParams::<Q>::default().grid();
+        let mut last = *QuantParams::<Q>::default().raw();
         let mut first_not_finite = None;
         let mut wrong = None;
         for step in 0..rows + ahead {
@@ -124,17 +124,17 @@ impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
                     range = finite_range(x);
                     first_not_finite = first_not_finite.or(Some(self.first + step));
                 }
-                match self.choice.grid(range) {
-                    Ok(grid) => next = grid,
+                match self.choice.raw(range) {
+                    Ok(raw) => next = raw,
                     Err(error) => wrong = wrong.or(Some(error.in_row(self.first + step))),
                 }
             }
             if step >= ahead && (ahead > 0 || wrong.is_none()) {
                 let r = step - ahead;
-                let grid: Grid = if ahead > 0 { last } else { next };
-                self.params[r] = QuantParams::of(grid);
+                let raw: RawParams = if ahead > 0 { last } else { next };
+                self.params[r] = QuantParams::of(raw);
                 let out = &mut out[r * out_stride..][..row];
-                quantize::uniform(s, &grid, &x[r * stride..][..row], out);
+                quantize::uniform(s, &raw, &x[r * stride..][..row], out);
             }
             if wrong.is_some() {
                 break;

@@ -9,7 +9,7 @@ use super::stream::{are_large, in_pieces};
 use super::wide::QuantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Floats, Map, map};
-use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, Uniform, run_per_axis};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
@@ -30,12 +30,12 @@ impl Tier {
         let bytes = size_of_val(x) + size_of_val(out);
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            sets.retyped().each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
+            sets.retyped().each_part(&layout, x.len(), Sets::raw, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
                 QuantizePerAxis::<T> { x, params, layout, out }.on(self);
             });
         }, wide => {
-            sets.each_part(&layout, x.len(), Sets::grid, |params, layout, part| {
+            sets.each_part(&layout, x.len(), Sets::raw, |params, layout, part| {
                 let (x, out) = (&x[part.clone()], bytemuck::cast_slice_mut(&mut out[part]));
                 let params = Q::erase_params(params);
                 QuantizeWide { x, params, layout, out, bytes }.on(self);
@@ -64,12 +64,12 @@ impl<Q: Byte> Operation for QuantizePerAxis<'_, Q> {
             Kind::Alike { symmetric } => {
                 let mut kernel = Alike { params, symmetric };
                 let words = ByScale(params);
-                spread(s, &mut kernel, words, layout, x, self.out);
+                run_per_axis(s, &mut kernel, words, layout, x, self.out);
             }
             Kind::Different => {
                 let mut kernel = Different { params };
                 let words = ByScaleAndBounds(params);
-                spread(s, &mut kernel, words, layout, x, self.out);
+                run_per_axis(s, &mut kernel, words, layout, x, self.out);
             }
         }
     }
@@ -104,17 +104,17 @@ impl Kind {
         let [first, ..] = params else {
             return Self::Different;
         };
-        let (first, mut zero_points) = (first.grid(), 0);
+        let (first, mut zero_points) = (first.raw(), 0);
         if const { !S::FUSED } {
             return Self::Different;
         }
         for p in 0..params.len() {
-            let grid = params[p].grid();
+            let raw = params[p].raw();
             // To leave here keeps the compiler from vectors, which it would gather word by word.
-            if !grid.is_like(first) {
+            if !raw.is_like(first) {
                 return Self::Different;
             }
-            zero_points |= grid.zero_point;
+            zero_points |= raw.zero_point;
         }
         Self::Alike { symmetric: zero_points == 0 && first.hi() == Q::MAX.into() }
     }
@@ -125,24 +125,24 @@ struct Alike<'a, Q> {
     symmetric: bool,
 }
 
-impl<S: Simd, Q: Byte> Spread<S> for Alike<'_, Q> {
+impl<S: Simd, Q: Byte> PerAxis<S> for Alike<'_, Q> {
     type In = f32;
     type Out = Q;
 
     #[inline(always)]
     fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
-        quantize::uniform(s, self.params[p].grid(), x, out);
+        quantize::uniform(s, self.params[p].raw(), x, out);
     }
 
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
-        let grid = self.params[0].grid();
+        let raw = self.params[0].raw();
         if self.symmetric {
-            let encoder = Encoder::<S, Q, false, true, false>::new(s, grid);
+            let encoder = Encoder::<S, Q, false, true, false>::new(s, raw);
             let kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
             map(s, kernel, x, out);
         } else {
-            let encoder = Encoder::<S, Q, true, true, true>::new(s, grid);
+            let encoder = Encoder::<S, Q, true, true, true>::new(s, raw);
             let kernel = Kernel::new(s, source, PhantomData::<Product>, encoder);
             map(s, kernel, x, out);
         }
@@ -153,7 +153,7 @@ struct Different<'a, Q> {
     params: &'a [QuantParams<Q>],
 }
 
-impl<S: Simd, Q: Byte> Spread<S> for Different<'_, Q> {
+impl<S: Simd, Q: Byte> PerAxis<S> for Different<'_, Q> {
     type In = f32;
     type Out = Q;
 
@@ -191,7 +191,7 @@ impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Careful<P, Q> {
     #[inline(always)]
     fn step(&mut self, s: S, mut x: [S::F32; 4], at: usize) -> S::U8 {
         for i in 0..4 {
-            let quotient = Divided::careful(s, &self.source, x[i], at, i);
+            let quotient = Divided::exact(s, &self.source, x[i], at, i);
             let floor = self.source.f32(s, FLOOR, at, i);
             x[i] = s.clamp(quotient, floor, self.source.f32(s, CEIL, at, i));
         }

@@ -1,9 +1,9 @@
 //! `x / s`, where it matters: rounded to an integer it is `rne(x / s)`.
 
-use crate::kernels::per_axis::{Source, Words};
+use crate::kernels::per_axis::{LaneParams, Source};
 use crate::simd::Simd;
 use crate::values::code::Code;
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 use crate::values::rounding::Reciprocal;
 
 /// The words of the scale, of the two parts of its reciprocal, and of the zero point.
@@ -14,19 +14,19 @@ pub(super) const ZERO_POINT: usize = 3;
 
 /// What quotients need, and the zero point.
 #[inline(always)]
-pub(super) fn words(grid: &Grid) -> [u32; 4] {
-    let Reciprocal { hi, lo } = grid.reciprocal;
-    let [scale, hi, lo] = [grid.scale.to_bits(), hi.to_bits(), lo.to_bits()];
-    [scale, hi, lo, grid.zero_point as u32]
+pub(super) fn words(raw: &RawParams) -> [u32; 4] {
+    let Reciprocal { hi, lo } = raw.reciprocal;
+    let [scale, hi, lo] = [raw.scale.to_bits(), hi.to_bits(), lo.to_bits()];
+    [scale, hi, lo, raw.zero_point as u32]
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct ByScale<'a, Q>(pub(super) &'a [QuantParams<Q>]);
 
-impl<Q: Code> Words<4> for ByScale<'_, Q> {
+impl<Q: Code> LaneParams<4> for ByScale<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 4] {
-        words(self.0[p].grid())
+        words(self.0[p].raw())
     }
 }
 
@@ -47,41 +47,41 @@ pub(super) const CEIL: usize = 5;
 
 /// The same, and the bounds.
 #[inline(always)]
-pub(super) fn words_and_bounds(grid: &Grid) -> [u32; 6] {
-    let [scale, hi, lo, zero_point] = words(grid);
-    let [floor, ceil] = grid.offsets();
+pub(super) fn words_and_bounds(raw: &RawParams) -> [u32; 6] {
+    let [scale, hi, lo, zero_point] = words(raw);
+    let [floor, ceil] = raw.offsets();
     [scale, hi, lo, zero_point, floor.to_bits(), ceil.to_bits()]
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct ByScaleAndBounds<'a, Q>(pub(super) &'a [QuantParams<Q>]);
 
-impl<Q: Code> Words<6> for ByScaleAndBounds<'_, Q> {
+impl<Q: Code> LaneParams<6> for ByScaleAndBounds<'_, Q> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 6] {
-        words_and_bounds(self.0[p].grid())
+        words_and_bounds(self.0[p].raw())
     }
 }
 
 /// Whether quotients are found by the reciprocal, and not by division: where it is exact, and a product and
 /// a sum are rounded once.
 #[inline(always)]
-pub(super) fn by_reciprocal<S: Simd>(grid: &Grid) -> bool {
-    S::FUSED && grid.has_exact_reciprocal()
+pub(super) fn by_reciprocal<S: Simd>(raw: &RawParams) -> bool {
+    S::FUSED && raw.has_exact_reciprocal()
 }
 
 /// A way to find quotients. `from` has the words above; `at` and `i` say where `x` is.
 pub(super) trait Quotient: Copy {
-    /// Where a careful quotient saturates: beyond all codes.
+    /// Where an exact quotient saturates: beyond all codes.
     const LIMIT: f32 = 1024.0;
 
     /// `x / s`. For an `x` that is NaN or infinite, or a quotient that is infinite, something that
-    /// alarms a watch.
+    /// is tracked as a special value.
     fn of<S: Simd>(s: S, from: &impl Source<S>, x: S::F32, at: usize, i: usize) -> S::F32;
 
     /// `x / s` saturated somewhere beyond all codes, and 0 for NaN.
     #[inline(always)]
-    fn careful<S: Simd>(s: S, from: &impl Source<S>, x: S::F32, at: usize, i: usize) -> S::F32 {
+    fn exact<S: Simd>(s: S, from: &impl Source<S>, x: S::F32, at: usize, i: usize) -> S::F32 {
         let largest = s.splat_f32(f32::MAX);
         let limit = s.mul(from.f32(s, SCALE, at, i), s.splat_f32(Self::LIMIT));
         let limit = s.min(limit, largest);

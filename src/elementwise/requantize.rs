@@ -13,7 +13,7 @@ use crate::values::granularity::Layout;
 use crate::values::multiplier::{
     DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind, Multipliers,
 };
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 use core::marker::PhantomData;
 
 /// Requantizes: turns the i32 accumulators of an integer product into codes.
@@ -58,10 +58,10 @@ impl Tier {
             Some(multiplier) if size_of::<Q>() == 1 && multiplier.is_quick() => multiplier,
             _ => return self.requantize_each(accumulators, &multipliers, params, out),
         };
-        let grid = params.grid();
+        let raw = params.raw();
         of_type!(Q as T => {
             let out: &mut [T] = bytemuck::cast_slice_mut(out);
-            Requantize { accumulators, multiplier, grid, out }.on(self);
+            Requantize { accumulators, multiplier, raw, out }.on(self);
         });
         Ok(())
     }
@@ -73,7 +73,7 @@ of_each_code!(entries: Requantize);
 struct Requantize<'a, Q> {
     accumulators: &'a [i32],
     multiplier: Multiplier,
-    grid: &'a Grid,
+    raw: &'a RawParams,
     out: &'a mut [Q],
 }
 
@@ -83,10 +83,10 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         match self.multiplier.kind() {
-            MultiplierKind::Real => encode(s, self.grid, self),
+            MultiplierKind::Real => encode(s, self.raw, self),
             _ => {
-                let encoder = Encoder::<S, Q, true, true, true>::new(s, self.grid);
-                self.by::<S, Shifted<false>, _>(s, Shifting::new(s, encoder, self.grid));
+                let encoder = Encoder::<S, Q, true, true, true>::new(s, self.raw);
+                self.by::<S, Shifted<false>, _>(s, Shifting::new(s, encoder, self.raw));
             }
         }
     }
@@ -96,10 +96,10 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
         if !are_large(self.accumulators, self.out) {
             return None;
         }
-        let Self { accumulators, multiplier, grid, .. } = *self;
+        let Self { accumulators, multiplier, raw, .. } = *self;
         let layout = Layout::tensor(accumulators.len());
         in_pieces(tier, &layout, accumulators, self.out, |_, _, accumulators, out| {
-            tier.run(&mut Requantize { accumulators, multiplier, grid, out });
+            tier.run(&mut Requantize { accumulators, multiplier, raw, out });
         });
         Some(())
     }
@@ -121,7 +121,7 @@ impl<S: Simd, Q: Byte> Encode<S, Q> for &mut Requantize<'_, Q> {
         s: S,
         encoder: Encoder<S, Q, SHIFT, FLOOR, CEIL>,
     ) {
-        self.by::<S, Real<false>, _>(s, Shifting::new(s, encoder, self.grid));
+        self.by::<S, Real<false>, _>(s, Shifting::new(s, encoder, self.raw));
     }
 }
 

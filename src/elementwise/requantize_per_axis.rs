@@ -6,13 +6,13 @@ use super::stream::{are_large, in_pieces};
 use super::wide::RequantizeWide;
 use crate::error::Error;
 use crate::kernels::map::map;
-use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, Uniform, run_per_axis};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 use core::marker::PhantomData;
 
 impl Tier {
@@ -25,13 +25,13 @@ impl Tier {
         out: &mut [Q],
     ) -> Result<(), Error> {
         let layout = &multipliers.layout(("accumulators", accumulators.len()))?;
-        let (grid, are_signed) = (params.grid(), Q::SIGNED);
+        let (raw, are_signed) = (params.raw(), Q::SIGNED);
         if const { size_of::<Q>() == 1 } {
             let out = bytemuck::cast_slice_mut(out);
-            RequantizePerAxis { accumulators, multipliers, layout, grid, are_signed, out }.on(self);
+            RequantizePerAxis { accumulators, multipliers, layout, raw, are_signed, out }.on(self);
         } else {
             let out = bytemuck::cast_slice_mut(out);
-            RequantizeWide { accumulators, multipliers, layout, grid, are_signed, out }.on(self);
+            RequantizeWide { accumulators, multipliers, layout, raw, are_signed, out }.on(self);
         }
         Ok(())
     }
@@ -39,7 +39,7 @@ impl Tier {
 
 entries!(RequantizePerAxis<'_>);
 
-impl Words<5> for Factors<'_> {
+impl LaneParams<5> for Factors<'_> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 5] {
         let (multiplier, bias) = self.of(p);
@@ -51,7 +51,7 @@ struct RequantizePerAxis<'a> {
     accumulators: &'a [i32],
     multipliers: &'a Multipliers<'a>,
     layout: &'a Layout,
-    grid: &'a Grid,
+    raw: &'a RawParams,
     /// Whether the codes are `i8`.
     are_signed: bool,
     out: &'a mut [u8],
@@ -82,14 +82,14 @@ impl Operation for RequantizePerAxis<'_> {
         if !are_large(self.accumulators, self.out) {
             return None;
         }
-        let Self { accumulators, multipliers, layout, grid, are_signed, .. } = *self;
+        let Self { accumulators, multipliers, layout, raw, are_signed, .. } = *self;
         in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
             let multipliers = &multipliers.part(channels);
             tier.run(&mut RequantizePerAxis {
                 accumulators,
                 multipliers,
                 layout,
-                grid,
+                raw,
                 are_signed,
                 out,
             });
@@ -103,11 +103,11 @@ impl RequantizePerAxis<'_> {
     fn by<S: Simd, F: Product>(&mut self, s: S) {
         let mut kernel = Each {
             factors: self.multipliers.factors(),
-            encoder: AnyEncoder::new(s, self.grid, self.are_signed),
+            encoder: AnyEncoder::new(s, self.raw, self.are_signed),
             product: PhantomData::<F>,
         };
         let (words, x) = (self.multipliers.factors(), self.accumulators);
-        spread(s, &mut kernel, words, self.layout, x, self.out);
+        run_per_axis(s, &mut kernel, words, self.layout, x, self.out);
     }
 }
 
@@ -117,7 +117,7 @@ struct Each<'a, S: Simd, F> {
     product: PhantomData<F>,
 }
 
-impl<S: Simd, F: Product> Spread<S> for Each<'_, S, F> {
+impl<S: Simd, F: Product> PerAxis<S> for Each<'_, S, F> {
     type In = i32;
     type Out = u8;
 

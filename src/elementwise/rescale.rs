@@ -13,7 +13,7 @@ use crate::simd::{BYTES, Byte, Line, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code8, of_type};
 use crate::values::granularity::Layout;
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 use core::marker::PhantomData;
 
 /// Rescales: turns codes with the parameters `from` into codes with the parameters `to`, which
@@ -56,7 +56,7 @@ impl Tier {
         out: &mut [B],
     ) -> Result<(), Error> {
         one_for_each(("out", out.len()), ("elements of `codes`", codes.len()))?;
-        let (from, to) = (from.grid(), to.grid());
+        let (from, to) = (from.raw(), to.raw());
         of_type!(A as S => of_type!(B as T => {
             let codes: &[S] = bytemuck::must_cast_slice(codes);
             let out: &mut [T] = bytemuck::must_cast_slice_mut(out);
@@ -70,8 +70,8 @@ entries!(Rescale<'_, u8, u8>, Rescale<'_, u8, i8>, Rescale<'_, i8, u8>, Rescale<
 
 struct Rescale<'a, A, B> {
     codes: &'a [A],
-    from: &'a Grid,
-    to: &'a Grid,
+    from: &'a RawParams,
+    to: &'a RawParams,
     out: &'a mut [B],
 }
 
@@ -119,7 +119,13 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
 
 /// By way of the values.
 #[inline(always)]
-fn compute<S: Simd, A: Byte, B: Byte>(s: S, codes: &[A], from: &Grid, to: &Grid, out: &mut [B]) {
+fn compute<S: Simd, A: Byte, B: Byte>(
+    s: S,
+    codes: &[A],
+    from: &RawParams,
+    to: &RawParams,
+    out: &mut [B],
+) {
     if by_reciprocal::<S>(to) {
         compute_by::<S, A, B, Product>(s, codes, from, to, out);
     } else {
@@ -131,8 +137,8 @@ fn compute<S: Simd, A: Byte, B: Byte>(s: S, codes: &[A], from: &Grid, to: &Grid,
 fn compute_by<S: Simd, A: Byte, B: Byte, D: Quotient>(
     s: S,
     codes: &[A],
-    from: &Grid,
-    to: &Grid,
+    from: &RawParams,
+    to: &RawParams,
     out: &mut [B],
 ) {
     let source = Uniform::new(s, words(to));
@@ -164,7 +170,7 @@ impl<S: Simd, A: Byte, B: Byte, D: Quotient> Map<S> for Compute<S, A, B, D> {
     type In = Offsets<A, true>;
     type Out = Codes<B>;
 
-    const WATCHES: bool = true;
+    const TRACKS_SPECIALS: bool = true;
 
     #[inline(always)]
     fn input(&self) -> Offsets<A, true> {
@@ -178,13 +184,13 @@ impl<S: Simd, A: Byte, B: Byte, D: Quotient> Map<S> for Compute<S, A, B, D> {
     }
 
     #[inline(always)]
-    fn alarmed(&mut self, s: S) -> bool {
-        self.quantize.alarmed(s)
+    fn has_specials(&mut self, s: S) -> bool {
+        self.quantize.has_specials(s)
     }
 
     #[inline(always)]
-    fn careful_step(&mut self, s: S, offsets: [S::F32; 4], at: usize) -> S::U8 {
+    fn exact_step(&mut self, s: S, offsets: [S::F32; 4], at: usize) -> S::U8 {
         let values = self.values(s, offsets);
-        self.quantize.careful_step(s, values, at)
+        self.quantize.exact_step(s, values, at)
     }
 }

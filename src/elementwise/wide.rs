@@ -7,13 +7,13 @@
 use super::requantize::{Biased, Product, Real, RoundedTwice, Shifted, words};
 use super::stream::{are_large, in_pieces, is_large};
 use crate::kernels::map::{Floats, Ints, Map, WideCodes, map};
-use crate::kernels::per_axis::{Source, Spread, Uniform, Words, spread};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, Uniform, run_per_axis};
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier, entries};
 use crate::values::code::sealed::Params;
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
-use crate::values::params::Grid;
+use crate::values::params::RawParams;
 use core::marker::PhantomData;
 
 entries!(QuantizeWide<'_>, DequantizeWide<'_>, RequantizeWide<'_>);
@@ -35,13 +35,13 @@ struct Bounded<'a> {
     shift: i32,
 }
 
-impl Words<4> for Bounded<'_> {
+impl LaneParams<4> for Bounded<'_> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 4] {
-        let grid = self.params.grid(p);
-        let [floor, ceil] = grid.offsets();
-        let zero_point = grid.zero_point + self.shift;
-        [grid.scale.to_bits(), zero_point as u32, floor.to_bits(), ceil.to_bits()]
+        let raw = self.params.raw(p);
+        let [floor, ceil] = raw.offsets();
+        let zero_point = raw.zero_point + self.shift;
+        [raw.scale.to_bits(), zero_point as u32, floor.to_bits(), ceil.to_bits()]
     }
 }
 
@@ -71,7 +71,7 @@ impl Operation for QuantizeWide<'_> {
         let shift = if are_flipped { -FLIP } else { 0 };
         let words = Bounded { params: self.params, shift };
         let mut kernel = Quantized { words, flip: flip(s, are_flipped) };
-        spread(s, &mut kernel, words, self.layout, self.x, self.out);
+        run_per_axis(s, &mut kernel, words, self.layout, self.x, self.out);
     }
 
     #[inline(always)]
@@ -93,7 +93,7 @@ struct Quantized<'a, S: Simd> {
     flip: S::U8,
 }
 
-impl<S: Simd> Spread<S> for Quantized<'_, S> {
+impl<S: Simd> PerAxis<S> for Quantized<'_, S> {
     type In = f32;
     type Out = u16;
 
@@ -162,7 +162,7 @@ impl Operation for DequantizeWide<'_> {
         let shift = if self.params.are_signed() { FLIP } else { 0 };
         let words = Bounded { params: self.params, shift };
         let mut kernel = Dequantized { words, flip: s.splat_i32(shift) };
-        spread(s, &mut kernel, words, self.layout, self.codes, self.out);
+        run_per_axis(s, &mut kernel, words, self.layout, self.codes, self.out);
     }
 
     #[inline(always)]
@@ -184,7 +184,7 @@ struct Dequantized<'a, S: Simd> {
     flip: S::I32,
 }
 
-impl<S: Simd> Spread<S> for Dequantized<'_, S> {
+impl<S: Simd> PerAxis<S> for Dequantized<'_, S> {
     type In = u16;
     type Out = f32;
 
@@ -232,7 +232,7 @@ pub(super) struct RequantizeWide<'a> {
     pub(super) accumulators: &'a [i32],
     pub(super) multipliers: &'a Multipliers<'a>,
     pub(super) layout: &'a Layout,
-    pub(super) grid: &'a Grid,
+    pub(super) raw: &'a RawParams,
     /// Whether the codes are `i16`.
     pub(super) are_signed: bool,
     /// As unsigned ones, whatever they are.
@@ -256,14 +256,14 @@ impl Operation for RequantizeWide<'_> {
         if !are_large(self.accumulators, self.out) {
             return None;
         }
-        let Self { accumulators, multipliers, layout, grid, are_signed, .. } = *self;
+        let Self { accumulators, multipliers, layout, raw, are_signed, .. } = *self;
         in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
             let multipliers = &multipliers.part(channels);
             tier.run(&mut RequantizeWide {
                 accumulators,
                 multipliers,
                 layout,
-                grid,
+                raw,
                 are_signed,
                 out,
             });
@@ -276,17 +276,17 @@ impl RequantizeWide<'_> {
     #[inline(always)]
     fn by<S: Simd, F: Product>(&mut self, s: S) {
         let Self { multipliers, layout, .. } = *self;
-        let grid = self.grid.shifted(if self.are_signed { 0 } else { -FLIP });
+        let raw = self.raw.shifted(if self.are_signed { 0 } else { -FLIP });
         let kernel = Requantize {
             source: (),
-            zero_point: s.splat_i32(grid.zero_point),
-            lo: s.splat_i32(grid.lo()),
-            hi: s.splat_i32(grid.hi()),
+            zero_point: s.splat_i32(raw.zero_point),
+            lo: s.splat_i32(raw.lo()),
+            hi: s.splat_i32(raw.hi()),
             flip: flip(s, !self.are_signed),
             product: PhantomData::<F>,
         };
         let mut each = Requantized { factors: multipliers.factors(), kernel };
-        spread(s, &mut each, multipliers.factors(), layout, self.accumulators, self.out);
+        run_per_axis(s, &mut each, multipliers.factors(), layout, self.accumulators, self.out);
     }
 }
 
@@ -296,7 +296,7 @@ struct Requantized<'a, S: Simd, F> {
     kernel: Requantize<S, (), F>,
 }
 
-impl<S: Simd, F: Product> Spread<S> for Requantized<'_, S, F> {
+impl<S: Simd, F: Product> PerAxis<S> for Requantized<'_, S, F> {
     type In = i32;
     type Out = u16;
 

@@ -1,11 +1,11 @@
 //! `y = f32(acc) · sa[m] · sb[n] + bias[n]`, with `acc` of a product of matrices
 
-use super::product::{COLUMNS, Product, Stage, TileSums};
+use super::product::{COLUMNS, Epilogue, Product, TileSums};
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::gemm::packed::{Packed, PackedMatrix};
 use crate::kernels::map::{Floats, Ints, Map, map};
-use crate::kernels::per_axis::{Columns, Source, Words};
+use crate::kernels::per_axis::{Columns, LaneParams, Source};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
@@ -87,8 +87,8 @@ pub(super) fn dequantize<A: Code8>(
     Ok(())
 }
 
-fn compiled(product: Product<'_>, stage: &Dequantized<'_>, out: Part<'_, f32>) {
-    product.run(stage, out);
+fn compiled(product: Product<'_>, epilogue: &Dequantized<'_>, out: Part<'_, f32>) {
+    product.run(epilogue, out);
 }
 
 /// Sums as values.
@@ -103,7 +103,7 @@ struct Dequantized<'a> {
 const SCALE: usize = 0;
 const BIAS: usize = 1;
 
-impl Words<2> for Dequantized<'_> {
+impl LaneParams<2> for Dequantized<'_> {
     #[inline(always)]
     fn words(&self, n: usize) -> [u32; 2] {
         // To add −0.0 changes nothing.
@@ -115,7 +115,7 @@ impl Words<2> for Dequantized<'_> {
     }
 }
 
-impl Stage for Dequantized<'_> {
+impl Epilogue for Dequantized<'_> {
     type Out = f32;
     type Columns = Columns<2, COLUMNS>;
 
@@ -152,10 +152,10 @@ impl Operation for Finish<'_, '_> {
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self(stage, ready, sums, out) = self;
+        let Self(epilogue, ready, sums, out) = self;
         for row in sums.rows.start..sums.rows.end {
             let kernel =
-                Kernel { scale: s.splat_f32(stage.rows.of(row)), columns: ready.source::<S>() };
+                Kernel { scale: s.splat_f32(epilogue.rows.of(row)), columns: ready.source::<S>() };
             let out = out.row(row, sums.columns.start..sums.columns.end);
             map(s, kernel, sums.row(row), out);
         }

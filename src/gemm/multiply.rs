@@ -1,6 +1,6 @@
 //! `out[m][n] = Σ (a[m][k] − za[m])(b[k][n] − zb[n])`
 
-use super::product::{Product, Stage, TileSums};
+use super::product::{Epilogue, Product, TileSums};
 use crate::error::Error;
 use crate::gemm::packed::PackedMatrix;
 use crate::tier::Tier;
@@ -67,7 +67,7 @@ fn compiled(product: Product<'_>, out: Part<'_, i32>) {
 /// The sums as they are.
 struct Raw;
 
-impl Stage for Raw {
+impl Epilogue for Raw {
     type Out = i32;
     type Columns = ();
 

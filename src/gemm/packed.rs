@@ -1,7 +1,7 @@
 //! Weights as matrix products read them: packed once, in panels of columns.
 //!
-//! A panel has `WIDTH` vectors of columns. It begins with the sums of its columns, and then has the
-//! codes, [`Dot::DEPTH`] of the first column, as many of the next, and so on; then the next rows.
+//! A panel has `NR_VECTORS` vectors of columns. It begins with the sums of its columns, and then has the
+//! codes, [`Dot::KR`] of the first column, as many of the next, and so on; then the next rows.
 //! All codes are `i8`: those that are `u8` are flipped. Columns and rows that the matrix does not
 //! have are zeros.
 
@@ -306,25 +306,25 @@ pub(super) fn first_line(bytes: &[u8]) -> usize {
 }
 
 /// Vectors of columns in a panel.
-pub(crate) const WIDTH: usize = 2;
+pub(crate) const NR_VECTORS: usize = 2;
 
 /// Columns of the widest panel.
 pub(crate) const WIDEST_PANEL: usize = 32;
 
 /// Bytes of the column sums of a panel.
 pub(crate) const fn sums_len<D: Dot>() -> usize {
-    WIDTH * D::Base::LANES * size_of::<i32>()
+    NR_VECTORS * D::Base::LANES * size_of::<i32>()
 }
 
 /// Bytes of `depth` rows of a panel, and of as many more as fill the last four words of each row on
 /// the left.
 pub(crate) const fn rows_len<D: Dot>(depth: usize) -> usize {
-    WIDTH * D::Base::LANES * depth.next_multiple_of(quad::<D>())
+    NR_VECTORS * D::Base::LANES * depth.next_multiple_of(quad::<D>())
 }
 
 /// Rows for four words of a row on the left.
 const fn quad<D: Dot>() -> usize {
-    4 / D::WORDS * D::DEPTH
+    4 / D::WORDS * D::KR
 }
 
 /// Where the codes of a matrix are put for a tier.
@@ -376,7 +376,7 @@ pub(crate) const CHUNK: usize = 16;
 
 /// Codes of a row in a chunk.
 pub(crate) const fn chunk_depth<D: Dot>() -> usize {
-    CHUNK / D::WORDS * D::DEPTH
+    CHUNK / D::WORDS * D::KR
 }
 
 struct ShapeOf;
@@ -387,11 +387,11 @@ impl DotOperation for ShapeOf {
     #[inline(always)]
     fn simd<D: Dot>(&mut self, _: D) -> Shape {
         Shape {
-            columns: WIDTH * D::Base::LANES,
-            depth: D::DEPTH,
+            columns: NR_VECTORS * D::Base::LANES,
+            depth: D::KR,
             quad: quad::<D>(),
             rows: D::ROWS,
-            tallest: D::TALLEST,
+            tallest: D::MR,
             chunk: chunk_depth::<D>(),
             unit: D::Base::STEP.max(chunk_depth::<D>()),
         }

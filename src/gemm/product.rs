@@ -6,13 +6,13 @@
 //!
 //! The columns are done a block at a time, so many that their codes stay in the second cache; for
 //! each block, the rows a tile at a time, so many that their sums stay in registers; and rows that
-//! are very long, part by part. Then the sums of a tile and a block go through a [`Stage`] to the
+//! are very long, part by part. Then the sums of a tile and a block go through a [`Epilogue`] to the
 //! output.
 
 use crate::check::check_depth;
 use crate::error::Error;
 use crate::gemm::packed::{
-    CHUNK, Packed, Shape, WIDEST_PANEL, WIDTH, chunk_depth, rows_len, sums_len,
+    CHUNK, NR_VECTORS, Packed, Shape, WIDEST_PANEL, chunk_depth, rows_len, sums_len,
 };
 use crate::kernels::pairs::add_codes;
 use crate::kernels::per_axis::SLACK;
@@ -96,24 +96,24 @@ impl<'a> Product<'a> {
         })
     }
 
-    /// Puts it through a stage to `out`.
-    pub(super) fn run<F: Stage>(self, stage: &F, out: Part<'_, F::Out>) {
+    /// Puts it through an epilogue to `out`.
+    pub(super) fn run<F: Epilogue>(self, epilogue: &F, out: Part<'_, F::Out>) {
         #[cfg(feature = "rayon")]
-        return self.split(stage, out, rayon::current_num_threads());
+        return self.split(epilogue, out, rayon::current_num_threads());
         #[cfg(not(feature = "rayon"))]
-        self.run_part(stage, out);
+        self.run_part(epilogue, out);
     }
 
     /// The same on so many threads.
     #[cfg(feature = "rayon")]
-    fn split<F: Stage>(self, stage: &F, out: Part<'_, F::Out>, threads: usize) {
+    fn split<F: Epilogue>(self, epilogue: &F, out: Part<'_, F::Out>, threads: usize) {
         /// Multiplications that are worth a thread.
         const WORTH: usize = 1 << 20;
         let (rows, columns) = (out.rows.len(), out.columns.len());
         let work = rows.saturating_mul(columns).saturating_mul(self.depth);
         let threads = threads.min(work / WORTH);
         if threads < 2 {
-            return self.run_part(stage, out);
+            return self.run_part(epilogue, out);
         }
         let first = threads / 2;
         let [one, other] = if rows > FEW {
@@ -122,17 +122,20 @@ impl<'a> Product<'a> {
             let middle = (columns * first / threads).next_multiple_of(WIDEST_PANEL);
             out.split_columns(middle)
         } else {
-            return self.run_part(stage, out);
+            return self.run_part(epilogue, out);
         };
-        rayon::join(|| self.split(stage, one, first), || self.split(stage, other, threads - first));
+        rayon::join(
+            || self.split(epilogue, one, first),
+            || self.split(epilogue, other, threads - first),
+        );
     }
 
-    fn run_part<F: Stage>(self, stage: &F, out: Part<'_, F::Out>) {
+    fn run_part<F: Epilogue>(self, epilogue: &F, out: Part<'_, F::Out>) {
         let (rows, columns) = (out.rows.clone(), out.columns.clone());
         if rows.is_empty() || columns.is_empty() {
             return;
         }
-        let mut sink = Through { tier: self.tier, ready: stage.no_columns(), stage, out };
+        let mut sink = Through { tier: self.tier, ready: epilogue.no_columns(), epilogue, out };
         let is_in_place = sink.in_place(rows.start, columns.start).is_some();
         let plan = Plan::new(&self, [rows.len(), columns.len()], is_in_place);
         run(Piece { product: self, plan, rows, columns, sink: &mut sink });
@@ -250,7 +253,7 @@ fn run_kernel(mut kernel: Kernel<'_, '_>) {
 }
 
 /// What becomes of sums.
-pub(super) trait Stage: Sync {
+pub(super) trait Epilogue: Sync {
     type Out: Pod + Send;
     /// What is made ready for a block of columns, and serves all rows.
     type Columns;
@@ -260,7 +263,7 @@ pub(super) trait Stage: Sync {
     /// Makes ready for these columns, at most [`WIDEST`].
     fn prepare(&self, columns: Range<usize>, ready: &mut Self::Columns);
 
-    /// Where sums can be left as they are, and with what stride, if this stage changes nothing.
+    /// Where sums can be left as they are, and with what stride, if this epilogue changes nothing.
     fn in_place<'a>(_out: &'a mut Part<'_, Self::Out>) -> Option<(&'a mut [i32], usize)> {
         None
     }
@@ -291,7 +294,7 @@ impl<'a> TileSums<'a> {
     }
 }
 
-/// A stage and its output, as the kernel sees them: so there is one kernel for all stages.
+/// An epilogue and its output, as the kernel sees them: so there is one kernel for all epilogues.
 trait Sink {
     /// Where the sums from this row and column on can be left as they are, and with what stride.
     fn in_place(&mut self, row: usize, column: usize) -> Option<(&mut [i32], usize)>;
@@ -300,14 +303,14 @@ trait Sink {
     fn finish(&mut self, sums: TileSums<'_>);
 }
 
-struct Through<'a, 'o, F: Stage> {
+struct Through<'a, 'o, F: Epilogue> {
     tier: Tier,
-    stage: &'a F,
+    epilogue: &'a F,
     ready: F::Columns,
     out: Part<'o, F::Out>,
 }
 
-impl<F: Stage> Sink for Through<'_, '_, F> {
+impl<F: Epilogue> Sink for Through<'_, '_, F> {
     fn in_place(&mut self, row: usize, column: usize) -> Option<(&mut [i32], usize)> {
         let (row, column) = (row - self.out.rows.start, column - self.out.columns.start);
         let (out, stride) = F::in_place(&mut self.out)?;
@@ -315,11 +318,11 @@ impl<F: Stage> Sink for Through<'_, '_, F> {
     }
 
     fn prepare(&mut self, columns: Range<usize>) {
-        self.stage.prepare(columns, &mut self.ready);
+        self.epilogue.prepare(columns, &mut self.ready);
     }
 
     fn finish(&mut self, sums: TileSums<'_>) {
-        self.stage.finish(self.tier, &self.ready, sums, &mut self.out);
+        self.epilogue.finish(self.tier, &self.ready, sums, &mut self.out);
     }
 }
 
@@ -336,10 +339,10 @@ const BLOCK: usize = 1 << 19;
 /// Panels of a block, if the rows of `b` are many.
 const FEWEST: usize = 4;
 
-/// Columns of the widest block that goes through a stage.
+/// Columns of the widest block that goes through an epilogue.
 pub(super) const WIDEST: usize = 256;
 
-/// The length of what a stage lays out for each of these columns.
+/// The length of what an epilogue lays out for each of these columns.
 pub(super) const COLUMNS: usize = WIDEST + SLACK;
 
 impl DotOperation for Kernel<'_, '_> {
@@ -400,7 +403,7 @@ struct Block {
 }
 
 /// Rows of the highest tile of all instruction sets.
-const HIGHEST: usize = 12;
+const MAX_MR: usize = 12;
 
 /// The products of a tile of `a` and a block of `b`, added to `sums` unless they are the first.
 #[inline(always)]
@@ -419,7 +422,7 @@ fn tile<D: Dot>(
     let groups = (end - top).div_ceil(D::ROWS);
 
     // `za` as it is after a flip, and `Σ (a − za)`.
-    let (mut za, mut offsets) = ([0; HIGHEST], [0; HIGHEST]);
+    let (mut za, mut offsets) = ([0; MAX_MR], [0; MAX_MR]);
     for row in top..end {
         let r = row - top;
         let codes = &of.a[row * of.a_stride + first..][..depth];
@@ -431,9 +434,9 @@ fn tile<D: Dot>(
     let left = &left[..depth.div_ceil(chunk_depth::<D>()) * groups];
     let flipped = if b_signed { 0 } else { flipped_zero(true) };
 
-    let panel = WIDTH * D::Base::LANES;
+    let panel = NR_VECTORS * D::Base::LANES;
     let panel_len = sums_len::<D>() + rows_len::<D>(of.depth);
-    let mut products = [[s.splat_i32(0); WIDTH]; HIGHEST];
+    let mut products = [[s.splat_i32(0); NR_VECTORS]; MAX_MR];
     let mut column = first_column;
     while column < end_column {
         let (b_sums, codes) =
@@ -449,7 +452,7 @@ fn tile<D: Dot>(
         } else {
             of.zb.fill(column, flipped, &mut zero_points[..there]);
         }
-        for v in 0..WIDTH {
+        for v in 0..NR_VECTORS {
             let start = v * D::Base::LANES;
             if start >= there {
                 break;
@@ -485,16 +488,16 @@ fn multiply_tile<D: Dot>(
     left: &[[u32; CHUNK]],
     right: &[u8],
     groups: usize,
-    products: &mut [[Int<D>; WIDTH]; HIGHEST],
+    products: &mut [[Int<D>; NR_VECTORS]; MAX_MR],
 ) {
     macro_rules! of_height {
         ($($groups:literal)*) => {
             match groups {
-                $($groups if const { $groups <= D::TALLEST / D::ROWS } => {
+                $($groups if const { $groups <= D::MR / D::ROWS } => {
                     let (left, _) = left.as_chunks();
                     let sums = multiply::<D, $groups>(d, left, right);
                     for g in 0..$groups {
-                        for v in 0..WIDTH {
+                        for v in 0..NR_VECTORS {
                             let of_rows = d.rows(sums[g][v]);
                             for i in 0..D::ROWS {
                                 products[g * D::ROWS + i][v] = of_rows[i];
@@ -506,12 +509,12 @@ fn multiply_tile<D: Dot>(
             }
         };
     }
-    const { assert!(D::TALLEST <= HIGHEST) };
+    const { assert!(D::MR <= MAX_MR) };
     of_height!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
 /// The sums of a tile and a panel, as `multiply` has them.
-type PanelSums<D, const R: usize> = [[Sums<D>; WIDTH]; R];
+type PanelSums<D, const R: usize> = [[Sums<D>; NR_VECTORS]; R];
 
 /// `Σ ab` of a tile and a panel.
 ///
@@ -525,12 +528,12 @@ fn multiply<D: Dot, const R: usize>(
     let s = d.base();
     let quad_len = rows_len::<D>(1);
     // A power of two, at most 4.
-    let chains = match D::SUMS / (R * WIDTH * D::ROWS) {
+    let chains = match D::SUMS / (R * NR_VECTORS * D::ROWS) {
         0 | 1 => 1,
         2 | 3 => 2,
         _ => 4,
     };
-    let mut sums = [[[[s.splat_i32(0); 2]; WIDTH]; R]; 4];
+    let mut sums = [[[[s.splat_i32(0); 2]; NR_VECTORS]; R]; 4];
     for c in 0..left.len() {
         let quads = (right.len() / quad_len).min(CHUNK / 4);
         let (now, later) = right.split_at(quads * quad_len);
@@ -548,7 +551,7 @@ fn multiply<D: Dot, const R: usize>(
     }
     for i in 1..chains {
         for g in 0..R {
-            for v in 0..WIDTH {
+            for v in 0..NR_VECTORS {
                 for half in 0..2 {
                     sums[0][g][v][half] = s.add_i32(sums[0][g][v][half], sums[i][g][v][half]);
                 }
@@ -568,16 +571,16 @@ fn step<D: Dot, const R: usize>(
     right: &[u8],
 ) -> PanelSums<D, R> {
     let s = d.base();
-    let vector = D::Base::LANES * D::DEPTH;
-    let mut columns = [[s.splat_u8(0); 2]; WIDTH];
-    for v in 0..WIDTH {
+    let vector = D::Base::LANES * D::KR;
+    let mut columns = [[s.splat_u8(0); 2]; NR_VECTORS];
+    for v in 0..NR_VECTORS {
         let from = &right[v * vector..][..vector];
         s.prefetch(from.as_ptr().wrapping_add(AHEAD));
         columns[v] = d.right(from);
     }
     for g in 0..R {
         let (quads, _) = left[g].as_chunks();
-        for v in 0..WIDTH {
+        for v in 0..NR_VECTORS {
             sums[g][v] = d.multiply(sums[g][v], &quads[q], w, columns[v]);
         }
     }
@@ -613,8 +616,8 @@ fn pack_row<D: Dot>(
         }
         sum = add_codes::<D, D::Left>(d, sum, codes);
         if D::ROWS == 1 {
-            for part in 0..4 / D::DEPTH {
-                let w = (v * (4 / D::DEPTH) + part) * D::Base::LANES;
+            for part in 0..4 / D::KR {
+                let w = (v * (4 / D::KR) + part) * D::Base::LANES;
                 let chunk = &mut left[w / CHUNK * groups + g];
                 let to: &mut [u8] = bytemuck::must_cast_slice_mut(&mut chunk[w % CHUNK..]);
                 s.store_u8(d.left(codes, part), &mut to[..D::Base::STEP]);

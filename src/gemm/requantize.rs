@@ -1,6 +1,6 @@
 //! `q = clamp(rne(f32(acc + bias[n]) · m[n]) + z, lo, hi)`, with `acc` of a product of matrices
 
-use super::product::{COLUMNS, Product, Stage, TileSums};
+use super::product::{COLUMNS, Epilogue, Product, TileSums};
 use crate::elementwise::encode::AnyEncoder;
 use crate::elementwise::requantize::{self, Biased, Kernel, Real, RoundedTwice, Shifted};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
 use crate::values::multiplier::{MultiplierKind, Multipliers};
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 use crate::values::rows::{Part, Rows, RowsMut};
 use crate::values::zero_points::ZeroPoints;
 use core::marker::PhantomData;
@@ -60,26 +60,26 @@ impl<B: Code8> PackedMatrix<'_, B> {
         multipliers.check_columns(self.n())?;
         let (product, out) =
             Product::with_zero_points(a.into(), za, self.packed(), zb, out.into())?;
-        let stage = Requantized { multipliers, grid: params.grid(), are_signed: Q::SIGNED };
-        compiled(product, &stage, out.bytes());
+        let epilogue = Requantized { multipliers, raw: params.raw(), are_signed: Q::SIGNED };
+        compiled(product, &epilogue, out.bytes());
         Ok(())
     }
 }
 
-fn compiled(product: Product<'_>, stage: &Requantized<'_>, out: Part<'_, u8>) {
-    product.run(stage, out);
+fn compiled(product: Product<'_>, epilogue: &Requantized<'_>, out: Part<'_, u8>) {
+    product.run(epilogue, out);
 }
 
 /// Sums as codes.
 #[derive(Clone, Copy)]
 struct Requantized<'a> {
     multipliers: &'a Multipliers<'a>,
-    grid: &'a Grid,
+    raw: &'a RawParams,
     /// Whether the codes are `i8`.
     are_signed: bool,
 }
 
-impl Stage for Requantized<'_> {
+impl Epilogue for Requantized<'_> {
     type Out = u8;
     type Columns = Columns<5, COLUMNS>;
 
@@ -127,8 +127,8 @@ impl Operation for Finish<'_, '_> {
 impl Finish<'_, '_> {
     #[inline(always)]
     fn by<S: Simd, F: requantize::Product>(&mut self, s: S) {
-        let Self(stage, ready, sums, out) = self;
-        let encoder = AnyEncoder::new(s, stage.grid, stage.are_signed);
+        let Self(epilogue, ready, sums, out) = self;
+        let encoder = AnyEncoder::new(s, epilogue.raw, epilogue.are_signed);
         let kernel = Kernel { source: ready.source::<S>(), encoder, product: PhantomData::<F> };
         for row in sums.rows.start..sums.rows.end {
             map(s, kernel, sums.row(row), out.row(row, sums.columns.start..sums.columns.end));

@@ -1,15 +1,14 @@
-//! The loops: unrolling, tails, alignment, streaming stores. Written once, for every kernel and
-//! every instruction set.
+//! The loops: unrolling, tails, alignment. Written once, for every kernel and every instruction set.
 //!
-//! The hard cases (NaN, ±∞, quotients beyond an integer) are rare, so kernels are written for the
-//! others, and notice: a kernel that `WATCHES` keeps a record of every group of 256 elements, and a
-//! group with an alarm is done again with steps that are right for every input.
+//! Special values (NaN, ±∞, quotients beyond an integer) are rare, so kernels are written for the
+//! others, and notice: a kernel that `TRACKS_SPECIALS` remembers for every group of 256 elements whether there
+//! was one, and a group with special values is done again, with steps that are exact for every input.
 //!
 //! ```text
 //! for each group of 256 elements:
-//!     for each quad of the group: out = step(x), and the watch looks at it
-//!     if the watch is alarmed:
-//!         for each quad of the group: out = careful_step(x)
+//!     for each quad of the group: out = step(x), and special values are tracked
+//!     if the group has special values:
+//!         for each quad of the group: out = exact_step(x)
 //! ```
 //!
 //! Loops here and in the kernels count, they don't chain iterators: what the standard library
@@ -19,7 +18,7 @@ use crate::simd::{Byte, Simd};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 
-/// Elements after which a kernel's watch is read, and a group with an alarm done again.
+/// Elements after which a kernel is asked for special values, and those with some are done again.
 const GROUP: usize = 256;
 
 /// Bytes of a cache line.
@@ -273,8 +272,8 @@ pub(crate) trait Map<S: Simd> {
     type In: Load;
     type Out: Store;
 
-    /// Whether `alarmed` can be true.
-    const WATCHES: bool = false;
+    /// Whether `has_specials` can be true.
+    const TRACKS_SPECIALS: bool = false;
 
     /// Whether a quad may begin anywhere, and not only at multiples of its length.
     const ANYWHERE: bool = true;
@@ -286,13 +285,13 @@ pub(crate) trait Map<S: Simd> {
 
     /// Whether a step since the last call may have given a wrong result.
     #[inline(always)]
-    fn alarmed(&mut self, _s: S) -> bool {
+    fn has_specials(&mut self, _s: S) -> bool {
         false
     }
 
-    /// As `step`, without alarm: right for every input, and slower.
+    /// As `step`, without special values: exact for every input, and slower.
     #[inline(always)]
-    fn careful_step(
+    fn exact_step(
         &mut self,
         s: S,
         x: Quad<Self::In, S>,
@@ -321,7 +320,7 @@ type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
 #[inline(always)]
 pub(crate) fn map<S: Simd, M: Map<S>>(s: S, mut kernel: M, x: &[In<M, S>], out: &mut [Out<M, S>]) {
     let out = &mut out[..x.len()];
-    let longest = if M::WATCHES { GROUP } else { usize::MAX };
+    let longest = if M::TRACKS_SPECIALS { GROUP } else { usize::MAX };
     let mut start = 0;
     let mut steps = x.len().min(longest) / S::STEP;
     let mut next = steps * S::STEP;
@@ -340,8 +339,8 @@ pub(crate) fn map<S: Simd, M: Map<S>>(s: S, mut kernel: M, x: &[In<M, S>], out: 
         } else {
             partial(s, &mut kernel, x_group, out_group, start);
         }
-        if kernel.alarmed(s) {
-            run_carefully(s, &mut kernel, x_group, out_group, start);
+        if kernel.has_specials(s) {
+            run_exactly(s, &mut kernel, x_group, out_group, start);
         }
         if start + len == x.len() {
             return;
@@ -388,7 +387,7 @@ fn partial<S: Simd, M: Map<S>>(
 
 /// Any number of elements, from `at` on, with steps that are right for all of them.
 #[inline(always)]
-fn run_carefully<S: Simd, M: Map<S>>(
+fn run_exactly<S: Simd, M: Map<S>>(
     s: S,
     kernel: &mut M,
     mut x: &[In<M, S>],
@@ -401,7 +400,7 @@ fn run_carefully<S: Simd, M: Map<S>>(
         let is_whole = now.len() == S::STEP;
         let input = kernel.input();
         let quad = if is_whole { input.load(s, now) } else { input.load_partial(s, now) };
-        let result = kernel.careful_step(s, quad, at);
+        let result = kernel.exact_step(s, quad, at);
         if is_whole {
             M::Out::store(s, result, out_now);
         } else {
@@ -420,7 +419,7 @@ where
 {
     const {
         // What was there before is gone, so nothing could be done again.
-        assert!(!M::WATCHES, "a kernel in place has no watch");
+        assert!(!M::TRACKS_SPECIALS, "a kernel in place can do nothing again");
     }
     let input = kernel.input();
     if data.len() < S::STEP {

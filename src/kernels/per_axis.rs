@@ -10,7 +10,7 @@ use crate::values::granularity::{Layout, Panel};
 use bytemuck::Pod;
 
 /// What a kernel needs of its parameters: integers, or the bits of f32.
-pub(crate) trait Words<const N: usize>: Copy {
+pub(crate) trait LaneParams<const N: usize>: Copy {
     /// The words of the parameters `p`.
     fn words(&self, p: usize) -> [u32; N];
 }
@@ -65,7 +65,7 @@ struct ByVector<W, const N: usize> {
     log2_run: u32,
 }
 
-impl<S: Simd, W: Words<N>, const N: usize> Source<S> for ByVector<W, N> {
+impl<S: Simd, W: LaneParams<N>, const N: usize> Source<S> for ByVector<W, N> {
     const UNIFORM: bool = false;
 
     #[inline(always)]
@@ -95,7 +95,7 @@ impl<const N: usize, const LEN: usize> Columns<N, LEN> {
 
     /// Lays out the words of `len` parameters, the first of them `first`: one for each element.
     #[inline(always)]
-    pub(crate) fn fill<W: Words<N>>(&mut self, words: W, first: usize, len: usize) {
+    pub(crate) fn fill<W: LaneParams<N>>(&mut self, words: W, first: usize, len: usize) {
         for i in 0..len {
             let words = words.words(first + i);
             for k in 0..N {
@@ -125,7 +125,7 @@ impl<S: Simd, const N: usize, const LEN: usize> Source<S> for ByLane<'_, N, LEN>
 }
 
 /// An elementwise kernel whose parameters change along the data.
-pub(crate) trait Spread<S: Simd> {
+pub(crate) trait PerAxis<S: Simd> {
     type In: Pod;
     type Out: Pod;
 
@@ -144,7 +144,7 @@ const LONG: usize = 128;
 
 /// Runs a kernel over all panels of a layout.
 #[inline(always)]
-pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
+pub(crate) fn run_per_axis<S: Simd, K: PerAxis<S>, W: LaneParams<N>, const N: usize>(
     s: S,
     kernel: &mut K,
     words: W,
@@ -173,7 +173,7 @@ pub(crate) fn spread<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
 
 /// Runs a kernel over a panel run by run.
 #[inline(always)]
-fn by_run<S: Simd, K: Spread<S>>(
+fn by_run<S: Simd, K: PerAxis<S>>(
     s: S,
     kernel: &mut K,
     panel: Panel,
@@ -191,7 +191,7 @@ fn by_run<S: Simd, K: Spread<S>>(
 
 /// Runs a kernel over a panel whose runs are whole vectors.
 #[inline(always)]
-fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
+fn by_vector<S: Simd, K: PerAxis<S>, W: LaneParams<N>, const N: usize>(
     s: S,
     kernel: &mut K,
     words: W,
@@ -215,7 +215,7 @@ fn by_vector<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
 /// Runs a kernel over a panel, a tile of its columns at a time: the words of the tile's elements are
 /// laid out, and serve all rows.
 #[inline(always)]
-fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
+fn by_lane<S: Simd, K: PerAxis<S>, W: LaneParams<N>, const N: usize>(
     s: S,
     kernel: &mut K,
     words: W,
@@ -246,7 +246,7 @@ fn by_lane<S: Simd, K: Spread<S>, W: Words<N>, const N: usize>(
 
 /// Lays out the words of `len` elements, from the element `start` of a panel's row on.
 #[inline(always)]
-fn fill<S: Simd, W: Words<N>, const N: usize>(
+fn fill<S: Simd, W: LaneParams<N>, const N: usize>(
     s: S,
     columns: &mut Columns<N, { TILE + SLACK }>,
     words: W,

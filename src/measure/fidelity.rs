@@ -8,7 +8,7 @@ use crate::simd::Simd;
 use crate::simd::environment::in_default;
 use crate::tier::{Composition, Entry, Operation, Tier, composed_entries, entries};
 use crate::values::code::Code;
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 
 /// How near `y` is to `x`: what quantization has made of a tensor, to what it was.
 ///
@@ -129,7 +129,7 @@ impl Tier {
     /// [`quantization_fidelity`](crate::measure::quantization_fidelity()) on this tier.
     #[must_use]
     pub fn quantization_fidelity<Q: Code>(self, x: &[f32], params: QuantParams<Q>) -> Fidelity {
-        OfQuantization { x, grid: params.grid() }.on(self)
+        OfQuantization { x, raw: params.raw() }.on(self)
     }
 }
 
@@ -153,7 +153,7 @@ impl Operation for Between<'_> {
 
 struct OfQuantization<'a> {
     x: &'a [f32],
-    grid: &'a Grid,
+    raw: &'a RawParams,
 }
 
 impl Composition for OfQuantization<'_> {
@@ -164,7 +164,7 @@ impl Composition for OfQuantization<'_> {
         let mut y = [0.0; BLOCK];
         for x in self.x.chunks(BLOCK) {
             let y = &mut y[..x.len()];
-            FakeQuantize { x, grid: self.grid, out: &mut *y }.enter(tier, true);
+            FakeQuantize { x, raw: self.raw, out: &mut *y }.enter(tier, true);
             total = total.merge(Between { x, y }.enter(tier, true));
         }
         total

@@ -117,11 +117,11 @@ impl<Q: Code8> Composition for NormalizeQuantize<'_, Q> {
             if let (Some(value), false) = (value, self.of_finite) {
                 return Err(Error::non_finite("x", Some(r), value));
             }
-            let grid = match self.choice.grid(range.union(reach.range())) {
-                Ok(grid) => grid,
+            let raw = match self.choice.raw(range.union(reach.range())) {
+                Ok(raw) => raw,
                 Err(error) => return Err(error.in_row(r)),
             };
-            let params = QuantParams::of(grid);
+            let params = QuantParams::of(raw);
             self.params[r] = params;
             for start in (0..row).step_by(PART) {
                 let part = start..row.min(start + PART);

@@ -95,7 +95,7 @@ impl Simd for Avx2 {
     type U8 = __m256i;
     type Bytes = [u8; 32];
     /// The lowest of the narrowed quotients, lane by lane.
-    type Watch = __m256i;
+    type Specials = __m256i;
     type Lookup = Shuffles;
     type QuickLookup = NearLine;
 
@@ -367,19 +367,19 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn unwatched(self) -> __m256i {
+    fn no_specials(self) -> __m256i {
         self.avx._mm256_setzero_si256()
     }
 
     /// `round` makes `i32::MIN` of what does not fit, and `narrow_i32` `i16::MIN` of that.
     #[inline(always)]
-    fn watch(self, so_far: __m256i, _: [__m256; 4], [a, b]: [__m256i; 2]) -> __m256i {
+    fn track_specials(self, so_far: __m256i, _: [__m256; 4], [a, b]: [__m256i; 2]) -> __m256i {
         self.avx2._mm256_min_epi16(self.avx2._mm256_min_epi16(so_far, a), b)
     }
 
     #[inline(always)]
-    fn alarmed(self, watch: __m256i) -> bool {
-        let lowest = self.avx2._mm256_cmpeq_epi16(watch, self.splat_i16(i16::MIN));
+    fn has_specials(self, specials: __m256i) -> bool {
+        let lowest = self.avx2._mm256_cmpeq_epi16(specials, self.splat_i16(i16::MIN));
         self.avx2._mm256_movemask_epi8(lowest) != 0
     }
 
@@ -572,8 +572,8 @@ impl Dot for Avx2 {
     const SAME: bool = true;
     const MIXED: bool = true;
 
-    const DEPTH: usize = 2;
-    const TALLEST: usize = 5;
+    const KR: usize = 2;
+    const MR: usize = 5;
     const SUMS: usize = 12;
 
     type Left = i8;

@@ -82,7 +82,7 @@ impl Simd for Avx512 {
     type U8 = __m512i;
     type Bytes = [u8; 64];
     /// The lowest of the narrowed quotients, lane by lane.
-    type Watch = __m512i;
+    type Specials = __m512i;
     type Lookup = Shuffles;
     type QuickLookup = Permutations;
 
@@ -339,19 +339,19 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn unwatched(self) -> __m512i {
+    fn no_specials(self) -> __m512i {
         self.f._mm512_setzero_si512()
     }
 
     /// `round` makes `i32::MIN` of what does not fit, and `narrow_i32` `i16::MIN` of that.
     #[inline(always)]
-    fn watch(self, so_far: __m512i, _: [__m512; 4], [a, b]: [__m512i; 2]) -> __m512i {
+    fn track_specials(self, so_far: __m512i, _: [__m512; 4], [a, b]: [__m512i; 2]) -> __m512i {
         self.bw._mm512_min_epi16(self.bw._mm512_min_epi16(so_far, a), b)
     }
 
     #[inline(always)]
-    fn alarmed(self, watch: __m512i) -> bool {
-        self.bw._mm512_cmpeq_epi16_mask(watch, self.splat_i16(i16::MIN)) != 0
+    fn has_specials(self, specials: __m512i) -> bool {
+        self.bw._mm512_cmpeq_epi16_mask(specials, self.splat_i16(i16::MIN)) != 0
     }
 
     #[inline(always)]
@@ -549,8 +549,8 @@ impl Dot for Avx512 {
     const SAME: bool = true;
     const MIXED: bool = true;
 
-    const DEPTH: usize = 2;
-    const TALLEST: usize = 12;
+    const KR: usize = 2;
+    const MR: usize = 12;
     const SUMS: usize = 16;
 
     type Left = i8;

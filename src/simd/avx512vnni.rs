@@ -42,7 +42,7 @@ impl Dot for Avx512Vnni {
     const SAME: bool = false;
     const MIXED: bool = true;
 
-    const TALLEST: usize = 12;
+    const MR: usize = 12;
     const SUMS: usize = 16;
 
     type Left = u8;

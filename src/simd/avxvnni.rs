@@ -42,7 +42,7 @@ impl Dot for AvxVnni {
     const SAME: bool = false;
     const MIXED: bool = true;
 
-    const TALLEST: usize = 5;
+    const MR: usize = 5;
     const SUMS: usize = 12;
 
     type Left = u8;

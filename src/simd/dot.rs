@@ -38,10 +38,10 @@ pub(crate) trait Dot: Copy {
     }
 
     // For matrix products: `left` has codes of rows, `right` of columns. They are multiplied in
-    // steps: `DEPTH` codes of each of `ROWS` rows by as many of each of `LANES` columns.
+    // steps: `KR` codes of each of `ROWS` rows by as many of each of `LANES` columns.
 
     /// Codes of a row, and of a column, in a step.
-    const DEPTH: usize = 4;
+    const KR: usize = 4;
 
     /// Rows in a step: 1, or 2.
     const ROWS: usize = 1;
@@ -52,7 +52,7 @@ pub(crate) trait Dot: Copy {
 
     /// Rows of the highest tile whose sums, for two vectors of columns,
     /// stay in registers.
-    const TALLEST: usize;
+    const MR: usize;
 
     /// Vectors of sums that are enough for the multiplications not to wait for each other.
     const SUMS: usize;
@@ -60,14 +60,14 @@ pub(crate) trait Dot: Copy {
     /// The type of codes on the left. On the right they are `i8`.
     type Left: Byte;
 
-    /// Words of `DEPTH` codes of `a` each, where a step has one row: the first `LANES` of them, or
+    /// Words of `KR` codes of `a` each, where a step has one row: the first `LANES` of them, or
     /// the next, or so on, by `part`.
     #[inline(always)]
     fn left(self, a: Bytes<Self>, _part: usize) -> Bytes<Self> {
         a
     }
 
-    /// `from`, which has `DEPTH` codes for each lane, as `multiply` takes them.
+    /// `from`, which has `KR` codes for each lane, as `multiply` takes them.
     #[inline(always)]
     fn right(self, from: &[u8]) -> [Bytes<Self>; 2] {
         [self.base().load_u8(from); 2]

@@ -35,7 +35,7 @@ impl Dot for Dotprod {
     const SAME: bool = true;
     const MIXED: bool = false;
 
-    const TALLEST: usize = 8;
+    const MR: usize = 8;
     const SUMS: usize = 16;
 
     type Left = i8;

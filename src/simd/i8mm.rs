@@ -44,10 +44,10 @@ impl Dot for I8mm {
     const SAME: bool = true;
     const MIXED: bool = true;
 
-    const DEPTH: usize = 8;
+    const KR: usize = 8;
     const ROWS: usize = 2;
     const WORDS: usize = 4;
-    const TALLEST: usize = 12;
+    const MR: usize = 12;
     const SUMS: usize = 16;
 
     type Left = i8;

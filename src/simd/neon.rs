@@ -21,7 +21,7 @@ impl Simd for Neon {
     type I16 = int16x8_t;
     type U8 = uint8x16_t;
     type Bytes = [u8; 16];
-    type Watch = [float32x4_t; 2];
+    type Specials = [float32x4_t; 2];
     type Lookup = Table;
     type QuickLookup = Table;
 
@@ -270,14 +270,14 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn unwatched(self) -> [float32x4_t; 2] {
+    fn no_specials(self) -> [float32x4_t; 2] {
         self.finite()
     }
 
     /// `round` saturates, so infinities of the right sign do no harm; but the quotient of an
     /// infinity is NaN, or of the wrong sign, where the low part of the reciprocal is negative.
     #[inline(always)]
-    fn watch(
+    fn track_specials(
         self,
         so_far: [float32x4_t; 2],
         a: [float32x4_t; 4],
@@ -287,8 +287,8 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn alarmed(self, watch: [float32x4_t; 2]) -> bool {
-        !self.all_finite(watch)
+    fn has_specials(self, specials: [float32x4_t; 2]) -> bool {
+        !self.all_finite(specials)
     }
 
     #[inline(always)]
@@ -460,7 +460,7 @@ impl Dot for Neon {
     const SAME: bool = true;
     const MIXED: bool = false;
 
-    const TALLEST: usize = 6;
+    const MR: usize = 6;
     const SUMS: usize = 8;
 
     type Left = i8;

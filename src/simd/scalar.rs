@@ -57,7 +57,7 @@ impl Simd for Scalar {
     type I16 = [i16; 8];
     type U8 = [u8; 16];
     type Bytes = [u8; 16];
-    type Watch = [[f32; 4]; 2];
+    type Specials = [[f32; 4]; 2];
     type Lookup = [u8; 256];
     type QuickLookup = [u8; 256];
 
@@ -312,18 +312,23 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn unwatched(self) -> [[f32; 4]; 2] {
+    fn no_specials(self) -> [[f32; 4]; 2] {
         self.finite()
     }
 
     #[inline(always)]
-    fn watch(self, so_far: [[f32; 4]; 2], a: [[f32; 4]; 4], _: [[i16; 8]; 2]) -> [[f32; 4]; 2] {
+    fn track_specials(
+        self,
+        so_far: [[f32; 4]; 2],
+        a: [[f32; 4]; 4],
+        _: [[i16; 8]; 2],
+    ) -> [[f32; 4]; 2] {
         self.watch_finite(so_far, a)
     }
 
     #[inline(always)]
-    fn alarmed(self, watch: [[f32; 4]; 2]) -> bool {
-        !self.all_finite(watch)
+    fn has_specials(self, specials: [[f32; 4]; 2]) -> bool {
+        !self.all_finite(specials)
     }
 
     #[inline(always)]
@@ -477,7 +482,7 @@ impl Dot for Scalar {
 
     const SAME: bool = true;
     const MIXED: bool = true;
-    const TALLEST: usize = 4;
+    const MR: usize = 4;
     const SUMS: usize = 8;
 
     type Left = i8;

@@ -78,7 +78,7 @@ macro_rules! of_each_code {
 pub(crate) use of_each_code;
 
 pub(crate) mod sealed {
-    use crate::values::params::{Grid, QuantParams};
+    use crate::values::params::{QuantParams, RawParams};
 
     /// 8-bit codes to read from, with their type as a value.
     #[derive(Clone, Copy, Debug)]
@@ -159,9 +159,9 @@ pub(crate) mod sealed {
                 }
 
                 #[inline(always)]
-                pub(crate) fn grid(&self, p: usize) -> &Grid {
+                pub(crate) fn raw(&self, p: usize) -> &RawParams {
                     match self {
-                        $(Self::$variant(params) => params[p].grid(),)*
+                        $(Self::$variant(params) => params[p].raw(),)*
                     }
                 }
             }

@@ -4,7 +4,7 @@ use crate::check::{at_least_1, elements_of, one_for_each};
 use crate::error::Error;
 use crate::simd::environment::in_default;
 use crate::values::code::{Code, Code8, params_as};
-use crate::values::params::{Grid, QuantParams};
+use crate::values::params::{QuantParams, RawParams};
 use crate::values::zero_points::{Scales, Side, ZeroPoints, Zeros};
 use core::ops::Range;
 
@@ -203,7 +203,7 @@ impl<'a, Q: Code8> Params<'a, Q> {
             Given::One(params) => {
                 return Ok(OfRows {
                     scales: Scales::Same(params.scale()),
-                    zero_points: Zeros::Same(params.grid().zero_point),
+                    zero_points: Zeros::Same(params.raw().zero_point),
                 });
             }
             Given::Each(sets) => sets,
@@ -305,14 +305,14 @@ impl<'a, Q: Code> Sets<'a, Q> {
         if let Stored::Parts(scales, _) = self.stored {
             let mut are_plain = true;
             for &scale in scales.iter().step_by(self.stride.max(1)) {
-                are_plain &= Grid::is_plain(scale);
+                are_plain &= RawParams::is_plain(scale);
             }
             if are_plain {
                 return Ok(());
             }
             for p in 0..self.len() {
                 let index = Some(p * self.stride);
-                Grid::check::<Q>(("scales", index), self.scale(p), self.zero_point(p))?;
+                RawParams::check::<Q>(("scales", index), self.scale(p), self.zero_point(p))?;
             }
         }
         Ok(())
@@ -339,7 +339,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
     #[inline(always)]
     pub(crate) fn scale(&self, p: usize) -> f32 {
         match self.stored {
-            Stored::Whole(params) => params[p * self.stride].grid().scale,
+            Stored::Whole(params) => params[p * self.stride].raw().scale,
             Stored::Parts(scales, _) => scales[p * self.stride],
         }
     }
@@ -347,7 +347,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
     #[inline(always)]
     pub(crate) fn zero_point(&self, p: usize) -> i32 {
         match self.stored {
-            Stored::Whole(params) => params[p * self.stride].grid().zero_point,
+            Stored::Whole(params) => params[p * self.stride].raw().zero_point,
             Stored::Parts(_, ZeroPoints::Same(zero_point)) => zero_point.into(),
             Stored::Parts(_, ZeroPoints::Each(each)) => each[p * self.stride].into(),
         }
@@ -356,27 +356,27 @@ impl<'a, Q: Code> Sets<'a, Q> {
     /// The set `p`, once [`Sets::check`] found it usable, where the floating-point environment is the
     /// default one.
     #[inline(always)]
-    pub(crate) fn grid(&self, p: usize) -> Grid {
+    pub(crate) fn raw(&self, p: usize) -> RawParams {
         match self.stored {
-            Stored::Whole(params) => *params[p * self.stride].grid(),
-            Stored::Parts(..) => Grid::by_division::<Q>(self.scale(p), self.zero_point(p)),
+            Stored::Whole(params) => *params[p * self.stride].raw(),
+            Stored::Parts(..) => RawParams::by_division::<Q>(self.scale(p), self.zero_point(p)),
         }
     }
 
     /// The set `p` as far as it is dequantized by, once [`Sets::check_finite`] found it usable.
     #[inline(always)]
-    pub(crate) fn grid_of_values(&self, p: usize) -> Grid {
-        Grid::without_reciprocal::<Q>(self.scale(p), self.zero_point(p))
+    pub(crate) fn raw_of_values(&self, p: usize) -> RawParams {
+        RawParams::without_reciprocal::<Q>(self.scale(p), self.zero_point(p))
     }
 
     /// Runs `then` with the parameters, their layout and the elements that have them: all at once, if they lie
-    /// in one slice; else as many of them at a time as `grid` makes on the stack. So kernels know one form of
+    /// in one slice; else as many of them at a time as `raw` makes on the stack. So kernels know one form of
     /// parameters, the one that is the fastest.
     pub(crate) fn each_part(
         &self,
         layout: &Layout,
         elements: usize,
-        grid: impl Fn(&Self, usize) -> Grid,
+        raw: impl Fn(&Self, usize) -> RawParams,
         mut then: impl FnMut(&[QuantParams<Q>], &Layout, Range<usize>),
     ) {
         /// So many that a call for some elements of each row costs little beside them.
@@ -397,7 +397,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
                 let some = &mut some[..SOME.min(params - done)];
                 in_default(|| {
                     for i in 0..some.len() {
-                        some[i] = QuantParams::of(grid(self, first + done + i));
+                        some[i] = QuantParams::of(raw(self, first + done + i));
                     }
                 });
                 let from = done * run;

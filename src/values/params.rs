@@ -212,14 +212,14 @@ impl Choice {
         self.kind == Kind::Symmetric
     }
 
-    /// [`Choice::grid`], compiled in this crate, whatever the floating-point environment.
-    pub(crate) fn compiled(self, range: Range) -> Result<Grid, Error> {
-        in_default(|| self.grid(range))
+    /// [`Choice::raw`], compiled in this crate, whatever the floating-point environment.
+    pub(crate) fn compiled(self, range: Range) -> Result<RawParams, Error> {
+        in_default(|| self.raw(range))
     }
 
     /// [`Scheme::params`]. Inlined, so that a kernel has the result in registers.
     #[inline(always)]
-    pub(crate) fn grid(self, range: Range) -> Result<Grid, Error> {
+    pub(crate) fn raw(self, range: Range) -> Result<RawParams, Error> {
         let Self { kind, lo, hi } = self;
         let Range { min, max } = range.finite()?;
         let (min, max) = (min.min(0.0), max.max(0.0));
@@ -257,7 +257,7 @@ impl Choice {
             }
         }
         let reciprocal = Reciprocal::by_division(scale);
-        Ok(Grid::new(scale, reciprocal, zero_point, lo, hi))
+        Ok(RawParams::new(scale, reciprocal, zero_point, lo, hi))
     }
 }
 
@@ -316,14 +316,14 @@ const fn overflows(scale: f32, distance: u32) -> bool {
 /// - every code in use dequantizes to a finite number.
 #[derive(Clone, Copy, PartialEq)]
 pub struct QuantParams<Q> {
-    grid: Grid,
+    raw: RawParams,
     code: PhantomData<Q>,
 }
 
 /// [`QuantParams`] without the type of the codes: what the kernels are given, by reference. (A copy
 /// would be made in larger pieces than the fields were written in, and wait for those writes.)
 #[derive(Clone, Copy)]
-pub(crate) struct Grid {
+pub(crate) struct RawParams {
     pub(crate) scale: f32,
     /// The reciprocal of the scale, in two parts.
     pub(crate) reciprocal: Reciprocal,
@@ -332,7 +332,7 @@ pub(crate) struct Grid {
     pub(crate) codes: [i32; 2],
 }
 
-impl Grid {
+impl RawParams {
     /// The same for codes that are `by` more.
     #[inline(always)]
     pub(crate) const fn shifted(self, by: i32) -> Self {
@@ -435,10 +435,10 @@ impl Grid {
     }
 }
 
-impl PartialEq for Grid {
+impl PartialEq for RawParams {
     fn eq(&self, other: &Self) -> bool {
         // The reciprocal is that of the scale, which is normal.
-        let fields = |grid: &Self| (grid.scale.to_bits(), grid.zero_point, grid.codes);
+        let fields = |raw: &Self| (raw.scale.to_bits(), raw.zero_point, raw.codes);
         fields(self) == fields(other)
     }
 }
@@ -537,7 +537,7 @@ impl<Q: Code> QuantParams<Q> {
     /// ```
     pub fn with_codes(self, codes: RangeInclusive<Q>) -> Result<Self, Error> {
         let (lo, hi) = ends(&codes);
-        Self::checked(self.grid.scale, self.grid.zero_point, lo, hi)
+        Self::checked(self.raw.scale, self.raw.zero_point, lo, hi)
     }
 
     pub(crate) const fn checked(
@@ -546,29 +546,29 @@ impl<Q: Code> QuantParams<Q> {
         lo: i32,
         hi: i32,
     ) -> Result<Self, Error> {
-        if let Err(error) = Grid::check_codes(("scale", None), scale, zero_point, lo, hi) {
+        if let Err(error) = RawParams::check_codes(("scale", None), scale, zero_point, lo, hi) {
             return Err(error);
         }
         let reciprocal = Reciprocal::of(scale);
-        Ok(Self::of(Grid::new(scale, reciprocal, zero_point, lo, hi)))
+        Ok(Self::of(RawParams::new(scale, reciprocal, zero_point, lo, hi)))
     }
 
     /// The difference between the values of neighbouring codes.
     #[must_use]
     pub const fn scale(&self) -> f32 {
-        self.grid.scale
+        self.raw.scale
     }
 
     /// The code of 0.0.
     #[must_use]
     pub fn zero_point(&self) -> Q {
-        Q::from_i32(self.grid.zero_point)
+        Q::from_i32(self.raw.zero_point)
     }
 
     /// The codes in use, `lo..=hi`.
     #[must_use]
     pub fn codes(&self) -> RangeInclusive<Q> {
-        Q::from_i32(self.grid.lo())..=Q::from_i32(self.grid.hi())
+        Q::from_i32(self.raw.lo())..=Q::from_i32(self.raw.hi())
     }
 
     /// The range that the codes cover: from `(lo − z) · s` to `(hi − z) · s`. Values outside it
@@ -583,8 +583,8 @@ impl<Q: Code> QuantParams<Q> {
     #[must_use]
     pub fn representable(&self) -> Range {
         in_default(|| {
-            let [lo, hi] = self.grid.offsets();
-            Range::new(lo * self.grid.scale, hi * self.grid.scale)
+            let [lo, hi] = self.raw.offsets();
+            Range::new(lo * self.raw.scale, hi * self.raw.scale)
         })
     }
 
@@ -614,36 +614,36 @@ impl<Q: Code> QuantParams<Q> {
     pub fn wasted_codes(&self, range: Range) -> Result<u32, Error> {
         let (first, last) = ends(&self.used_codes(range)?);
         let used = last - first;
-        Ok((self.grid.hi() - self.grid.lo() - used).unsigned_abs())
+        Ok((self.raw.hi() - self.raw.lo() - used).unsigned_abs())
     }
 
     /// THE SPECIFICATION of quantization, for one value: `clamp(rne(x / s) + z, lo, hi)`, NaN to
     /// `z`.
     pub(crate) fn code(&self, x: f32) -> Q {
-        self.shifted(rne(x / self.grid.scale))
+        self.shifted(rne(x / self.raw.scale))
     }
 
     /// THE SPECIFICATION of dequantization, for one code: `(q − z) · s`.
     pub(crate) fn value(&self, code: Q) -> f32 {
-        (code.into() - self.grid.zero_point) as f32 * self.grid.scale
+        (code.into() - self.raw.zero_point) as f32 * self.raw.scale
     }
 
     /// `clamp(offset + z, lo, hi)`; the offset is at most 2²².
     pub(crate) fn shifted(&self, offset: i32) -> Q {
-        let code = offset + self.grid.zero_point;
-        Q::from_i32(code.clamp(self.grid.lo(), self.grid.hi()))
+        let code = offset + self.raw.zero_point;
+        Q::from_i32(code.clamp(self.raw.lo(), self.raw.hi()))
     }
 
     /// What the kernels need.
     #[inline(always)]
-    pub(crate) const fn grid(&self) -> &Grid {
-        &self.grid
+    pub(crate) const fn raw(&self) -> &RawParams {
+        &self.raw
     }
 
     /// The parameters again, in a function that is given the type of the codes as a value.
     #[inline(always)]
-    pub(crate) const fn of(grid: Grid) -> Self {
-        Self { grid, code: PhantomData }
+    pub(crate) const fn of(raw: RawParams) -> Self {
+        Self { raw, code: PhantomData }
     }
 }
 
@@ -651,15 +651,15 @@ impl<Q: Code> QuantParams<Q> {
 impl<Q: Code> Default for QuantParams<Q> {
     fn default() -> Self {
         let reciprocal = Reciprocal { hi: 1.0, lo: 0.0 };
-        Self::of(Grid::new(1.0, reciprocal, 0, Q::MIN.into(), Q::MAX.into()))
+        Self::of(RawParams::new(1.0, reciprocal, 0, Q::MIN.into(), Q::MAX.into()))
     }
 }
 
 impl<Q: Code> fmt::Debug for QuantParams<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QuantParams")
-            .field("scale", &self.grid.scale)
-            .field("zero_point", &self.grid.zero_point)
+            .field("scale", &self.raw.scale)
+            .field("zero_point", &self.raw.zero_point)
             .field("codes", &self.codes())
             .finish()
     }

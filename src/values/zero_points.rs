@@ -160,7 +160,7 @@ impl Zeros<'_> {
             Self::Same(zero_point) => zero_point,
             Self::Each { codes: Codes::U8(each), stride } => each[r * stride].into(),
             Self::Each { codes: Codes::I8(each), stride } => each[r * stride].into(),
-            Self::Of { params, stride } => params.grid(r * stride).zero_point,
+            Self::Of { params, stride } => params.raw(r * stride).zero_point,
         }
     }
 
@@ -184,10 +184,10 @@ impl Zeros<'_> {
                 fill!(each => |&code| i32::from(code));
             }
             Self::Of { params: Params::U8(params), stride: 1 } => {
-                fill!(params => |params: &QuantParams<u8>| params.grid().zero_point);
+                fill!(params => |params: &QuantParams<u8>| params.raw().zero_point);
             }
             Self::Of { params: Params::I8(params), stride: 1 } => {
-                fill!(params => |params: &QuantParams<i8>| params.grid().zero_point);
+                fill!(params => |params: &QuantParams<i8>| params.raw().zero_point);
             }
             _ => {
                 for i in 0..to.len() {
@@ -241,7 +241,7 @@ impl Scales<'_> {
         match self {
             Self::Same(scale) => scale,
             Self::Each { scales, stride } => scales[r * stride],
-            Self::Of { params, stride } => params.grid(r * stride).scale,
+            Self::Of { params, stride } => params.raw(r * stride).scale,
         }
     }
 }
