@@ -443,6 +443,27 @@ fn sums_are_accurate() {
     assert!((f64::from(found.variance) / exact_variance - 1.0).abs() < 1e-5);
 }
 
+/// Rows are normalized and quantized some at a time: one with an infinity, wherever it is among them, is an
+/// error of its number, and the rows before it are done.
+#[test]
+fn a_row_that_is_not_finite_among_many() {
+    let row = 50;
+    let weight = vec![1.5; row];
+    let norm = Norm::layer(&weight, None, 1e-5).unwrap();
+    for bad in [0, 80, 81, 82, 199] {
+        let mut x = ordinary(200 * row);
+        x[bad * row + 7] = f32::INFINITY;
+        for tier in Tier::available() {
+            check_rows(tier, &x, row, [1, 3]);
+            let (mut params, mut codes) = (vec![QuantParams::default(); 200], vec![0; x.len()]);
+            let scheme = Scheme::<u8>::affine();
+            let error = tier.normalize_quantize_rows(&x, norm, scheme, &mut params, &mut codes);
+            let expected = Error::NonFinite { argument: "x", row: Some(bad), found: "inf" };
+            assert_eq!(error, Err(expected), "{tier}");
+        }
+    }
+}
+
 #[test]
 fn of_nothing_and_of_zeros() {
     let zeros = reference::fidelity(&[0.0; 3], &[0.0; 3]).unwrap();

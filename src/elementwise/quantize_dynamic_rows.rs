@@ -61,15 +61,16 @@ impl Tier {
     ) -> Result<(), Error> {
         let x = x.into().checked("x", params.len(), row)?;
         let out = out.into().strided_checked("out", params.len(), row)?;
-        self.quantize_each_row(x, row, scheme, params, out).map(|_| ())
+        self.quantize_each_row(x, row, 0, scheme, params, out).map(|_| ())
     }
 
-    /// The same of slices whose lengths fit, each with the stride of its rows. The first row with a NaN or an
+    /// The same of slices whose lengths fit, each with the stride of its rows; errors count from row `first`. The first row with a NaN or an
     /// infinity, if the scheme takes it.
     pub(crate) fn quantize_each_row<Q: Code8>(
         self,
         x: (&[f32], usize),
         row: usize,
+        first: usize,
         scheme: Scheme<Q>,
         params: &mut [QuantParams<Q>],
         (out, out_stride): (&mut [Q], usize),
@@ -78,7 +79,7 @@ impl Tier {
         of_type!(Q as T => {
             let params: &mut [QuantParams<T>] = params_mut_as(params);
             let out = (bytemuck::must_cast_slice_mut(out), out_stride);
-            QuantizeRows { x, row, first: 0, choice, of_finite, params, out }.on(self)
+            QuantizeRows { x, row, first, choice, of_finite, params, out }.on(self)
         })
     }
 }

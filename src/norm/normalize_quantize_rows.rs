@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::norm::Norm;
 use crate::tier::{Composition, Entry, Tier, composed_entries};
 use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
-use crate::values::params::{Choice, QuantParams, Range, Scheme};
+use crate::values::params::{QuantParams, Range, Scheme};
 use crate::values::rows::{Rows, RowsMut};
 
 /// Normalizes and quantizes each row of a matrix by itself, as transformers do before each linear
@@ -63,11 +63,10 @@ impl Tier {
     ) -> Result<(), Error> {
         let x = x.into().checked("x", params.len(), norm.row())?;
         let (out, stride) = out.into().strided_checked("out", params.len(), norm.row())?;
-        let (choice, of_finite) = (scheme.choice(), scheme.is_of_finite());
         of_type!(Q as T => {
             let params: &mut [QuantParams<T>] = params_mut_as(params);
-            let out = (bytemuck::must_cast_slice_mut(out), stride);
-            NormalizeQuantize { x, norm, choice, of_finite, params, out }.on(self)
+            let (scheme, out) = (scheme.retyped(), (bytemuck::must_cast_slice_mut(out), stride));
+            NormalizeQuantize { x, norm, scheme, params, out }.on(self)
         })
     }
 }
@@ -78,8 +77,7 @@ struct NormalizeQuantize<'a, Q> {
     /// With the stride of its rows.
     x: (&'a [f32], usize),
     norm: Norm<'a>,
-    choice: Choice,
-    of_finite: bool,
+    scheme: Scheme<Q>,
     params: &'a mut [QuantParams<Q>],
     out: (&'a mut [Q], usize),
 }
@@ -89,54 +87,93 @@ impl<Q: Code8> Composition for NormalizeQuantize<'_, Q> {
 
     fn run(&mut self, tier: Tier) -> Result<(), Error> {
         let row = self.norm.row();
+        // To clear all of a buffer for `PART` would take longer than a few rows.
         let (mut short, mut long);
-        let buffer: &mut [f32] = if row <= SHORT {
+        let buffer: &mut [f32] = if self.params.len().saturating_mul(row) <= SHORT {
             short = [0.0; SHORT];
             &mut short
         } else {
             long = [0.0; PART];
             &mut long
         };
+        if row <= PART {
+            return self.some_rows(tier, buffer);
+        }
         for r in 0..self.params.len() {
-            let whole = &self.x.0[r * self.x.1..][..row];
-            let mut line = None;
-            let mut reach = Reach::NOTHING;
-            let mut range = Range::new(0.0, 0.0);
-            let mut value = None;
-            for start in (0..row).step_by(PART) {
-                let part = start..row.min(start + PART);
-                let of_part = self.normalize(tier, whole, part.clone(), &mut line, buffer);
-                if of_part.is_finite() {
-                    reach = reach.union(of_part);
-                } else {
-                    let normalized = &buffer[..part.len()];
-                    value = value.or(first_not_finite(whole)).or(first_not_finite(normalized));
-                    range = range.union(finite_range(normalized));
-                }
-            }
-            if let (Some(value), false) = (value, self.of_finite) {
-                return Err(Error::non_finite("x", Some(r), value));
-            }
-            let raw = match self.choice.raw(range.union(reach.range())) {
-                Ok(raw) => raw,
-                Err(error) => return Err(error.in_row(r)),
-            };
-            let params = QuantParams::of(raw);
-            self.params[r] = params;
-            for start in (0..row).step_by(PART) {
-                let part = start..row.min(start + PART);
-                if row > PART {
-                    self.normalize(tier, whole, part.clone(), &mut line, buffer);
-                }
-                let out = &mut self.out.0[r * self.out.1..][part.clone()];
-                tier.quantize_part(&buffer[..part.len()], params, out, 0);
-            }
+            self.long_row(tier, r, buffer)?;
         }
         Ok(())
     }
 }
 
-impl<Q> NormalizeQuantize<'_, Q> {
+impl<Q: Code8> NormalizeQuantize<'_, Q> {
+    /// Some rows at a time.
+    fn some_rows(&mut self, tier: Tier, buffer: &mut [f32]) -> Result<(), Error> {
+        let Self { x: (x, stride), norm, scheme, .. } = *self;
+        let row = norm.row();
+        let together = buffer.len() / row.max(1);
+        let mut first = 0;
+        while first < self.params.len() {
+            let rows = together.clamp(1, self.params.len() - first);
+            let x = (&x[first * stride..], stride);
+            let normalized = &mut buffer[..rows * row];
+            let (part, out) = (0..row, (&mut *normalized, row));
+            NormalizeRows { x, norm, part, rows, line: None, out, is_last: true }.enter(tier, true);
+            let params = &mut self.params[first..][..rows];
+            let out = (&mut self.out.0[first * self.out.1..], self.out.1);
+            let result = tier.quantize_each_row((normalized, row), row, first, scheme, params, out);
+            match result {
+                Ok(_) => first += rows,
+                // It names what the row has before it is normalized, if that is the reason.
+                Err(Error::NonFinite { row: Some(r), .. }) => {
+                    let x = first_not_finite(&x.0[(r - first) * stride..][..row]);
+                    let y = first_not_finite(&buffer[(r - first) * row..][..row]);
+                    let value = x.or(y).unwrap_or(f32::NAN);
+                    return Err(Error::non_finite("x", Some(r), value));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Part by part, twice: for its range, and to be quantized.
+    fn long_row(&mut self, tier: Tier, r: usize, buffer: &mut [f32]) -> Result<(), Error> {
+        let row = self.norm.row();
+        let whole = &self.x.0[r * self.x.1..][..row];
+        let mut line = None;
+        let mut reach = Reach::NOTHING;
+        let mut range = Range::new(0.0, 0.0);
+        let mut value = None;
+        for start in (0..row).step_by(PART) {
+            let part = start..row.min(start + PART);
+            let of_part = self.normalize(tier, whole, part.clone(), &mut line, buffer);
+            if of_part.is_finite() {
+                reach = reach.union(of_part);
+            } else {
+                let normalized = &buffer[..part.len()];
+                value = value.or(first_not_finite(whole)).or(first_not_finite(normalized));
+                range = range.union(finite_range(normalized));
+            }
+        }
+        if let (Some(value), false) = (value, self.scheme.is_of_finite()) {
+            return Err(Error::non_finite("x", Some(r), value));
+        }
+        let raw = match self.scheme.choice().raw(range.union(reach.range())) {
+            Ok(raw) => raw,
+            Err(error) => return Err(error.in_row(r)),
+        };
+        let params = QuantParams::of(raw);
+        self.params[r] = params;
+        for start in (0..row).step_by(PART) {
+            let part = start..row.min(start + PART);
+            self.normalize(tier, whole, part.clone(), &mut line, buffer);
+            let out = &mut self.out.0[r * self.out.1..][part.clone()];
+            tier.quantize_part(&buffer[..part.len()], params, out, 0);
+        }
+        Ok(())
+    }
+
     /// Normalizes a part of a row into a buffer.
     fn normalize(
         &self,

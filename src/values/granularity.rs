@@ -381,6 +381,7 @@ impl<'a, Q: Code> Sets<'a, Q> {
     ) {
         /// So many that a call for some elements of each row costs little beside them.
         const SOME: usize = 256;
+        const FEW: usize = 32;
         if let (Stored::Whole(params), 1) = (self.stored, self.stride) {
             return then(params, layout, 0..elements);
         }
@@ -388,13 +389,21 @@ impl<'a, Q: Code> Sets<'a, Q> {
         if elements == 0 {
             return;
         }
-        let mut some = [QuantParams::default(); SOME];
+        // To clear room for all of them would take longer than a short call.
+        let (mut few, mut many);
+        let room: &mut [QuantParams<Q>] = if self.len() <= FEW {
+            few = [QuantParams::default(); FEW];
+            &mut few
+        } else {
+            many = [QuantParams::default(); SOME];
+            &mut many
+        };
         let mut start = 0;
         for p in 0..layout.panels {
             let Panel { first, rows, width, run, params } = layout.panel(p);
             let mut done = 0;
             while done < params {
-                let some = &mut some[..SOME.min(params - done)];
+                let some = &mut room[..SOME.min(params - done)];
                 in_default(|| {
                     for i in 0..some.len() {
                         some[i] = QuantParams::of(raw(self, first + done + i));

@@ -190,6 +190,12 @@ impl<Q: Code> Scheme<Q> {
     pub(crate) fn choice(self) -> Choice {
         Choice { kind: self.kind, lo: self.lo.into(), hi: self.hi.into() }
     }
+
+    /// The same for the type that `Q` is: `T`, within [`of_type!`](crate::values::code::of_type).
+    pub(crate) fn retyped<T: Code>(self) -> Scheme<T> {
+        let Self { kind, lo, hi, of_finite } = self;
+        Scheme { kind, lo: T::from_i32(lo.into()), hi: T::from_i32(hi.into()), of_finite }
+    }
 }
 
 /// [`Scheme`] without the type of the codes.
