@@ -47,6 +47,19 @@ fn check<T: Pod + PartialEq + Debug>(expected: &[T], run: impl Fn(&mut [T])) {
 /// Lengths around those of lines and pieces.
 const LENGTHS: [usize; 4] = [16 << 10, (16 << 10) + 1, 20_479, 20_481];
 
+fn to_codes<Q: Code>(x: &[f32], accumulators: &[i32], params: QuantParams<Q>) {
+    let mut expected = vec![Q::default(); x.len()];
+    reference::quantize(x, params, &mut expected).unwrap();
+    check(&expected, |out| Tier::SCALAR.quantize(x, params, out).unwrap());
+    for multiplier in [Multiplier::fixed(0.01), Multiplier::fixed_double_rounding(0.01)] {
+        let multiplier = multiplier.unwrap();
+        reference::requantize(accumulators, multiplier, params, &mut expected).unwrap();
+        check(&expected, |out| {
+            Tier::SCALAR.requantize(accumulators, multiplier, params, out).unwrap();
+        });
+    }
+}
+
 #[test]
 fn one_set_of_parameters() {
     for len in LENGTHS {
@@ -54,21 +67,8 @@ fn one_set_of_parameters() {
             (numbers(len), (0..len as i32).map(|i| i * 31 - 90_000).collect());
         let of_8 = QuantParams::<u8>::new(0.5, 10).unwrap();
         let of_16 = QuantParams::<i16>::new(0.01, 10).unwrap();
-        let multiplier = Multiplier::fixed(0.01).unwrap();
-        let mut expected = vec![0; len];
-        reference::quantize(&x, of_8, &mut expected).unwrap();
-        check(&expected, |out| Tier::SCALAR.quantize(&x, of_8, out).unwrap());
-        reference::requantize(&accumulators, multiplier, of_8, &mut expected).unwrap();
-        check(&expected, |out| {
-            Tier::SCALAR.requantize(&accumulators, multiplier, of_8, out).unwrap();
-        });
-        let mut expected = vec![0; len];
-        reference::quantize(&x, of_16, &mut expected).unwrap();
-        check(&expected, |out| Tier::SCALAR.quantize(&x, of_16, out).unwrap());
-        reference::requantize(&accumulators, multiplier, of_16, &mut expected).unwrap();
-        check(&expected, |out| {
-            Tier::SCALAR.requantize(&accumulators, multiplier, of_16, out).unwrap();
-        });
+        to_codes(&x, &accumulators, of_8);
+        to_codes(&x, &accumulators, of_16);
         let mut expected = vec![0.0; len];
         reference::fake_quantize(&x, of_8, &mut expected).unwrap();
         check(&expected, |out| Tier::SCALAR.fake_quantize(&x, of_8, out).unwrap());

@@ -296,8 +296,9 @@ impl Tier {
         Self(self.0.base())
     }
 
-    /// Runs an operation on this tier: on one that adds dot products to another, as on that one. For entries
-    /// alone.
+    /// Runs an operation on this tier: on one that adds dot products to another, as on that one. For entries,
+    /// and for the pieces of an operation that is streamed. Not inlined, so that there is one copy of the
+    /// kernels.
     #[inline(never)]
     pub(crate) fn run<O: Operation>(self, operation: &mut O) -> O::Output {
         self.0.run(operation)

@@ -534,17 +534,28 @@ fn of_pairs() {
 fn of_streaming_stores() {
     let n = (14 << 20) + 77;
     let params = QuantParams::<u8>::new(0.75, 37).unwrap();
-    let x = Fenced::of(&vec![1.5; n], End::Last);
+    // Not the same in any two lines next to each other.
+    let value = |i: usize| 0.75 * (i % 200) as f32;
+    let x = Fenced::of(&(0..n).map(value).collect::<Vec<_>>(), End::Last);
     let mut codes = Fenced::of(&vec![0; n], End::Last);
+    let each: Vec<_> = (0..11).map(|z| QuantParams::<u8>::new(0.75, z).unwrap()).collect();
+    let whole = n / 11 * 11;
     for tier in Tier::available() {
         for end in [End::First, End::Last] {
             let mut y = Fenced::of(&vec![0.0; n], end);
             tier.quantize(x.slice(), params, codes.slice_mut()).unwrap();
-            assert!(codes.slice().iter().all(|&code| code == 39), "{tier}");
+            let mut found = codes.slice().iter().enumerate();
+            assert!(found.all(|(i, &code)| usize::from(code) == 37 + i % 200), "{tier}");
             tier.dequantize(codes.slice(), params, y.slice_mut()).unwrap();
-            assert!(y.slice().iter().all(|&y| y == 1.5), "{tier}");
+            assert!(y.slice().iter().enumerate().all(|(i, &y)| y == value(i)), "{tier}");
+            y.slice_mut().fill(0.0);
             tier.fake_quantize(x.slice(), params, y.slice_mut()).unwrap();
-            assert!(y.slice().iter().all(|&y| y == 1.5), "{tier}");
+            assert!(y.slice().iter().enumerate().all(|(i, &y)| y == value(i)), "{tier}");
+
+            let (some, y) = (&codes.slice()[..whole], &mut y.slice_mut()[..whole]);
+            tier.dequantize(some, Params::per_axis(&each, 1), y).unwrap();
+            let expected = |i: usize| 0.75 * (37 + i % 200 - i % 11) as f32;
+            assert!(y.iter().enumerate().all(|(i, &y)| y == expected(i)), "{tier}");
         }
     }
 }

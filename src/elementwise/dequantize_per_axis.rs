@@ -95,7 +95,14 @@ impl<S: Simd, Q: Byte> PerAxis<S> for EachScale<'_, Q> {
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, codes: &[Q], out: &mut [f32]) {
+    fn uniform<W: LaneParams<N>, const N: usize>(
+        &mut self,
+        s: S,
+        _: W,
+        p: usize,
+        codes: &[Q],
+        out: &mut [f32],
+    ) {
         let RawParams { scale, zero_point, .. } = *self.params[p].raw();
         dequantize::uniform(s, scale, zero_point, codes, out);
     }

@@ -9,7 +9,7 @@ use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
-use crate::values::code::sealed::Params as Erased;
+use crate::values::code::sealed::Params as ErasedParams;
 use crate::values::granularity::{Layout, Sets};
 
 impl Tier {
@@ -35,7 +35,7 @@ entries!(FakeQuantizePerAxis<'_>);
 
 struct FakeQuantizePerAxis<'a> {
     x: &'a [f32],
-    params: Erased<'a>,
+    params: ErasedParams<'a>,
     layout: &'a Layout,
     out: &'a mut [f32],
 }
@@ -72,7 +72,7 @@ impl Operation for FakeQuantizePerAxis<'_> {
     }
 }
 
-impl LaneParams<6> for Erased<'_> {
+impl LaneParams<6> for ErasedParams<'_> {
     #[inline(always)]
     fn words(&self, p: usize) -> [u32; 6] {
         words_and_bounds(self.raw(p))
@@ -81,7 +81,7 @@ impl LaneParams<6> for Erased<'_> {
 
 /// `exact`: all scales have an exact reciprocal.
 struct Each<'a> {
-    params: Erased<'a>,
+    params: ErasedParams<'a>,
     exact: bool,
 }
 
@@ -90,7 +90,14 @@ impl<S: Simd> PerAxis<S> for Each<'_> {
     type Out = f32;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [f32]) {
+    fn uniform<W: LaneParams<N>, const N: usize>(
+        &mut self,
+        s: S,
+        _: W,
+        p: usize,
+        x: &[f32],
+        out: &mut [f32],
+    ) {
         fake_quantize::uniform(s, self.params.raw(p), x, out);
     }
 

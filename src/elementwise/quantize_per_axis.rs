@@ -9,7 +9,7 @@ use super::stream::{are_large, in_pieces};
 use super::wide::QuantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Floats, Map, map};
-use crate::kernels::per_axis::{LaneParams, PerAxis, Source, Uniform, run_per_axis};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
@@ -67,7 +67,7 @@ impl<Q: Byte> Operation for QuantizePerAxis<'_, Q> {
                 run_per_axis(s, &mut kernel, words, layout, x, self.out);
             }
             Kind::Different => {
-                let mut kernel = Different { params };
+                let mut kernel = General { source: (), code: PhantomData };
                 let words = ByScaleAndBounds(params);
                 run_per_axis(s, &mut kernel, words, layout, x, self.out);
             }
@@ -130,7 +130,14 @@ impl<S: Simd, Q: Byte> PerAxis<S> for Alike<'_, Q> {
     type Out = Q;
 
     #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
+    fn uniform<W: LaneParams<N>, const N: usize>(
+        &mut self,
+        s: S,
+        _: W,
+        p: usize,
+        x: &[f32],
+        out: &mut [Q],
+    ) {
         quantize::uniform(s, self.params[p].raw(), x, out);
     }
 
@@ -149,34 +156,23 @@ impl<S: Simd, Q: Byte> PerAxis<S> for Alike<'_, Q> {
     }
 }
 
-struct Different<'a, Q> {
-    params: &'a [QuantParams<Q>],
-}
-
-impl<S: Simd, Q: Byte> PerAxis<S> for Different<'_, Q> {
-    type In = f32;
-    type Out = Q;
-
-    #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [Q]) {
-        let words = ByScaleAndBounds(self.params).words(p);
-        self.varied(s, Uniform::new(s, words), x, out);
-    }
-
-    #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
-        let code = PhantomData::<Q>;
-        map(s, Careful { source, code }, x, out);
-    }
-}
-
 /// By division and with bounds for each lane: right for all parameters, and slower.
-struct Careful<P, Q> {
+struct General<P, Q> {
     source: P,
     code: PhantomData<Q>,
 }
 
-impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for Careful<P, Q> {
+impl<S: Simd, Q: Byte> PerAxis<S> for General<(), Q> {
+    type In = f32;
+    type Out = Q;
+
+    #[inline(always)]
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [Q]) {
+        map(s, General { source, code: self.code }, x, out);
+    }
+}
+
+impl<S: Simd, P: Source<S>, Q: Byte> Map<S> for General<P, Q> {
     type In = Floats;
     type Out = Codes<Q>;
 

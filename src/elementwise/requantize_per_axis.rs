@@ -3,16 +3,16 @@
 use super::encode::AnyEncoder;
 use super::requantize::{Biased, Kernel, Product, Real, RoundedTwice, Shifted, words};
 use super::stream::{are_large, in_pieces};
-use super::wide::RequantizeWide;
 use crate::error::Error;
 use crate::kernels::map::map;
-use crate::kernels::per_axis::{LaneParams, PerAxis, Source, Uniform, run_per_axis};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code;
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
 use crate::values::params::{QuantParams, RawParams};
+use bytemuck::Pod;
 use core::marker::PhantomData;
 
 impl Tier {
@@ -27,17 +27,17 @@ impl Tier {
         let layout = &multipliers.layout(("accumulators", accumulators.len()))?;
         let (raw, are_signed) = (params.raw(), Q::SIGNED);
         if const { size_of::<Q>() == 1 } {
-            let out = bytemuck::cast_slice_mut(out);
+            let out: &mut [u8] = bytemuck::cast_slice_mut(out);
             RequantizePerAxis { accumulators, multipliers, layout, raw, are_signed, out }.on(self);
         } else {
-            let out = bytemuck::cast_slice_mut(out);
-            RequantizeWide { accumulators, multipliers, layout, raw, are_signed, out }.on(self);
+            let out: &mut [u16] = bytemuck::cast_slice_mut(out);
+            RequantizePerAxis { accumulators, multipliers, layout, raw, are_signed, out }.on(self);
         }
         Ok(())
     }
 }
 
-entries!(RequantizePerAxis<'_>);
+entries!(RequantizePerAxis<'_, u8>, RequantizePerAxis<'_, u16>);
 
 impl LaneParams<5> for Factors<'_> {
     #[inline(always)]
@@ -47,24 +47,44 @@ impl LaneParams<5> for Factors<'_> {
     }
 }
 
-struct RequantizePerAxis<'a> {
-    accumulators: &'a [i32],
-    multipliers: &'a Multipliers<'a>,
-    layout: &'a Layout,
-    raw: &'a RawParams,
-    /// Whether the codes are `i8`.
-    are_signed: bool,
-    out: &'a mut [u8],
+/// To codes of 8 or 16 bits, as unsigned ones, whatever they are.
+pub(super) struct RequantizePerAxis<'a, T> {
+    pub(super) accumulators: &'a [i32],
+    pub(super) multipliers: &'a Multipliers<'a>,
+    pub(super) layout: &'a Layout,
+    pub(super) raw: &'a RawParams,
+    pub(super) are_signed: bool,
+    pub(super) out: &'a mut [T],
 }
 
-impl Operation for RequantizePerAxis<'_> {
+impl<T: Pod> RequantizePerAxis<'_, T>
+where
+    for<'a> RequantizePerAxis<'a, T>: Operation<Output = ()>,
+{
+    #[inline(always)]
+    pub(super) fn in_pieces(&mut self, tier: Tier) -> Option<()> {
+        if !are_large(self.accumulators, self.out) {
+            return None;
+        }
+        let Self { accumulators, multipliers, layout, raw, are_signed, .. } = *self;
+        in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
+            let multipliers = &multipliers.part(channels);
+            let mut piece =
+                RequantizePerAxis { accumulators, multipliers, layout, raw, are_signed, out };
+            tier.run(&mut piece);
+        });
+        Some(())
+    }
+}
+
+impl Operation for RequantizePerAxis<'_, u8> {
     type Output = ();
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         use MultiplierKind::{Fixed, FixedDoubleRounding, Real as InReals};
         let multipliers = self.multipliers;
-        // What the last ones do with other multipliers changes nothing.
+        // The last three are right for all multipliers, and slower.
         let is_plain =
             const { S::HAS_VARIANTS } && !multipliers.has_bias() && !multipliers.are_large();
         match (multipliers.kind(), is_plain) {
@@ -79,54 +99,25 @@ impl Operation for RequantizePerAxis<'_> {
 
     #[inline(always)]
     fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.accumulators, self.out) {
-            return None;
-        }
-        let Self { accumulators, multipliers, layout, raw, are_signed, .. } = *self;
-        in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
-            let multipliers = &multipliers.part(channels);
-            tier.run(&mut RequantizePerAxis {
-                accumulators,
-                multipliers,
-                layout,
-                raw,
-                are_signed,
-                out,
-            });
-        });
-        Some(())
+        self.in_pieces(tier)
     }
 }
 
-impl RequantizePerAxis<'_> {
+impl RequantizePerAxis<'_, u8> {
     #[inline(always)]
     fn by<S: Simd, F: Product>(&mut self, s: S) {
-        let mut kernel = Each {
-            factors: self.multipliers.factors(),
-            encoder: AnyEncoder::new(s, self.raw, self.are_signed),
-            product: PhantomData::<F>,
-        };
+        let encoder = AnyEncoder::new(s, self.raw, self.are_signed);
+        let mut kernel = Kernel { source: (), encoder, product: PhantomData::<F> };
         let (words, x) = (self.multipliers.factors(), self.accumulators);
         run_per_axis(s, &mut kernel, words, self.layout, x, self.out);
     }
 }
 
-struct Each<'a, S: Simd, F> {
-    factors: Factors<'a>,
-    encoder: AnyEncoder<S>,
-    product: PhantomData<F>,
-}
-
-impl<S: Simd, F: Product> PerAxis<S> for Each<'_, S, F> {
+impl<S: Simd, F: Product> PerAxis<S> for Kernel<(), F, AnyEncoder<S>> {
     type In = i32;
     type Out = u8;
 
     const BY_VECTOR: bool = false;
-
-    #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [u8]) {
-        self.varied(s, Uniform::new(s, self.factors.words(p)), x, out);
-    }
 
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, x: &[i32], out: &mut [u8]) {

@@ -4,19 +4,19 @@
 //! added in 32 bits. The same parameters for all elements are a case of parameters that change along the
 //! data: what this costs, the divisions hide.
 
-use super::requantize::{Biased, Product, Real, RoundedTwice, Shifted, words};
+use super::requantize::{Biased, Product, Real, RoundedTwice, Shifted};
+use super::requantize_per_axis::RequantizePerAxis;
 use super::stream::{are_large, in_pieces, is_large};
 use crate::kernels::map::{Floats, Ints, Map, WideCodes, map};
-use crate::kernels::per_axis::{LaneParams, PerAxis, Source, Uniform, run_per_axis};
+use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::Simd;
 use crate::tier::{Operation, Tier, entries};
-use crate::values::code::sealed::Params;
+use crate::values::code::sealed::Params as ErasedParams;
 use crate::values::granularity::Layout;
-use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
-use crate::values::params::RawParams;
+use crate::values::multiplier::MultiplierKind;
 use core::marker::PhantomData;
 
-entries!(QuantizeWide<'_>, DequantizeWide<'_>, RequantizeWide<'_>);
+entries!(QuantizeWide<'_>, DequantizeWide<'_>);
 
 /// By so much unsigned codes are more than signed ones of the same bits but the first.
 const FLIP: i32 = 1 << 15;
@@ -30,7 +30,7 @@ const CEIL: usize = 3;
 
 #[derive(Clone, Copy)]
 struct Bounded<'a> {
-    params: Params<'a>,
+    params: ErasedParams<'a>,
     /// What is added to the zero points.
     shift: i32,
 }
@@ -53,7 +53,7 @@ fn flip<S: Simd>(s: S, are_flipped: bool) -> S::U8 {
 
 pub(super) struct QuantizeWide<'a> {
     pub(super) x: &'a [f32],
-    pub(super) params: Params<'a>,
+    pub(super) params: ErasedParams<'a>,
     pub(super) layout: &'a Layout,
     /// As unsigned ones, whatever they are.
     pub(super) out: &'a mut [u16],
@@ -70,7 +70,7 @@ impl Operation for QuantizeWide<'_> {
         let are_flipped = !self.params.are_signed();
         let shift = if are_flipped { -FLIP } else { 0 };
         let words = Bounded { params: self.params, shift };
-        let mut kernel = Quantized { words, flip: flip(s, are_flipped) };
+        let mut kernel = Quantize { source: (), flip: flip(s, are_flipped) };
         run_per_axis(s, &mut kernel, words, self.layout, self.x, self.out);
     }
 
@@ -88,29 +88,19 @@ impl Operation for QuantizeWide<'_> {
     }
 }
 
-struct Quantized<'a, S: Simd> {
-    words: Bounded<'a>,
+struct Quantize<S: Simd, P> {
+    source: P,
     flip: S::U8,
 }
 
-impl<S: Simd> PerAxis<S> for Quantized<'_, S> {
+impl<S: Simd> PerAxis<S> for Quantize<S, ()> {
     type In = f32;
     type Out = u16;
-
-    #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[f32], out: &mut [u16]) {
-        self.varied(s, Uniform::new(s, self.words.words(p)), x, out);
-    }
 
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, x: &[f32], out: &mut [u16]) {
         map(s, Quantize::<S, _> { source, flip: self.flip }, x, out);
     }
-}
-
-struct Quantize<S: Simd, P> {
-    source: P,
-    flip: S::U8,
 }
 
 impl<S: Simd, P: Source<S>> Map<S> for Quantize<S, P> {
@@ -148,7 +138,7 @@ fn packed<S: Simd>(s: S, [a, b, c, d]: [S::I32; 4], flip: S::U8) -> [S::U8; 2] {
 pub(super) struct DequantizeWide<'a> {
     /// As unsigned ones, whatever they are.
     pub(super) codes: &'a [u16],
-    pub(super) params: Params<'a>,
+    pub(super) params: ErasedParams<'a>,
     pub(super) layout: &'a Layout,
     pub(super) out: &'a mut [f32],
 }
@@ -161,7 +151,7 @@ impl Operation for DequantizeWide<'_> {
     fn simd<S: Simd>(&mut self, s: S) {
         let shift = if self.params.are_signed() { FLIP } else { 0 };
         let words = Bounded { params: self.params, shift };
-        let mut kernel = Dequantized { words, flip: s.splat_i32(shift) };
+        let mut kernel = Dequantize::<S, _> { source: (), flip: s.splat_i32(shift) };
         run_per_axis(s, &mut kernel, words, self.layout, self.codes, self.out);
     }
 
@@ -179,29 +169,19 @@ impl Operation for DequantizeWide<'_> {
     }
 }
 
-struct Dequantized<'a, S: Simd> {
-    words: Bounded<'a>,
+struct Dequantize<S: Simd, P> {
+    source: P,
     flip: S::I32,
 }
 
-impl<S: Simd> PerAxis<S> for Dequantized<'_, S> {
+impl<S: Simd> PerAxis<S> for Dequantize<S, ()> {
     type In = u16;
     type Out = f32;
-
-    #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, codes: &[u16], out: &mut [f32]) {
-        self.varied(s, Uniform::new(s, self.words.words(p)), codes, out);
-    }
 
     #[inline(always)]
     fn varied(&mut self, s: S, source: impl Source<S>, codes: &[u16], out: &mut [f32]) {
         map(s, Dequantize::<S, _> { source, flip: self.flip }, codes, out);
     }
-}
-
-struct Dequantize<S: Simd, P> {
-    source: P,
-    flip: S::I32,
 }
 
 impl<S: Simd, P: Source<S>> Map<S> for Dequantize<S, P> {
@@ -228,18 +208,7 @@ impl<S: Simd, P: Source<S>> Map<S> for Dequantize<S, P> {
     }
 }
 
-pub(super) struct RequantizeWide<'a> {
-    pub(super) accumulators: &'a [i32],
-    pub(super) multipliers: &'a Multipliers<'a>,
-    pub(super) layout: &'a Layout,
-    pub(super) raw: &'a RawParams,
-    /// Whether the codes are `i16`.
-    pub(super) are_signed: bool,
-    /// As unsigned ones, whatever they are.
-    pub(super) out: &'a mut [u16],
-}
-
-impl Operation for RequantizeWide<'_> {
+impl Operation for RequantizePerAxis<'_, u16> {
     type Output = ();
 
     #[inline(always)]
@@ -253,65 +222,24 @@ impl Operation for RequantizeWide<'_> {
 
     #[inline(always)]
     fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.accumulators, self.out) {
-            return None;
-        }
-        let Self { accumulators, multipliers, layout, raw, are_signed, .. } = *self;
-        in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
-            let multipliers = &multipliers.part(channels);
-            tier.run(&mut RequantizeWide {
-                accumulators,
-                multipliers,
-                layout,
-                raw,
-                are_signed,
-                out,
-            });
-        });
-        Some(())
+        self.in_pieces(tier)
     }
 }
 
-impl RequantizeWide<'_> {
+impl RequantizePerAxis<'_, u16> {
     #[inline(always)]
     fn by<S: Simd, F: Product>(&mut self, s: S) {
-        let Self { multipliers, layout, .. } = *self;
         let raw = self.raw.shifted(if self.are_signed { 0 } else { -FLIP });
-        let kernel = Requantize {
+        let mut kernel = Requantize::<S, _, F> {
             source: (),
             zero_point: s.splat_i32(raw.zero_point),
             lo: s.splat_i32(raw.lo()),
             hi: s.splat_i32(raw.hi()),
             flip: flip(s, !self.are_signed),
-            product: PhantomData::<F>,
+            product: PhantomData,
         };
-        let mut each = Requantized { factors: multipliers.factors(), kernel };
-        run_per_axis(s, &mut each, multipliers.factors(), layout, self.accumulators, self.out);
-    }
-}
-
-struct Requantized<'a, S: Simd, F> {
-    factors: Factors<'a>,
-    /// Without a source.
-    kernel: Requantize<S, (), F>,
-}
-
-impl<S: Simd, F: Product> PerAxis<S> for Requantized<'_, S, F> {
-    type In = i32;
-    type Out = u16;
-
-    const BY_VECTOR: bool = false;
-
-    #[inline(always)]
-    fn uniform(&mut self, s: S, p: usize, x: &[i32], out: &mut [u16]) {
-        let (multiplier, bias) = self.factors.of(p);
-        self.varied(s, Uniform::new(s, words(multiplier, bias)), x, out);
-    }
-
-    #[inline(always)]
-    fn varied(&mut self, s: S, source: impl Source<S>, x: &[i32], out: &mut [u16]) {
-        let Requantize { zero_point, lo, hi, flip, product, .. } = self.kernel;
-        map(s, Requantize::<S, _, F> { source, zero_point, lo, hi, flip, product }, x, out);
+        let (words, x) = (self.multipliers.factors(), self.accumulators);
+        run_per_axis(s, &mut kernel, words, self.layout, x, self.out);
     }
 }
 
@@ -322,6 +250,19 @@ struct Requantize<S: Simd, P, F> {
     hi: S::I32,
     flip: S::U8,
     product: PhantomData<F>,
+}
+
+impl<S: Simd, F: Product> PerAxis<S> for Requantize<S, (), F> {
+    type In = i32;
+    type Out = u16;
+
+    const BY_VECTOR: bool = false;
+
+    #[inline(always)]
+    fn varied(&mut self, s: S, source: impl Source<S>, x: &[i32], out: &mut [u16]) {
+        let Self { zero_point, lo, hi, flip, product, .. } = *self;
+        map(s, Requantize::<S, _, F> { source, zero_point, lo, hi, flip, product }, x, out);
+    }
 }
 
 impl<S: Simd, P: Source<S>, F: Product> Map<S> for Requantize<S, P, F> {

@@ -133,7 +133,17 @@ pub(crate) trait PerAxis<S: Simd> {
     const BY_VECTOR: bool = true;
 
     /// From `x` to `out`, all with the parameters `p`.
-    fn uniform(&mut self, s: S, p: usize, x: &[Self::In], out: &mut [Self::Out]);
+    #[inline(always)]
+    fn uniform<W: LaneParams<N>, const N: usize>(
+        &mut self,
+        s: S,
+        words: W,
+        p: usize,
+        x: &[Self::In],
+        out: &mut [Self::Out],
+    ) {
+        self.varied(s, Uniform::new(s, words.words(p)), x, out);
+    }
 
     /// From `x` to `out`, with the words of `source`.
     fn varied(&mut self, s: S, source: impl Source<S>, x: &[Self::In], out: &mut [Self::Out]);
@@ -161,7 +171,7 @@ pub(crate) fn run_per_axis<S: Simd, K: PerAxis<S>, W: LaneParams<N>, const N: us
         let (out_now, out_later) = out.split_at_mut(panel.rows * panel.width);
         let is_whole = const { K::BY_VECTOR } && panel.run.is_power_of_two();
         if panel.run >= if is_whole { LONG } else { S::STEP / 2 } || panel.params == 1 {
-            by_run(s, kernel, panel, x_now, out_now);
+            by_run(s, kernel, words, panel, x_now, out_now);
         } else if const { K::BY_VECTOR } && panel.run >= S::LANES && is_whole {
             by_vector(s, kernel, words, panel, x_now, out_now);
         } else {
@@ -173,9 +183,10 @@ pub(crate) fn run_per_axis<S: Simd, K: PerAxis<S>, W: LaneParams<N>, const N: us
 
 /// Runs a kernel over a panel run by run.
 #[inline(always)]
-fn by_run<S: Simd, K: PerAxis<S>>(
+fn by_run<S: Simd, K: PerAxis<S>, W: LaneParams<N>, const N: usize>(
     s: S,
     kernel: &mut K,
+    words: W,
     panel: Panel,
     x: &[K::In],
     out: &mut [K::Out],
@@ -184,7 +195,8 @@ fn by_run<S: Simd, K: PerAxis<S>>(
         for p in 0..panel.params {
             let from = row * panel.width + p * panel.run;
             let len = panel.run.min(panel.width - p * panel.run);
-            kernel.uniform(s, panel.first + p, &x[from..][..len], &mut out[from..][..len]);
+            let (x, out) = (&x[from..][..len], &mut out[from..][..len]);
+            kernel.uniform(s, words, panel.first + p, x, out);
         }
     }
 }
