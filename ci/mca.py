@@ -54,9 +54,8 @@ KERNELS = [
            ["vmulps|fmul", "vpackuswb|sqxtun", "vpaddsw|sqadd"],
            ["vpmaxub|umax", "vmaxps|fmax"], writes=1),
     Kernel("requantize fixed u8", r"elementwise::requantize::Requantize<u8>",
-           ["vpmuldq|smull", "vpackuswb|sqxtun", "vpaddsw|sqadd"],
-           ["vpmaxub|umax", "vpmaxsd|smax"], writes=1),
-    Kernel("rescale u8 to i8", r"(Avx512Vbmi|Avx2|Neon), .*Rescale<u8, i8>|Avx512Vbmi, ",
+           ["vpmuldq|smull", "vpackuswb|sqxtun", "vpaddsw|sqadd"], ["vpmaxsd|smax"], writes=1),
+    Kernel("rescale u8 to i8", r"(Avx2|Neon), .*Rescale<u8, i8>|lut::Frame<.*Permutations",
            ["vpmulhrsw|vpermi2b|tbx"], ["vpsllw"], writes=1),
     Kernel("relu u8", r"elementwise::clamp::(Clamp<u8>|compiled)", ["vpmaxub|umax"], [], writes=1),
     Kernel("min_max rows of 1024", "MinMaxEach>>", [], ["vmaxps", "fcmgt|bit|bsl|fminnm"], reads=4),
@@ -66,7 +65,7 @@ KERNELS = [
     Kernel("quantize last axis u8", r"::QuantizePerAxis<u8>",
            ["vpaddsw|sqadd", *BY_LANE], BY_VECTOR, writes=1),
     Kernel("quantize last axis i8", r"::QuantizePerAxis<i8>",
-           BY_LANE, ["vpaddsw|sqadd", *BY_VECTOR], writes=1),
+           BY_LANE, ["vpaddsw|sqadd", r"\btest\b", *BY_VECTOR], writes=1),
     Kernel("quantize blocks of 32 u8", r"::QuantizePerAxis<u8>", ["vpaddsw|sqadd", *BY_VECTOR], [], writes=1),
     Kernel("quantize blocks of 32 i8", r"::QuantizePerAxis<i8>", BY_VECTOR, ["vpaddsw|sqadd"], writes=1),
     Kernel("dequantize rows of 1024 i8", "DequantizePerAxis<i8>",
@@ -78,7 +77,8 @@ KERNELS = [
     Kernel("requantize real last axis u8", "RequantizePerAxis<u8>",
            ["vmulps|fmul", *BY_LANE], ["vmaxps|fmaxn?m?", *BY_VECTOR], writes=1),
     Kernel("requantize fixed last axis u8", "RequantizePerAxis<u8>",
-           ["vpmuldq|smull", *BY_LANE], ["(vpminsd.*){5}|(sqadd.*){5}", *BY_VECTOR], writes=1),
+           ["vpmuldq|smull", *BY_LANE],
+           ["(vpminsd.*){5}|(sqadd.*){5}", "vpsravd|vpsrad|srshl", *BY_VECTOR], writes=1),
     Kernel("dot u8·i8", r"dot::Dots<u8, i8>", MULTIPLIES, UNMIXED, reads=2, sums=0),
     Kernel("dot u8·i8, one zero point", r"dot::Dots<u8, i8>", MULTIPLIES, UNMIXED, reads=2, sums=1),
     Kernel("dot u8·i8, two zero points", r"dot::Dots<u8, i8>", MULTIPLIES, UNMIXED, reads=2, sums=2),
@@ -101,8 +101,8 @@ KERNELS = [
 PRODUCTS = ["matmul u8·i8", "matmul i8·i8", "matmul i8·u8, by row and column", "matmul u8·u8",
             "matmul_requantize u8·i8", "matmul_dequantize u8·i8", "linear u8·i8"]
 
-# Past the caches, by division, and for blocks with an infinity or a NaN: not the usual loop.
-UNUSUAL = ["prefetch|prfm", "vmovnt", "div", "vcmpordps|fcmeq"]
+# By division, for blocks with an infinity or a NaN, and of less than a quad: not the usual loop.
+UNUSUAL = ["div", "vcmpordps|fcmeq", "kmov|vpextr|vmovq"]
 
 
 class Tier(NamedTuple):

@@ -21,14 +21,14 @@ fn operations<Q: Code8>(zero: Q) -> Result<(), calibrate::Error> {
     quantize(&x, params, &mut codes)?;
     relu(&mut codes, params.zero_point());
     clamp(&mut codes, params.codes())?;
-    let mut rescaled = vec![0_u8; x.len() + 100];
+    let mut rescaled = vec![0_i8; x.len() + 100];
     rescale(
         &[&codes[..], &codes[..100]].concat(),
         params,
         QuantParams::new(0.3, 7)?,
         &mut rescaled,
     )?;
-    lut(&codes, &black_box([7_u8; 256]), &mut rescaled[..x.len()])?;
+    lut(&codes, &black_box([7_i8; 256]), &mut rescaled[..x.len()])?;
     dequantize(&codes, params, &mut values)?;
     fake_quantize(&x, params, &mut values)?;
     let mut row_params = vec![params; 10];
