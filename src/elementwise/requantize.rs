@@ -133,26 +133,20 @@ const SHIFT: usize = 1;
 const LOWEST: usize = 2;
 const POWER: usize = 2;
 const HIGHEST: usize = 3;
-const BIAS: usize = 4;
+pub(crate) const BIAS: usize = 4;
 
-/// What products need.
+/// As many words as that.
+pub(crate) const WORDS: usize = 5;
+
+/// What products need of a multiplier and a bias.
 #[inline(always)]
-pub(crate) fn words(multiplier: Multiplier, bias: i32) -> [u32; 5] {
-    match multiplier.0 {
-        Factor::Real(factor) => [factor.to_bits(), 0, 0, 0, bias as u32],
-        Factor::Fixed(Fixed { multiplier: factor, shift }) => {
-            // An accumulator whose product is beyond all codes, if there is one.
-            let mut limit = i32::MAX;
-            if multiplier.is_large() {
-                let factor = u64::from(factor.unsigned_abs());
-                limit = (BEYOND << shift).div_ceil(factor) as i32;
-            }
-            [factor as u32, shift, !limit as u32, limit as u32, bias as u32]
-        }
-        Factor::DoubleRounding(DoubleRounding { multiplier: factor, left, right }) => {
-            [factor as u32, right, 1 << left, i32::MAX as u32 >> left, bias as u32]
-        }
-    }
+pub(crate) fn words(multiplier: Multiplier, bias: i32) -> [u32; WORDS] {
+    let [factor, shift, two, three] = match multiplier.kind() {
+        MultiplierKind::Real => Real::<true>::words(multiplier),
+        MultiplierKind::Fixed => Shifted::<true>::words(multiplier),
+        MultiplierKind::FixedDoubleRounding => RoundedTwice::<true>::words(multiplier),
+    };
+    [factor, shift, two, three, bias as u32]
 }
 
 /// An integer beyond all codes, whatever the zero point.
@@ -160,6 +154,13 @@ const BEYOND: u64 = 1 << 16;
 
 /// How an accumulator becomes an integer.
 pub(crate) trait Product: Copy {
+    /// How many words of a multiplier it asks for.
+    const WORDS: usize = BIAS;
+
+    /// The words of a multiplier of its kind; those of another don't matter.
+    fn words(multiplier: Multiplier) -> [u32; BIAS];
+
+    /// The product.
     fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32;
 }
 
@@ -168,6 +169,14 @@ pub(crate) trait Product: Copy {
 pub(crate) struct Real<const LARGE: bool>;
 
 impl<const LARGE: bool> Product for Real<LARGE> {
+    const WORDS: usize = 1;
+
+    #[inline(always)]
+    fn words(multiplier: Multiplier) -> [u32; BIAS] {
+        let Factor::Real(factor) = multiplier.0 else { return [0; BIAS] };
+        [factor.to_bits(), 0, 0, 0]
+    }
+
     #[inline(always)]
     fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32 {
         let mut product = s.mul(s.to_f32(acc), from.f32(s, FACTOR, at, i));
@@ -186,6 +195,19 @@ pub(crate) struct Shifted<const LARGE: bool>;
 
 impl<const LARGE: bool> Product for Shifted<LARGE> {
     #[inline(always)]
+    fn words(multiplier: Multiplier) -> [u32; BIAS] {
+        let Factor::Fixed(Fixed { multiplier: factor, shift }) = multiplier.0 else {
+            return [0; BIAS];
+        };
+        // An accumulator whose product is beyond all codes, if there is one.
+        let mut limit = i32::MAX;
+        if multiplier.is_large() {
+            limit = (BEYOND << shift).div_ceil(factor.unsigned_abs().into()) as i32;
+        }
+        [factor as u32, shift, !limit as u32, limit as u32]
+    }
+
+    #[inline(always)]
     fn of<S: Simd, P: Source<S>>(s: S, from: &P, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
         if LARGE {
             let lowest = from.i32(s, LOWEST, at, i);
@@ -202,6 +224,16 @@ impl<const LARGE: bool> Product for Shifted<LARGE> {
 pub(crate) struct RoundedTwice<const LARGE: bool>;
 
 impl<const LARGE: bool> Product for RoundedTwice<LARGE> {
+    #[inline(always)]
+    fn words(multiplier: Multiplier) -> [u32; BIAS] {
+        let Factor::DoubleRounding(DoubleRounding { multiplier: factor, left, right }) =
+            multiplier.0
+        else {
+            return [0; BIAS];
+        };
+        [factor as u32, right, 1 << left, i32::MAX as u32 >> left]
+    }
+
     #[inline(always)]
     fn of<S: Simd, P: Source<S>>(s: S, from: &P, mut acc: S::I32, at: usize, i: usize) -> S::I32 {
         if LARGE {
@@ -227,6 +259,13 @@ impl<const LARGE: bool> Product for RoundedTwice<LARGE> {
 pub(crate) struct Biased<F>(PhantomData<F>);
 
 impl<F: Product> Product for Biased<F> {
+    const WORDS: usize = F::WORDS;
+
+    #[inline(always)]
+    fn words(multiplier: Multiplier) -> [u32; BIAS] {
+        F::words(multiplier)
+    }
+
     #[inline(always)]
     fn of<S: Simd, P: Source<S>>(s: S, from: &P, acc: S::I32, at: usize, i: usize) -> S::I32 {
         let sum = s.add_saturated_i32(acc, from.i32(s, BIAS, at, i));

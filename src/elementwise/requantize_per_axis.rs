@@ -86,7 +86,7 @@ impl Operation for RequantizePerAxis<'_, u8> {
         let multipliers = self.multipliers;
         // The last three are right for all multipliers, and slower.
         let is_plain =
-            const { S::HAS_VARIANTS } && !multipliers.has_bias() && !multipliers.are_large();
+            const { S::HAS_VARIANTS } && multipliers.bias().is_none() && !multipliers.are_large();
         match (multipliers.kind(), is_plain) {
             (InReals, true) => self.by::<S, Real<false>>(s),
             (Fixed, true) => self.by::<S, Shifted<false>>(s),

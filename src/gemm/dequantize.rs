@@ -1,18 +1,17 @@
 //! `y = f32(acc) · sa[m] · sb[n] + bias[n]`, with `acc` of a product of matrices
 
-use super::product::{COLUMNS, Epilogue, Product, TileSums};
+use super::product::{Epilogue, Product, TileSums};
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::gemm::packed::{Packed, PackedMatrix};
-use crate::kernels::map::{Floats, Ints, Map, map};
-use crate::kernels::per_axis::{Columns, LaneParams, Source};
+use crate::kernels::map::{Floats, Ints, MAX_STEP, Map};
+use crate::kernels::per_axis::{OfQuad, Source};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
 use crate::values::granularity::{OfRows, Params};
 use crate::values::rows::{Part, Rows, RowsMut};
 use crate::values::zero_points::{Scales, Side};
-use core::ops::Range;
 
 impl<B: Code8> PackedMatrix<'_, B> {
     /// [`multiply`](PackedMatrix::multiply) and dequantization in one:
@@ -103,62 +102,46 @@ struct Dequantized<'a> {
 const SCALE: usize = 0;
 const BIAS: usize = 1;
 
-impl LaneParams<2> for Dequantized<'_> {
-    #[inline(always)]
-    fn words(&self, n: usize) -> [u32; 2] {
-        // To add −0.0 changes nothing.
-        let bias = match self.bias {
-            Some(bias) => bias[n],
-            None => -0.0,
-        };
-        [self.columns.of(n).to_bits(), bias.to_bits()]
-    }
-}
-
 impl Epilogue for Dequantized<'_> {
     type Out = f32;
-    type Columns = Columns<2, COLUMNS>;
 
-    fn no_columns(&self) -> Columns<2, COLUMNS> {
-        Columns::new()
-    }
+    const FLOATS: bool = true;
 
-    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<2, COLUMNS>) {
-        ready.fill(*self, columns.start, columns.len());
-    }
-
-    fn finish(
-        &self,
-        tier: Tier,
-        ready: &Columns<2, COLUMNS>,
-        sums: TileSums<'_>,
-        out: &mut Part<'_, f32>,
-    ) {
-        Finish(self, ready, sums, out).on(tier);
+    fn finish(&self, tier: Tier, sums: TileSums<'_>, out: &mut Part<'_, f32>) {
+        Finish(self, sums, out).enter(tier, true);
     }
 }
 
 entries!(Finish<'_, '_>);
 
-struct Finish<'a, 'o>(
-    &'a Dequantized<'a>,
-    &'a Columns<2, COLUMNS>,
-    TileSums<'a>,
-    &'a mut Part<'o, f32>,
-);
+struct Finish<'a, 'o>(&'a Dequantized<'a>, TileSums<'a>, &'a mut Part<'o, f32>);
 
 impl Operation for Finish<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
-        let Self(epilogue, ready, sums, out) = self;
-        for row in sums.rows.start..sums.rows.end {
-            let kernel =
-                Kernel { scale: s.splat_f32(epilogue.rows.of(row)), columns: ready.source::<S>() };
-            let out = out.row(row, sums.columns.start..sums.columns.end);
-            map(s, kernel, sums.row(row), out);
+        let Self(epilogue, sums, out) = self;
+        let [first, len] = [sums.columns.start, sums.columns.len()];
+        let mut columns = OfQuad([[s.splat_i32(0); 4]; 2]);
+        match epilogue.columns {
+            Scales::Same(scale) => columns.splat(s, SCALE, scale.to_bits()),
+            Scales::Each { scales, stride: 1 } => columns.load(s, SCALE, &scales[first..][..len]),
+            scales => {
+                let mut each = [0.0; MAX_STEP];
+                for c in 0..len {
+                    each[c] = scales.of(first + c);
+                }
+                columns.load(s, SCALE, &each[..S::STEP]);
+            }
         }
+        match epilogue.bias {
+            Some(bias) => columns.load(s, BIAS, &bias[first..][..len]),
+            // To add −0.0 changes nothing.
+            None => columns.splat(s, BIAS, (-0.0_f32).to_bits()),
+        }
+        let rows = epilogue.rows;
+        sums.map(s, |row| Kernel { scale: s.splat_f32(rows.of(row)), columns }, out);
     }
 }
 

@@ -7,7 +7,6 @@ use crate::tier::Tier;
 use crate::values::code::Code8;
 use crate::values::rows::{Part, Rows, RowsMut};
 use crate::values::zero_points::ZeroPoints;
-use core::ops::Range;
 
 impl<B: Code8> PackedMatrix<'_, B> {
     /// The product of a matrix of codes and this one, less their zero points:
@@ -69,17 +68,14 @@ struct Raw;
 
 impl Epilogue for Raw {
     type Out = i32;
-    type Columns = ();
 
-    fn no_columns(&self) {}
-
-    fn prepare(&self, _: Range<usize>, _: &mut ()) {}
+    const FLOATS: bool = false;
 
     fn in_place<'a>(out: &'a mut Part<'_, i32>) -> Option<(&'a mut [i32], usize)> {
         out.strided()
     }
 
-    fn finish(&self, _: Tier, _: &(), sums: TileSums<'_>, out: &mut Part<'_, i32>) {
+    fn finish(&self, _: Tier, sums: TileSums<'_>, out: &mut Part<'_, i32>) {
         for row in sums.rows.clone() {
             out.row(row, sums.columns.clone()).copy_from_slice(sums.row(row));
         }

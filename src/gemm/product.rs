@@ -6,18 +6,18 @@
 //!
 //! The columns are done a block at a time, so many that their codes stay in the second cache; for
 //! each block, the rows a tile at a time, so many that their sums stay in registers; and rows that
-//! are very long, part by part. Then the sums of a tile and a block go through a [`Epilogue`] to the
-//! output.
+//! are very long, part by part. The sums of a tile and of two panels, a quad of vectors in each row, go
+//! through an [`Epilogue`] to the output while they are in the first cache.
 
 use crate::check::check_depth;
 use crate::error::Error;
 use crate::gemm::packed::{
     CHUNK, NR_VECTORS, Packed, Shape, WIDEST_PANEL, chunk_depth, rows_len, sums_len,
 };
+use crate::kernels::map::{Load, Map, Out, map_quad};
 use crate::kernels::pairs::add_codes;
-use crate::kernels::per_axis::SLACK;
-use crate::simd::Simd;
 use crate::simd::dot::{Dot, Int, Sums};
+use crate::simd::{Simd, environment};
 use crate::tier::{DotOperation, Tier};
 use crate::values::code::{Code8, sealed::Sealed};
 #[cfg(feature = "rayon")]
@@ -130,15 +130,27 @@ impl<'a> Product<'a> {
         );
     }
 
-    fn run_part<F: Epilogue>(self, epilogue: &F, out: Part<'_, F::Out>) {
+    fn run_part<F: Epilogue>(self, epilogue: &F, mut out: Part<'_, F::Out>) {
         let (rows, columns) = (out.rows.clone(), out.columns.clone());
         if rows.is_empty() || columns.is_empty() {
             return;
         }
-        let mut sink = Through { tier: self.tier, ready: epilogue.no_columns(), epilogue, out };
-        let is_in_place = sink.in_place(rows.start, columns.start).is_some();
-        let plan = Plan::new(&self, [rows.len(), columns.len()], is_in_place);
-        run(Piece { product: self, plan, rows, columns, sink: &mut sink });
+        let size = [rows.len(), columns.len()];
+        if let Some((sums, stride)) = F::in_place(&mut out) {
+            let plan = Plan::new(&self, size, true);
+            let output = Output::InPlace { sums, stride };
+            return run(Piece { product: self, plan, rows, columns, output });
+        }
+        let plan = Plan::new(&self, size, false);
+        let mut sink = Through { tier: self.tier, epilogue, out };
+        let piece =
+            Piece { product: self, plan, rows, columns, output: Output::Through(&mut sink) };
+        // Asked once, and not by each call of the epilogue.
+        if F::FLOATS && !environment::is_default() {
+            environment::with_default(|| run(piece));
+        } else {
+            run(piece);
+        }
     }
 }
 
@@ -151,14 +163,13 @@ struct Plan {
     depth: usize,
     /// Columns of a block.
     width: usize,
+    /// Sums from one row of a tile to the next, if they are not left in the output: those of a quad, or, if
+    /// there are several parts of K, those of a block.
+    stride: usize,
     /// Chunks of words for the codes of a tile, and for its sums, if these are not left in the output.
     chunks: [usize; 2],
 }
 
-/// Chunks that a part of a product has room for: few for a small one, so that its frame is small.
-const SMALL: usize = 48;
-const MEDIUM: usize = 192;
-const LARGE: usize = 512;
 /// 46 KiB: the codes of the largest tile, and the sums of the narrowest block. With what else a call needs it
 /// is less than 64 KiB of stack.
 const LARGEST: usize = MOST_CODES + 96;
@@ -170,40 +181,45 @@ impl Plan {
     /// Of so many rows and columns, at least one.
     fn new(product: &Product<'_>, [m, n]: [usize; 2], is_in_place: bool) -> Self {
         let (shape, k) = (product.shape, product.depth);
-        // Somewhat lower tiles are better than parts of K.
-        let fitting = MOST_CODES * shape.chunk / k.next_multiple_of(shape.unit).max(1) * shape.rows;
-        let mut tallest = shape.tallest;
-        if 3 * fitting >= 2 * tallest {
-            tallest = tallest.min(fitting);
+        let quad = QUAD_PANELS * shape.columns;
+        // What a small product has: one tile, all of K, one block. A division takes as long as a vector's
+        // products, so there is none before this.
+        let mut height = multiple_of(m, shape.rows);
+        let mut depth = multiple_of(k, shape.unit);
+        let mut width = multiple_of(n, quad);
+        let mut codes = height / shape.rows * (depth / shape.chunk);
+        if m > shape.tallest || codes > MOST_CODES {
+            // Somewhat lower tiles are better than parts of K.
+            let fitting = MOST_CODES * shape.chunk / depth.max(1) * shape.rows;
+            let mut tallest = shape.tallest;
+            if 3 * fitting >= 2 * tallest {
+                tallest = tallest.min(fitting);
+            }
+            // Tiles of about the same height.
+            let tiles = m.div_ceil(tallest);
+            height = multiple_of(m.div_ceil(tiles), shape.rows);
+            let group = height / shape.rows;
+            let deepest = MOST_CODES / group * shape.chunk / shape.unit * shape.unit;
+            depth = multiple_of(k.div_ceil(k.div_ceil(deepest).max(1)), shape.unit);
+            codes = group * (depth / shape.chunk);
+            // Blocks of about the same width.
+            if tiles > 1 {
+                width = (BLOCK / k.max(1)).max(FEWEST * quad);
+            }
+            if k > depth && !is_in_place {
+                width = width.min((LARGEST - codes) * CHUNK / height / quad * quad);
+            }
+            width = multiple_of(n.div_ceil(n.div_ceil(width)), quad);
         }
-        // Tiles of about the same height.
-        let tiles = m.div_ceil(tallest);
-        let height = m.div_ceil(tiles).next_multiple_of(shape.rows);
-        let group = height / shape.rows;
-        let deepest = MOST_CODES / group * shape.chunk / shape.unit * shape.unit;
-        let depth = k.div_ceil(k.div_ceil(deepest).max(1)).next_multiple_of(shape.unit);
-        let codes = group * depth / shape.chunk;
-
-        // Blocks of about the same width.
-        let panel = shape.columns;
-        let mut width = n;
-        if tiles > 1 {
-            width = (BLOCK / k.max(1)).max(FEWEST * panel);
-        }
-        if !is_in_place {
-            let room = (LARGEST - codes) * CHUNK / height / panel * panel;
-            width = width.min(WIDEST).min(room);
-        }
-        let width = n.div_ceil(n.div_ceil(width)).next_multiple_of(panel);
-        let sums = if is_in_place { 0 } else { (height * width).div_ceil(CHUNK) };
-        Self { height, depth, width, chunks: [codes, sums] }
+        let stride = if k > depth { width } else { quad };
+        let sums = if is_in_place { 0 } else { (height * stride).div_ceil(CHUNK) };
+        Self { height, depth, width, stride, chunks: [codes, sums] }
     }
+}
 
-    /// Whether sums are left in the output.
-    #[inline(always)]
-    fn is_in_place(&self) -> bool {
-        self.chunks[1] == 0
-    }
+/// The least multiple of a power of two that is not less.
+const fn multiple_of(number: usize, power: usize) -> usize {
+    (number + power - 1) & !(power - 1)
 }
 
 /// The product of some rows and columns.
@@ -212,21 +228,32 @@ struct Piece<'a> {
     plan: Plan,
     rows: Range<usize>,
     columns: Range<usize>,
-    sink: &'a mut dyn Sink,
+    output: Output<'a>,
+}
+
+/// Where the sums of a piece go.
+enum Output<'a> {
+    /// From the first row and column of the piece on.
+    InPlace {
+        sums: &'a mut [i32],
+        stride: usize,
+    },
+    Through(&'a mut dyn Sink),
 }
 
 /// Runs it in a frame that is as large as its plan needs.
 fn run(piece: Piece<'_>) {
-    let needed: usize = piece.plan.chunks.iter().sum();
-    if needed <= SMALL {
-        run_in::<SMALL>(piece);
-    } else if needed <= MEDIUM {
-        run_in::<MEDIUM>(piece);
-    } else if needed <= LARGE {
-        run_in::<LARGE>(piece);
-    } else {
-        run_in::<LARGEST>(piece);
+    /// A frame for the smallest of these numbers of chunks that is enough: to clear it takes its time.
+    macro_rules! frame {
+        ($needed:expr; $($chunks:literal)*) => {
+            match $needed {
+                $(..=$chunks => run_in::<$chunks>(piece),)*
+                _ => run_in::<LARGEST>(piece),
+            }
+        };
     }
+    let needed = piece.plan.chunks[0] + piece.plan.chunks[1];
+    frame!(needed; 8 24 48 96 192 384);
 }
 
 /// Chunks that are cache lines.
@@ -255,30 +282,21 @@ fn run_kernel(mut kernel: Kernel<'_, '_>) {
 /// What becomes of sums.
 pub(super) trait Epilogue: Sync {
     type Out: Pod + Send;
-    /// What is made ready for a block of columns, and serves all rows.
-    type Columns;
 
-    fn no_columns(&self) -> Self::Columns;
-
-    /// Makes ready for these columns, at most [`WIDEST`].
-    fn prepare(&self, columns: Range<usize>, ready: &mut Self::Columns);
+    /// Whether it calculates with floats.
+    const FLOATS: bool;
 
     /// Where sums can be left as they are, and with what stride, if this epilogue changes nothing.
     fn in_place<'a>(_out: &'a mut Part<'_, Self::Out>) -> Option<(&'a mut [i32], usize)> {
         None
     }
 
-    /// From the sums of a tile to the output.
-    fn finish(
-        &self,
-        tier: Tier,
-        ready: &Self::Columns,
-        sums: TileSums<'_>,
-        out: &mut Part<'_, Self::Out>,
-    );
+    /// From the sums of a tile to the output; in the default floating-point environment, if it calculates
+    /// with floats.
+    fn finish(&self, tier: Tier, sums: TileSums<'_>, out: &mut Part<'_, Self::Out>);
 }
 
-/// The sums of some rows and columns.
+/// The sums of some rows, and of a quad of columns or, at the end of a row, fewer.
 #[derive(Clone)]
 pub(super) struct TileSums<'a> {
     pub(super) rows: Range<usize>,
@@ -292,37 +310,39 @@ impl<'a> TileSums<'a> {
     pub(super) fn row(&self, row: usize) -> &'a [i32] {
         &self.sums[(row - self.rows.start) * self.stride..][..self.columns.len()]
     }
+
+    /// Puts them through a kernel for each row, by its number.
+    #[inline(always)]
+    pub(super) fn map<S: Simd, M>(
+        &self,
+        s: S,
+        mut kernel: impl FnMut(usize) -> M,
+        out: &mut Part<'_, Out<M, S>>,
+    ) where
+        M: Map<S>,
+        M::In: Load<Item = i32>,
+    {
+        for row in self.rows.start..self.rows.end {
+            let out = out.row(row, self.columns.start..self.columns.end);
+            map_quad(s, kernel(row), self.row(row), out);
+        }
+    }
 }
 
 /// An epilogue and its output, as the kernel sees them: so there is one kernel for all epilogues.
 trait Sink {
-    /// Where the sums from this row and column on can be left as they are, and with what stride.
-    fn in_place(&mut self, row: usize, column: usize) -> Option<(&mut [i32], usize)>;
-    /// Says which columns come next.
-    fn prepare(&mut self, columns: Range<usize>);
     fn finish(&mut self, sums: TileSums<'_>);
 }
 
 struct Through<'a, 'o, F: Epilogue> {
     tier: Tier,
     epilogue: &'a F,
-    ready: F::Columns,
     out: Part<'o, F::Out>,
 }
 
 impl<F: Epilogue> Sink for Through<'_, '_, F> {
-    fn in_place(&mut self, row: usize, column: usize) -> Option<(&mut [i32], usize)> {
-        let (row, column) = (row - self.out.rows.start, column - self.out.columns.start);
-        let (out, stride) = F::in_place(&mut self.out)?;
-        Some((&mut out[row * stride + column..], stride))
-    }
-
-    fn prepare(&mut self, columns: Range<usize>) {
-        self.epilogue.prepare(columns, &mut self.ready);
-    }
-
     fn finish(&mut self, sums: TileSums<'_>) {
-        self.epilogue.finish(self.tier, &self.ready, sums, &mut self.out);
+        self.epilogue.finish(self.tier, sums, &mut self.out);
     }
 }
 
@@ -336,14 +356,11 @@ struct Kernel<'a, 'r> {
 /// Bytes of `b` that are multiplied by all of `a` before the next: half of the second cache.
 const BLOCK: usize = 1 << 19;
 
-/// Panels of a block, if the rows of `b` are many.
-const FEWEST: usize = 4;
+/// Quads of columns in a block, if the rows of `b` are many.
+const FEWEST: usize = 2;
 
-/// Columns of the widest block that goes through an epilogue.
-pub(super) const WIDEST: usize = 256;
-
-/// The length of what an epilogue lays out for each of these columns.
-pub(super) const COLUMNS: usize = WIDEST + SLACK;
+/// Panels whose sums are a quad of vectors.
+const QUAD_PANELS: usize = 4 / NR_VECTORS;
 
 impl DotOperation for Kernel<'_, '_> {
     type Output = ();
@@ -351,105 +368,148 @@ impl DotOperation for Kernel<'_, '_> {
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
         let Self { piece, codes, sums } = self;
-        let Plan { height, depth, width, .. } = piece.plan;
+        let Plan { height, depth, width, stride, .. } = piece.plan;
         let k = piece.product.depth;
+        let quad = QUAD_PANELS * NR_VECTORS * D::Base::LANES;
+        // Cleared once, and not for each panel.
+        let mut products = [[d.base().splat_i32(0); NR_VECTORS]; MAX_MR];
         let mut first_column = piece.columns.start;
         while first_column < piece.columns.end {
-            let columns = first_column..piece.columns.end.min(first_column + width);
-            first_column = columns.end;
-            piece.sink.prepare(columns.clone());
+            let end_column = piece.columns.end.min(first_column + width);
             let mut top = piece.rows.start;
             while top < piece.rows.end {
-                let rows = top..piece.rows.end.min(top + height);
-                top = rows.end;
-                let (to, stride) = match piece.sink.in_place(rows.start, columns.start) {
-                    Some(in_place) => in_place,
-                    None => (&mut **sums, width),
-                };
+                let end = piece.rows.end.min(top + height);
                 let mut first = 0;
                 loop {
-                    let block = Block {
-                        rows: [rows.start, rows.end],
-                        columns: [columns.start, columns.end],
-                        first,
-                        depth: depth.min(k - first),
-                    };
-                    tile(d, &piece.product, block, codes, to, stride);
-                    first += depth;
-                    if first >= k {
+                    let part = [first, depth.min(k - first)];
+                    let tile = Tile::new(d, &piece.product, [top, end], part, codes);
+                    let is_last = first + depth >= k;
+                    let mut column = first_column;
+                    while column < end_column {
+                        let there = quad.min(end_column - column);
+                        let from = if stride > quad { column - first_column } else { 0 };
+                        let (to, to_stride) = match &mut piece.output {
+                            Output::InPlace { sums, stride } => {
+                                let from = (top - piece.rows.start) * *stride + column
+                                    - piece.columns.start;
+                                (&mut sums[from..], *stride)
+                            }
+                            Output::Through(_) => (&mut sums[from..], stride),
+                        };
+                        tile.quad(d, [column, there], &mut products, to, to_stride);
+                        if is_last && let Output::Through(sink) = &mut piece.output {
+                            sink.finish(TileSums {
+                                rows: top..end,
+                                columns: column..column + there,
+                                sums: &sums[from..],
+                                stride,
+                            });
+                        }
+                        column += there;
+                    }
+                    if is_last {
                         break;
                     }
+                    first += depth;
                 }
-                if !piece.plan.is_in_place() {
-                    piece.sink.finish(TileSums {
-                        rows,
-                        columns: columns.clone(),
-                        sums,
-                        stride: width,
-                    });
-                }
+                top = end;
             }
+            first_column = end_column;
         }
     }
-}
-
-/// A part of a row of `a`, and of `b`, that is multiplied.
-#[derive(Clone, Copy)]
-struct Block {
-    rows: [usize; 2],
-    columns: [usize; 2],
-    first: usize,
-    depth: usize,
 }
 
 /// Rows of the highest tile of all instruction sets.
 const MAX_MR: usize = 12;
 
-/// The products of a tile of `a` and a block of `b`, added to `sums` unless they are the first.
-#[inline(always)]
-fn tile<D: Dot>(
-    d: D,
-    of: &Product<'_>,
-    block: Block,
-    left: &mut [[u32; CHUNK]],
-    sums: &mut [i32],
-    stride: usize,
-) {
-    let s = d.base();
-    let Block { rows: [top, end], columns: [first_column, end_column], first, depth } = block;
-    let [a_signed, b_signed] = of.signed;
-    let flip = a_signed != <D::Left as Sealed>::SIGNED;
-    let groups = (end - top).div_ceil(D::ROWS);
+/// The products of a tile and a panel.
+type TileProducts<D> = [[Int<D>; NR_VECTORS]; MAX_MR];
 
-    // `za` as it is after a flip, and `Σ (a − za)`.
-    let (mut za, mut offsets) = ([0; MAX_MR], [0; MAX_MR]);
-    for row in top..end {
-        let r = row - top;
-        let codes = &of.a[row * of.a_stride + first..][..depth];
-        let sum = pack_row(d, codes, flip, groups, r, left);
-        let zero_point = of.za.of(row);
-        za[r] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
-        offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
+/// Some rows of `a`, or a part of them, as they are multiplied.
+struct Tile<'a> {
+    of: &'a Product<'a>,
+    rows: usize,
+    /// The codes that are multiplied, of all rows: the first of them, and how many.
+    part: [usize; 2],
+    left: &'a [[u32; CHUNK]],
+    /// `za` as it is after a flip.
+    za: [i32; MAX_MR],
+    /// `Σ (a − za)`.
+    offsets: [i32; MAX_MR],
+}
+
+impl<'a> Tile<'a> {
+    #[inline(always)]
+    fn new<D: Dot>(
+        d: D,
+        of: &'a Product<'a>,
+        [top, end]: [usize; 2],
+        part: [usize; 2],
+        left: &'a mut [[u32; CHUNK]],
+    ) -> Self {
+        let [first, depth] = part;
+        let a_signed = of.signed[0];
+        let flip = a_signed != <D::Left as Sealed>::SIGNED;
+        let groups = (end - top).div_ceil(D::ROWS);
+        let (mut za, mut offsets) = ([0; MAX_MR], [0; MAX_MR]);
+        for row in top..end {
+            let r = row - top;
+            let codes = &of.a[row * of.a_stride + first..][..depth];
+            let sum = pack_row(d, codes, flip, groups, r, left);
+            let zero_point = of.za.of(row);
+            za[r] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
+            offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
+        }
+        let left = &left[..depth.div_ceil(chunk_depth::<D>()) * groups];
+        Self { of, rows: end - top, part, left, za, offsets }
     }
-    let left = &left[..depth.div_ceil(chunk_depth::<D>()) * groups];
-    let flipped = if b_signed { 0 } else { flipped_zero(true) };
 
-    let panel = NR_VECTORS * D::Base::LANES;
-    let panel_len = sums_len::<D>() + rows_len::<D>(of.depth);
-    let mut products = [[s.splat_i32(0); NR_VECTORS]; MAX_MR];
-    let mut column = first_column;
-    while column < end_column {
+    /// The products with the columns of a quad, or the first of it, added to `sums` unless they are the
+    /// first.
+    #[inline(always)]
+    fn quad<D: Dot>(
+        &self,
+        d: D,
+        [column, there]: [usize; 2],
+        products: &mut TileProducts<D>,
+        sums: &mut [i32],
+        stride: usize,
+    ) {
+        let panel = NR_VECTORS * D::Base::LANES;
+        let mut done = 0;
+        while done < there {
+            let columns = [column + done, panel.min(there - done)];
+            self.panel(d, columns, products, &mut sums[done..], stride);
+            done += panel;
+        }
+    }
+
+    #[inline(always)]
+    fn panel<D: Dot>(
+        &self,
+        d: D,
+        [column, there]: [usize; 2],
+        products: &mut TileProducts<D>,
+        sums: &mut [i32],
+        stride: usize,
+    ) {
+        let s = d.base();
+        let &Self { of, rows, part: [first, depth], left, ref za, ref offsets } = self;
+        let panel = NR_VECTORS * D::Base::LANES;
+        let panel_len = sums_len::<D>() + rows_len::<D>(of.depth);
         let (b_sums, codes) =
             of.b[column / panel * panel_len..][..panel_len].split_at(sums_len::<D>());
         let right = &codes[rows_len::<D>(first)..][..rows_len::<D>(depth)];
-        multiply_tile(d, left, right, groups, &mut products);
+        multiply_tile(d, left, right, rows.div_ceil(D::ROWS), products);
 
-        let there = panel.min(end_column - column);
+        let flipped = if of.signed[1] { 0 } else { flipped_zero(true) };
+        // Of symmetric weights there are none.
+        let has_zeros = !matches!(of.zb, Zeros::Same(zero_point) if zero_point + flipped == 0);
         let mut zero_points = [0; WIDEST_PANEL];
-        if there == panel {
+        if has_zeros && there == panel {
             // A length that the compiler knows.
             of.zb.fill(column, flipped, &mut zero_points[..panel]);
-        } else {
+        } else if has_zeros {
             of.zb.fill(column, flipped, &mut zero_points[..there]);
         }
         for v in 0..NR_VECTORS {
@@ -460,10 +520,12 @@ fn tile<D: Dot>(
             let lanes = D::Base::LANES.min(there - start);
             let b_sum: Int<D> = bytemuck::must_cast(s.load_u8(&b_sums[v * D::Base::STEP..]));
             let zb = s.load_i32(&zero_points[start..][..D::Base::LANES]);
-            for r in 0..end - top {
-                let to = &mut sums[r * stride + column - first_column + start..][..lanes];
-                let offset = s.mul_i32(zb, s.splat_i32(offsets[r]));
-                let mut sum = s.sub_i32(products[r][v], offset);
+            for r in 0..rows {
+                let to = &mut sums[r * stride + start..][..lanes];
+                let mut sum = products[r][v];
+                if has_zeros {
+                    sum = s.sub_i32(sum, s.mul_i32(zb, s.splat_i32(offsets[r])));
+                }
                 if first == 0 {
                     sum = s.sub_i32(sum, s.mul_i32(b_sum, s.splat_i32(za[r])));
                 } else {
@@ -477,7 +539,6 @@ fn tile<D: Dot>(
                 }
             }
         }
-        column += panel;
     }
 }
 
@@ -488,7 +549,7 @@ fn multiply_tile<D: Dot>(
     left: &[[u32; CHUNK]],
     right: &[u8],
     groups: usize,
-    products: &mut [[Int<D>; NR_VECTORS]; MAX_MR],
+    products: &mut TileProducts<D>,
 ) {
     macro_rules! of_height {
         ($($groups:literal)*) => {
@@ -513,6 +574,9 @@ fn multiply_tile<D: Dot>(
     of_height!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
+/// Quads of words in a chunk.
+const QUADS: usize = CHUNK / 4;
+
 /// The sums of a tile and a panel, as `multiply` has them.
 type PanelSums<D, const R: usize> = [[Sums<D>; NR_VECTORS]; R];
 
@@ -523,7 +587,7 @@ type PanelSums<D, const R: usize> = [[Sums<D>; NR_VECTORS]; R];
 fn multiply<D: Dot, const R: usize>(
     d: D,
     left: &[[[u32; CHUNK]; R]],
-    mut right: &[u8],
+    right: &[u8],
 ) -> PanelSums<D, R> {
     let s = d.base();
     let quad_len = rows_len::<D>(1);
@@ -534,20 +598,18 @@ fn multiply<D: Dot, const R: usize>(
         _ => 4,
     };
     let mut sums = [[[[s.splat_i32(0); 2]; NR_VECTORS]; R]; 4];
-    for c in 0..left.len() {
-        let quads = (right.len() / quad_len).min(CHUNK / 4);
-        let (now, later) = right.split_at(quads * quad_len);
-        for q in 0..quads {
-            let right = &now[q * quad_len..][..quad_len];
-            sums[0] = step(d, sums[0], &left[c], [q, 0], right);
-            if D::WORDS == 1 {
-                let [one, two, three] = [1 % chains, 2 % chains, 3 % chains];
-                sums[one] = step(d, sums[one], &left[c], [q, 1], &right[quad_len / 4..]);
-                sums[two] = step(d, sums[two], &left[c], [q, 2], &right[quad_len / 2..]);
-                sums[three] = step(d, sums[three], &left[c], [q, 3], &right[quad_len / 4 * 3..]);
-            }
+    // One loop over the quads, not one of four within each chunk: that one would be unrolled, and more cache
+    // lines asked for at a time than there are buffers for.
+    for q in 0..right.len() / quad_len {
+        let right = &right[q * quad_len..][..quad_len];
+        let (left, q) = (&left[q / QUADS], q % QUADS);
+        sums[0] = step(d, sums[0], left, [q, 0], right);
+        if D::WORDS == 1 {
+            let [one, two, three] = [1 % chains, 2 % chains, 3 % chains];
+            sums[one] = step(d, sums[one], left, [q, 1], &right[quad_len / 4..]);
+            sums[two] = step(d, sums[two], left, [q, 2], &right[quad_len / 2..]);
+            sums[three] = step(d, sums[three], left, [q, 3], &right[quad_len / 4 * 3..]);
         }
-        right = later;
     }
     for i in 1..chains {
         for g in 0..R {
@@ -575,7 +637,9 @@ fn step<D: Dot, const R: usize>(
     let mut columns = [[s.splat_u8(0); 2]; NR_VECTORS];
     for v in 0..NR_VECTORS {
         let from = &right[v * vector..][..vector];
-        s.prefetch(from.as_ptr().wrapping_add(AHEAD));
+        if R > 2 {
+            s.prefetch(from.as_ptr().wrapping_add(AHEAD));
+        }
         columns[v] = d.right(from);
     }
     for g in 0..R {

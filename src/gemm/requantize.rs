@@ -1,21 +1,22 @@
 //! `q = clamp(rne(f32(acc + bias[n]) · m[n]) + z, lo, hi)`, with `acc` of a product of matrices
 
-use super::product::{COLUMNS, Epilogue, Product, TileSums};
+use super::product::{Epilogue, Product, TileSums};
 use crate::elementwise::encode::AnyEncoder;
-use crate::elementwise::requantize::{self, Biased, Kernel, Real, RoundedTwice, Shifted};
+use crate::elementwise::requantize::{
+    self, BIAS, Biased, Kernel, Real, RoundedTwice, Shifted, WORDS,
+};
 use crate::error::Error;
 use crate::gemm::packed::PackedMatrix;
-use crate::kernels::map::map;
-use crate::kernels::per_axis::Columns;
+use crate::kernels::map::MAX_STEP;
+use crate::kernels::per_axis::OfQuad;
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::Code8;
-use crate::values::multiplier::{MultiplierKind, Multipliers};
+use crate::values::multiplier::{EachChannel, MultiplierKind, Multipliers};
 use crate::values::params::{QuantParams, RawParams};
 use crate::values::rows::{Part, Rows, RowsMut};
 use crate::values::zero_points::ZeroPoints;
 use core::marker::PhantomData;
-use core::ops::Range;
 
 impl<B: Code8> PackedMatrix<'_, B> {
     /// [`multiply`](PackedMatrix::multiply) and [`requantize()`](crate::requantize()) in one: the sums become
@@ -81,35 +82,17 @@ struct Requantized<'a> {
 
 impl Epilogue for Requantized<'_> {
     type Out = u8;
-    type Columns = Columns<5, COLUMNS>;
 
-    fn no_columns(&self) -> Columns<5, COLUMNS> {
-        Columns::new()
-    }
+    const FLOATS: bool = true;
 
-    fn prepare(&self, columns: Range<usize>, ready: &mut Columns<5, COLUMNS>) {
-        ready.fill(self.multipliers.factors(), columns.start, columns.len());
-    }
-
-    fn finish(
-        &self,
-        tier: Tier,
-        ready: &Columns<5, COLUMNS>,
-        sums: TileSums<'_>,
-        out: &mut Part<'_, u8>,
-    ) {
-        Finish(self, ready, sums, out).on(tier);
+    fn finish(&self, tier: Tier, sums: TileSums<'_>, out: &mut Part<'_, u8>) {
+        Finish(self, sums, out).enter(tier, true);
     }
 }
 
 entries!(Finish<'_, '_>);
 
-struct Finish<'a, 'o>(
-    &'a Requantized<'a>,
-    &'a Columns<5, COLUMNS>,
-    TileSums<'a>,
-    &'a mut Part<'o, u8>,
-);
+struct Finish<'a, 'o>(&'a Requantized<'a>, TileSums<'a>, &'a mut Part<'o, u8>);
 
 impl Operation for Finish<'_, '_> {
     type Output = ();
@@ -117,9 +100,9 @@ impl Operation for Finish<'_, '_> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) {
         match self.0.multipliers.kind() {
-            MultiplierKind::Real => self.by::<S, Biased<Real<true>>>(s),
-            MultiplierKind::Fixed => self.by::<S, Biased<Shifted<true>>>(s),
-            MultiplierKind::FixedDoubleRounding => self.by::<S, Biased<RoundedTwice<true>>>(s),
+            MultiplierKind::Real => self.by::<S, Real<true>>(s),
+            MultiplierKind::Fixed => self.by::<S, Shifted<true>>(s),
+            MultiplierKind::FixedDoubleRounding => self.by::<S, RoundedTwice<true>>(s),
         }
     }
 }
@@ -127,11 +110,57 @@ impl Operation for Finish<'_, '_> {
 impl Finish<'_, '_> {
     #[inline(always)]
     fn by<S: Simd, F: requantize::Product>(&mut self, s: S) {
-        let Self(epilogue, ready, sums, out) = self;
+        let Self(epilogue, sums, out) = self;
+        let source =
+            columns::<S, F>(s, epilogue.multipliers, sums.columns.start, sums.columns.len());
         let encoder = AnyEncoder::new(s, epilogue.raw, epilogue.are_signed);
-        let kernel = Kernel { source: ready.source::<S>(), encoder, product: PhantomData::<F> };
-        for row in sums.rows.start..sums.rows.end {
-            map(s, kernel, sums.row(row), out.row(row, sums.columns.start..sums.columns.end));
+        let kernel = Kernel { source, encoder, product: PhantomData::<Biased<F>> };
+        sums.map(s, |_| kernel, out);
+    }
+}
+
+/// The words of the columns of a quad.
+#[inline(always)]
+fn columns<S: Simd, F: requantize::Product>(
+    s: S,
+    multipliers: &Multipliers<'_>,
+    first: usize,
+    len: usize,
+) -> OfQuad<S, WORDS> {
+    let mut columns = OfQuad([[s.splat_i32(0); 4]; WORDS]);
+    match multipliers.each() {
+        EachChannel::Same(multiplier) => {
+            let words = F::words(multiplier);
+            for k in 0..F::WORDS {
+                columns.splat(s, k, words[k]);
+            }
+        }
+        EachChannel::Own(each) => {
+            let each = &each[first..][..len];
+            let mut words = [[0; MAX_STEP]; BIAS];
+            macro_rules! spread {
+                ($len:expr) => {
+                    for c in 0..$len {
+                        let of_column = F::words(each[c]);
+                        for k in 0..F::WORDS {
+                            words[k][c] = of_column[k];
+                        }
+                    }
+                };
+            }
+            if len == S::STEP {
+                // A length that the compiler knows.
+                spread!(S::STEP);
+            } else {
+                spread!(len);
+            }
+            for k in 0..F::WORDS {
+                columns.load(s, k, &words[k][..S::STEP]);
+            }
         }
     }
+    if let Some(bias) = multipliers.bias() {
+        columns.load(s, BIAS, &bias[first..][..len]);
+    }
+    columns
 }

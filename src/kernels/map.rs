@@ -25,7 +25,7 @@ const GROUP: usize = 256;
 const LINE: usize = 64;
 
 /// Elements of the longest quad.
-const MAX_STEP: usize = 64;
+pub(crate) const MAX_STEP: usize = 64;
 
 /// What a kernel reads: how a quad of it comes from memory.
 pub(crate) trait Load: Copy {
@@ -310,8 +310,8 @@ pub(crate) trait Map<S: Simd> {
 }
 
 type Quad<L, S> = <L as Load>::Quad<S>;
-type In<M, S> = <<M as Map<S>>::In as Load>::Item;
-type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
+pub(crate) type In<M, S> = <<M as Map<S>>::In as Load>::Item;
+pub(crate) type Out<M, S> = <<M as Map<S>>::Out as Store>::Item;
 
 /// Runs a kernel from `x` to `out`, which have the same length.
 ///
@@ -383,6 +383,21 @@ fn partial<S: Simd, M: Map<S>>(
     let quad = kernel.input().load_partial(s, x);
     let result = kernel.step(s, quad, at);
     M::Out::store_partial(s, result, out);
+}
+
+/// Runs a kernel over a quad, or less.
+#[inline(always)]
+pub(crate) fn map_quad<S: Simd, M: Map<S>>(
+    s: S,
+    mut kernel: M,
+    x: &[In<M, S>],
+    out: &mut [Out<M, S>],
+) {
+    if x.len() == S::STEP {
+        kernel.pass(s, x, &mut out[..S::STEP], 0);
+    } else {
+        partial(s, &mut kernel, x, out, 0);
+    }
 }
 
 /// Any number of elements, from `at` on, with steps that are right for all of them.

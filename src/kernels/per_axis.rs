@@ -5,6 +5,7 @@
 //! all elements have the same parameters ([`Uniform`]), each vector its own ([`ByVector`]), or
 //! each lane ([`ByLane`]).
 
+use crate::kernels::map::{Ints, Load};
 use crate::simd::Simd;
 use crate::values::granularity::{Layout, Panel};
 use bytemuck::Pod;
@@ -76,36 +77,56 @@ impl<S: Simd, W: LaneParams<N>, const N: usize> Source<S> for ByVector<W, N> {
     }
 }
 
+/// The words of the elements of one quad, in vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct OfQuad<S: Simd, const N: usize>(pub(crate) [[S::I32; 4]; N]);
+
+impl<S: Simd, const N: usize> OfQuad<S, N> {
+    /// The word `k` of all elements is this one.
+    #[inline(always)]
+    pub(crate) fn splat(&mut self, s: S, k: usize, word: u32) {
+        self.0[k] = [s.splat_i32(word as i32); 4];
+    }
+
+    /// The word `k` of each element is one of these, a quad of them or less.
+    #[inline(always)]
+    pub(crate) fn load<T: Pod>(&mut self, s: S, k: usize, words: &[T]) {
+        let words: &[i32] = bytemuck::must_cast_slice(words);
+        self.0[k] =
+            if words.len() == S::STEP { Ints.load(s, words) } else { Ints.load_partial(s, words) };
+    }
+}
+
+impl<S: Simd, const N: usize> Source<S> for OfQuad<S, N> {
+    const UNIFORM: bool = false;
+
+    #[inline(always)]
+    fn i32(&self, _: S, k: usize, _at: usize, i: usize) -> S::I32 {
+        self.0[k][i]
+    }
+}
+
 /// Elements whose words are laid out at a time.
 const TILE: usize = 512;
 
 /// Room to write a whole vector from the last element on, and to read a quad from the first.
-pub(crate) const SLACK: usize = 64;
+const SLACK: usize = 64;
 
 /// The first word of each element, the second of each, …; aligned for whole vectors. `LEN`: elements, a
 /// power of two, and [`SLACK`].
 #[repr(align(64))]
-pub(crate) struct Columns<const N: usize, const LEN: usize>([[i32; LEN]; N]);
+struct Columns<const N: usize, const LEN: usize>([[i32; LEN]; N]);
 
 impl<const N: usize, const LEN: usize> Columns<N, LEN> {
-    /// For words that [`Columns::fill`] lays out.
-    pub(crate) const fn new() -> Self {
-        Self([[0; LEN]; N])
-    }
-
     /// Lays out the words of `len` parameters, the first of them `first`: one for each element.
     #[inline(always)]
-    pub(crate) fn fill<W: LaneParams<N>>(&mut self, words: W, first: usize, len: usize) {
+    fn fill<W: LaneParams<N>>(&mut self, words: W, first: usize, len: usize) {
         for i in 0..len {
             let words = words.words(first + i);
             for k in 0..N {
                 self.0[k][i] = words[k] as i32;
             }
         }
-    }
-
-    pub(crate) fn source<S: Simd>(&self) -> impl Source<S> {
-        ByLane(self)
     }
 }
 

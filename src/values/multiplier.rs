@@ -277,8 +277,9 @@ pub struct Multipliers<'a> {
     inner: usize,
 }
 
+/// The multipliers without the biases.
 #[derive(Clone, Copy, Debug)]
-enum EachChannel<'a> {
+pub(crate) enum EachChannel<'a> {
     Same(Multiplier),
     Own(&'a [Multiplier]),
 }
@@ -317,8 +318,12 @@ impl<'a> Multipliers<'a> {
         }
     }
 
-    pub(crate) fn has_bias(&self) -> bool {
-        self.bias.is_some()
+    pub(crate) fn each(&self) -> EachChannel<'_> {
+        self.each
+    }
+
+    pub(crate) fn bias(&self) -> Option<&[i32]> {
+        self.bias
     }
 
     /// How many there are, and how the elements share them.
@@ -371,10 +376,16 @@ impl<'a> Multipliers<'a> {
             return Ok(());
         };
         let kind = self.kind();
-        match multipliers.iter().position(|m| m.kind() != kind) {
-            Some(channel) => Err(Error::MixedMultipliers { channel }),
-            None => Ok(()),
+        // Without a way out of the loop, so that it is one of vectors.
+        let mut are_mixed = false;
+        for multiplier in multipliers {
+            are_mixed |= multiplier.kind() != kind;
         }
+        if !are_mixed {
+            return Ok(());
+        }
+        let channel = multipliers.iter().position(|m| m.kind() != kind).unwrap_or_default();
+        Err(Error::MixedMultipliers { channel })
     }
 
     /// Those of some of the channels, which begin with the first of these.

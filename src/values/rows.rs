@@ -136,6 +136,7 @@ impl<'a, T> RowsMut<'a, T> {
     }
 }
 
+#[inline]
 fn count(
     (argument, elements): (&'static str, usize),
     row: usize,
@@ -152,6 +153,7 @@ fn count(
 }
 
 /// The stride of `rows` rows of `row` elements, if the elements are such rows.
+#[inline]
 fn stride(
     (argument, elements): (&'static str, usize),
     rows: usize,
