@@ -652,7 +652,7 @@ fn step<D: Dot, const R: usize>(
 }
 
 /// How far ahead the codes of a panel are asked for.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 6144;
 
 /// Puts the row `r` of a tile into words, a row of a group: every chunk after those of the groups above. Returns the sum of its codes.
 #[inline(always)]
