@@ -9,6 +9,7 @@ mod layer_multipliers;
 #[cfg(feature = "alloc")]
 mod linear;
 mod multiply;
+mod pack;
 mod packed;
 mod product;
 mod requantize;

@@ -35,6 +35,8 @@ pub(crate) mod i8mm;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) mod neon;
 pub(crate) mod scalar;
+#[cfg(feature = "gemm")]
+pub(crate) mod transpose;
 
 /// One instruction set.
 pub(crate) trait Simd: Copy {

@@ -5,6 +5,7 @@
 //! All codes are `i8`: those that are `u8` are flipped. Columns and rows that the matrix does not
 //! have are zeros.
 
+use super::pack::{Pack, Source};
 use crate::check::{row_shape, strided_shape};
 use crate::error::Error;
 use crate::simd::Simd;
@@ -60,7 +61,7 @@ impl<'a, B: Code8> Weights<'a, B> {
     /// Bytes that a buffer for [`Weights::pack_into`] must have. It does not depend on the codes.
     #[must_use]
     pub fn packed_len(&self, tier: Tier) -> usize {
-        Layout::new(tier, self.k, self.n).buffer
+        buffer_len(tier, self.k, self.n)
     }
 
     /// Packs them for products on this tier, into memory of its own.
@@ -108,21 +109,20 @@ impl<'a, B: Code8> Weights<'a, B> {
 
     /// Packs them into a buffer of [`packed_len`](Weights::packed_len) bytes; where in it they begin.
     fn pack_bytes(&self, tier: Tier, bytes: &mut [u8]) -> usize {
-        let layout = Layout::new(tier, self.k, self.n);
         let start = first_line(bytes);
-        let source = Source {
-            codes: bytemuck::must_cast_slice(self.codes),
-            k: self.k,
-            n: self.n,
-            steps: if self.transposed {
-                [1, self.stride.unwrap_or(self.k)]
-            } else {
-                [self.stride.unwrap_or(self.n), 1]
-            },
-            flip: if B::SIGNED { 0 } else { 0x80 },
-        };
-        source.pack(&layout, &mut bytes[start..]);
+        tier.run_dot(&mut Pack { source: self.source(), to: &mut bytes[start..] });
         start
+    }
+
+    fn source(&self) -> Source<'a> {
+        let row = if self.transposed { self.k } else { self.n };
+        Source {
+            codes: bytemuck::must_cast_slice(self.codes),
+            size: [self.k, self.n],
+            stride: self.stride.unwrap_or(row),
+            transposed: self.transposed,
+            flip: if B::SIGNED { 0 } else { 0x80 },
+        }
     }
 
     fn packed<'b>(&self, tier: Tier, buffer: Buffer<'b>, start: usize) -> PackedMatrix<'b, B> {
@@ -231,7 +231,7 @@ pub(crate) struct Packed<'b> {
 }
 
 impl Packed<'_> {
-    /// What [`Source::pack`] wrote.
+    /// What [`Pack`] wrote.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer.bytes()[self.start..]
     }
@@ -327,29 +327,12 @@ const fn quad<D: Dot>() -> usize {
     4 / D::WORDS * D::KR
 }
 
-/// Where the codes of a matrix are put for a tier.
-struct Layout {
-    /// Columns of a panel.
-    columns: usize,
-    depth: usize,
-    /// Bytes of a panel.
-    panel: usize,
-    /// Bytes of all of it, wherever it starts.
-    buffer: usize,
-}
-
-impl Layout {
-    fn new(tier: Tier, k: usize, n: usize) -> Self {
-        let Shape { columns, depth, quad, .. } = tier.run_dot(&mut ShapeOf);
-        let rows = k.div_ceil(quad).saturating_mul(quad);
-        let panel = rows.saturating_add(size_of::<i32>()).saturating_mul(columns);
-        Self {
-            columns,
-            depth,
-            panel,
-            buffer: n.div_ceil(columns).saturating_mul(panel).saturating_add(LINE - 1),
-        }
-    }
+/// Bytes that a matrix takes, packed for a tier, wherever they start.
+fn buffer_len(tier: Tier, k: usize, n: usize) -> usize {
+    let Shape { columns, quad, .. } = tier.run_dot(&mut ShapeOf);
+    let rows = k.div_ceil(quad).saturating_mul(quad);
+    let panel = rows.saturating_add(size_of::<i32>()).saturating_mul(columns);
+    n.div_ceil(columns).saturating_mul(panel).saturating_add(LINE - 1)
 }
 
 /// The shape of a tier's products.
@@ -357,8 +340,6 @@ impl Layout {
 pub(crate) struct Shape {
     /// Columns of a panel.
     pub(crate) columns: usize,
-    /// Codes of a column in a step.
-    depth: usize,
     /// Codes of a column for four words on the left.
     quad: usize,
     /// Rows in a step.
@@ -388,55 +369,11 @@ impl DotOperation for ShapeOf {
     fn simd<D: Dot>(&mut self, _: D) -> Shape {
         Shape {
             columns: NR_VECTORS * D::Base::LANES,
-            depth: D::KR,
             quad: quad::<D>(),
             rows: D::ROWS,
             tallest: D::MR,
             chunk: chunk_depth::<D>(),
             unit: D::Base::STEP.max(chunk_depth::<D>()),
-        }
-    }
-}
-
-/// Codes to pack.
-struct Source<'a> {
-    codes: &'a [u8],
-    k: usize,
-    n: usize,
-    /// Elements from one row to the next, and from one column to the next.
-    steps: [usize; 2],
-    flip: u8,
-}
-
-impl Source<'_> {
-    fn code(&self, k: usize, n: usize) -> u8 {
-        self.codes[k * self.steps[0] + n * self.steps[1]]
-    }
-
-    fn pack(&self, layout: &Layout, to: &mut [u8]) {
-        let &Layout { columns, depth, panel, .. } = layout;
-        if self.n == 0 {
-            return;
-        }
-        for p in 0..self.n.div_ceil(columns) {
-            let panel = &mut to[p * panel..][..panel];
-            panel.fill(0);
-            let (sums, rows) = panel.split_at_mut(columns * size_of::<i32>());
-            let first = p * columns;
-            let width = columns.min(self.n - first);
-            let mut totals = [0_i32; WIDEST_PANEL];
-            for k in 0..self.k {
-                let row = &mut rows[k / depth * depth * columns..][..depth * columns];
-                for c in 0..width {
-                    let code = self.code(k, first + c) ^ self.flip;
-                    totals[c] = totals[c].wrapping_add((code as i8).into());
-                    row[c * depth + k % depth] = code;
-                }
-            }
-            for c in 0..width {
-                sums[c * size_of::<i32>()..][..size_of::<i32>()]
-                    .copy_from_slice(&totals[c].to_ne_bytes());
-            }
         }
     }
 }

@@ -578,13 +578,13 @@ fn multiply_tile<D: Dot>(
 const QUADS: usize = CHUNK / 4;
 
 /// The sums of a tile and a panel, as `multiply` has them.
-type PanelSums<D, const R: usize> = [[Sums<D>; NR_VECTORS]; R];
+pub(super) type PanelSums<D, const R: usize> = [[Sums<D>; NR_VECTORS]; R];
 
 /// `Σ ab` of a tile and a panel.
 ///
 /// Where rows are few, several chains of sums take turns, so that none waits for the one before it.
 #[inline(always)]
-fn multiply<D: Dot, const R: usize>(
+pub(super) fn multiply<D: Dot, const R: usize>(
     d: D,
     left: &[[[u32; CHUNK]; R]],
     right: &[u8],
@@ -656,7 +656,7 @@ const AHEAD: usize = 6144;
 
 /// Puts the row `r` of a tile into words, a row of a group: every chunk after those of the groups above. Returns the sum of its codes.
 #[inline(always)]
-fn pack_row<D: Dot>(
+pub(super) fn pack_row<D: Dot>(
     d: D,
     row: &[u8],
     flip: bool,
