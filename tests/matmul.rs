@@ -73,16 +73,25 @@ fn check<A: Code8, B: Code8>(
     let strided_a = Rows::strided(&strided_a, m, a_stride);
     let strided_out = RowsMut::strided(out.slice_mut(), m, out_stride);
     packed.multiply(strided_a, za, zb, strided_out).unwrap();
-    let found = out.checked();
-    assert_eq!(found, spread(&expected, n, out_stride, -1), "{}", context());
+    let spread_out = spread(&expected, n, out_stride, -1);
+    assert_eq!(out.checked(), spread_out, "{}", context());
     buffer.checked();
+    // The same without packing.
+    let mut out = Guarded::of(&spread(&vec![0; m * n], n, out_stride, -1), 1, -1);
+    let strided_out = RowsMut::strided(out.slice_mut(), m, out_stride);
+    weights.multiply(tier, strided_a, za, zb, strided_out).unwrap();
+    assert_eq!(out.checked(), spread_out, "not packed: {}", context());
 
     // Transposed.
-    let columns = transposed(b, [k, n]);
-    let packed = Weights::transposed(&columns, k, n).pack(tier).unwrap();
+    let columns = Guarded::of(&transposed(b, [k, n]), k % 3, B::MIN);
+    let weights = Weights::transposed(columns.slice(), k, n);
+    let packed = weights.pack(tier).unwrap();
     let mut out = vec![7; m * n];
     packed.multiply(a, za, zb, &mut out).unwrap();
     assert_eq!(out, expected, "transposed: {}", context());
+    let mut out = Guarded::new(m * n, n % 3, 7);
+    weights.multiply(tier, guarded_a.slice(), za, zb, out.slice_mut()).unwrap();
+    assert_eq!(out.checked(), expected, "transposed, not packed: {}", context());
 }
 
 /// Codes and zero points of all kinds.
@@ -159,6 +168,9 @@ fn blocks() {
             [1, 15000, 40],
             [2, 14336, 33],
             [14, 3000, 33],
+            // Of rows, where columns are packed on the way: of several tiles, and with K in parts.
+            [300, 65, 37],
+            [90, 1100, 67],
         ] {
             check_shape::<u8, i8>(tier, shape);
             check_shape::<i8, u8>(tier, shape);
@@ -239,7 +251,8 @@ fn with_bias<'m>(multipliers: Multipliers<'m>, bias: Option<&'m [i32]>) -> Multi
 fn check_requantized<A: Code8, B: Code8, Q: Code8>(tier: Tier, [m, k, n]: [usize; 3], kind: usize) {
     let (a, b) = (codes::<A>(m * k, m), codes::<B>(k * n, n));
     let (za, zb) = (zero_points::<A>(m), zero_points::<B>(n));
-    let packed = Weights::new(&b, k, n).pack(tier).unwrap();
+    let weights = Weights::new(&b, k, n);
+    let packed = weights.pack(tier).unwrap();
     let multipliers = multipliers(kind, n);
     let biases: Vec<i32> = (0..n).map(|i| [0, 77, -5000, i32::MAX, i32::MIN][i % 5]).collect();
     let bias = (!kind.is_multiple_of(3)).then_some(&biases[..]);
@@ -262,6 +275,9 @@ fn check_requantized<A: Code8, B: Code8, Q: Code8>(tier: Tier, [m, k, n]: [usize
     packed.requantize(&a, &za, &zb, multipliers, params, strided).unwrap();
     let context = || format!("{tier}, {m} x {k} x {n}, kind {kind}");
     assert_eq!(out.checked(), spread(&expected, n, stride, code(99)), "{}", context());
+    let mut found = vec![code::<Q>(1); m * n];
+    weights.requantize(tier, &a, &za, &zb, multipliers, params, &mut found).unwrap();
+    assert_eq!(found, expected, "not packed: {}", context());
 
     let mut found = vec![code::<Q>(1); m * n];
     let (shape, out) = ([m, k, n], &mut found);
@@ -277,7 +293,8 @@ fn one_or_each<Q: Code>(params: &[QuantParams<Q>], one: bool, inner: usize) -> P
 /// The sums as values: as the reference does it, and by the formula.
 fn check_dequantized<A: Code8, B: Code8>(tier: Tier, [m, k, n]: [usize; 3], kind: usize) {
     let (a, b) = (codes::<A>(m * k, m), codes::<B>(k * n, n));
-    let packed = Weights::new(&b, k, n).pack(tier).unwrap();
+    let weights = Weights::new(&b, k, n);
+    let packed = weights.pack(tier).unwrap();
     let of_a = params::<A>(if kind.is_multiple_of(2) { 1 } else { m });
     let of_b = params::<B>(if (kind / 2).is_multiple_of(2) { 1 } else { n });
     let biases: Vec<f32> = (0..n).map(|i| [0.5, -0.0, -1e4, f32::NAN][i % 4]).collect();
@@ -304,8 +321,10 @@ fn check_dequantized<A: Code8, B: Code8>(tier: Tier, [m, k, n]: [usize; 3], kind
     let context = || format!("{tier}, {m} x {k} x {n}, kind {kind}");
     let spread = spread(&expected, n, stride, 9.0);
     assert_eq!(bits(out.slice()), bits(&spread), "{}", context());
-
     let mut found = vec![0.0; m * n];
+    weights.dequantize(tier, &a, of_a, of_b, bias, &mut found).unwrap();
+    assert_eq!(bits(&found), bits(&expected), "not packed: {}", context());
+
     reference::multiply_dequantize(&a, of_a, &b, of_b, [m, k, n], bias, &mut found).unwrap();
     assert_eq!(bits(&found), bits(&expected), "reference, {}", context());
 }
@@ -1197,8 +1216,23 @@ fn wrong_arguments_are_errors_that_name_the_numbers() {
         let text = error.unwrap_err().to_string();
         let bytes = needed - 1;
         assert_eq!(text, format!("{needed} bytes are needed, and there are {bytes}"));
-        let error = Weights::new(&[0_u8; 5], 2, 3).pack(tier).unwrap_err();
+        let weights = Weights::new(&[0_u8; 5], 2, 3);
+        let error = weights.pack(tier).unwrap_err();
         let text = "`codes`, of 5 elements, is not 2 rows of 3";
+        assert_eq!(error.to_string(), text);
+        let (a, one) = ([0_u8; 4], QuantParams::<u8>::default());
+        let found = [
+            weights.multiply(tier, &a, 0, 0, &mut [0; 6]),
+            weights.dequantize(tier, &a, one, one, None, &mut [0.0; 6]),
+            weights.requantize(tier, &a, 0, 0, Multiplier::default(), one, &mut [0_u8; 6]),
+        ];
+        assert_eq!(found, [Err(error); 3]);
+        let weights = Weights::transposed(&[0_u8; 6], 2, 3);
+        let error = weights.multiply(tier, &a[..3], 0, 0, &mut [0; 6]).unwrap_err();
+        let text = "`a`, of 3 elements, is not 2 rows of 2";
+        assert_eq!(error.to_string(), text);
+        let error = weights.multiply(tier, &a, 0, 0, &mut [0; 5]).unwrap_err();
+        let text = "`out`, of 5 elements, is not 2 rows of 3";
         assert_eq!(error.to_string(), text);
     }
 }
@@ -1478,13 +1512,20 @@ fn nothing() {
     for tier in Tier::available() {
         let none: [u8; 0] = [];
         for (k, n) in [(0, 0), (5, 0)] {
-            let packed = Weights::new(&none, k, n).pack(tier).unwrap();
+            let weights = Weights::new(&none, k, n);
+            let packed = weights.pack(tier).unwrap();
             packed.multiply(&none, 3, 3, &mut [0; 0]).unwrap();
+            weights.multiply(tier, &none, 3, 3, &mut [0; 0]).unwrap();
         }
-        let packed = Weights::new(&none, 0, 4).pack(tier).unwrap();
-        let mut out = [7; 8];
-        packed.multiply(&none, 3, 5, &mut out).unwrap();
-        assert_eq!(out, [0; 8]);
+        for weights in [Weights::new(&none, 0, 4), Weights::transposed(&none, 0, 4)] {
+            let packed = weights.pack(tier).unwrap();
+            let mut out = [7; 8];
+            packed.multiply(&none, 3, 5, &mut out).unwrap();
+            assert_eq!(out, [0; 8]);
+            out = [7; 8];
+            weights.multiply(tier, &none, 3, 5, &mut out).unwrap();
+            assert_eq!(out, [0; 8]);
+        }
         assert!(Weights::new(&none, 0, usize::MAX).pack(tier).is_err());
     }
 }

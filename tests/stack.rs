@@ -132,6 +132,8 @@ fn products() {
                 let input = scratch.quantize(&x, k, Activations::AffineU8).unwrap();
                 let (a, ..) = input.parts::<u8>().unwrap();
                 b.multiply(a, 3, 4, &mut vec![0; m * n]).unwrap();
+                let unpacked = Weights::new(&weights, k, n);
+                unpacked.multiply(tier, a, 3, 4, &mut vec![0; m * n]).unwrap();
                 let one = params[0];
                 for multiplier in [Multiplier::real(0.01), Multiplier::fixed(0.01)] {
                     let (each, bias) = (vec![multiplier.unwrap(); n], vec![7; n]);

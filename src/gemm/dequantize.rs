@@ -1,9 +1,9 @@
 //! `y = f32(acc) · sa[m] · sb[n] + bias[n]`, with `acc` of a product of matrices
 
-use super::product::{Epilogue, Product, TileSums};
+use super::product::{Epilogue, Product, Right, TileSums};
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::gemm::packed::{Packed, PackedMatrix};
+use crate::gemm::packed::{PackedMatrix, Weights};
 use crate::kernels::map::{Floats, Ints, MAX_STEP, Map};
 use crate::kernels::per_axis::{OfQuad, Source};
 use crate::simd::Simd;
@@ -60,21 +60,55 @@ impl<B: Code8> PackedMatrix<'_, B> {
     ) -> Result<(), Error> {
         let rows = params_a.into().of_rows(Side::Left, self.k())?;
         let columns = params_b.into().of_rows(Side::Right, 1)?;
-        dequantize(a.into(), rows, self.packed(), columns, bias, out.into())
+        dequantize(a.into(), rows, self.right(), columns, bias, out.into())
     }
 }
 
-/// [`PackedMatrix::dequantize`] of a matrix whose codes may be of either type.
+impl<B: Code8> Weights<'_, B> {
+    /// [`PackedMatrix::dequantize`] on this tier with a matrix that was never packed: see
+    /// [`Weights::multiply`].
+    ///
+    /// # Errors
+    /// As there; [`Error::Rows`] if `codes` is not of the size of the matrix.
+    ///
+    /// ```
+    /// # use zeropoint::{QuantParams, Tier, gemm::Weights};
+    /// let queries = [1_i8, 2, 3, 4];
+    /// let keys = [1_i8, 0, 0, 1, 1, 1];
+    /// let (q, k) = (QuantParams::<i8>::new(0.5, 0)?, QuantParams::<i8>::new(0.25, 0)?);
+    /// let mut scores = [0.0; 6];
+    /// let transposed = Weights::transposed(&keys, 2, 3);
+    /// transposed.dequantize(Tier::best(), &queries, q, k, None, &mut scores)?;
+    /// assert_eq!(scores, [0.125, 0.25, 0.375, 0.375, 0.5, 0.875]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn dequantize<'a, 'o, A: Code8>(
+        &self,
+        tier: Tier,
+        a: impl Into<Rows<'a, A>>,
+        params_a: impl Into<Params<'a, A>>,
+        params_b: impl Into<Params<'a, B>>,
+        bias: Option<&[f32]>,
+        out: impl Into<RowsMut<'o, f32>>,
+    ) -> Result<(), Error> {
+        let b = self.right(tier)?;
+        let rows = params_a.into().of_rows(Side::Left, b.size[0])?;
+        let columns = params_b.into().of_rows(Side::Right, 1)?;
+        dequantize(a.into(), rows, b, columns, bias, out.into())
+    }
+}
+
+/// The same with a right side of either kind, whose codes may be of either type.
 pub(super) fn dequantize<A: Code8>(
     a: Rows<'_, A>,
     rows: OfRows<'_>,
-    b: &Packed<'_>,
+    b: Right<'_>,
     columns: OfRows<'_>,
     bias: Option<&[f32]>,
     out: RowsMut<'_, f32>,
 ) -> Result<(), Error> {
     if let Some(bias) = bias {
-        one_for_each(("bias", bias.len()), ("columns of `b`", b.n))?;
+        one_for_each(("bias", bias.len()), ("columns of `b`", b.size[1]))?;
     }
     let (za, zb) = (rows.zero_points, columns.zero_points);
     let each = za.rows().or(rows.scales.rows());

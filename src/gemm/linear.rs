@@ -190,7 +190,7 @@ impl<'b> Linear<'b> {
             },
         };
         let (a, bias) = (Rows::strided(codes, m, k), self.bias.as_deref());
-        dequantize(a, rows, &self.weights, columns, bias, y.reborrow())?;
+        dequantize(a, rows, self.weights.right(), columns, bias, y.reborrow())?;
         for (r, scale) in scales.iter().enumerate() {
             if scale.is_nan() {
                 y.row(r, n).fill(f32::NAN);

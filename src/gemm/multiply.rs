@@ -1,8 +1,8 @@
 //! `out[m][n] = Σ (a[m][k] − za[m])(b[k][n] − zb[n])`
 
-use super::product::{Epilogue, Product, TileSums};
+use super::product::{Epilogue, Product, Right, TileSums};
 use crate::error::Error;
-use crate::gemm::packed::PackedMatrix;
+use crate::gemm::packed::{PackedMatrix, Weights};
 use crate::tier::Tier;
 use crate::values::code::Code8;
 use crate::values::rows::{Part, Rows, RowsMut};
@@ -51,12 +51,54 @@ impl<B: Code8> PackedMatrix<'_, B> {
         zb: impl Into<ZeroPoints<'a, B>>,
         out: impl Into<RowsMut<'o, i32>>,
     ) -> Result<(), Error> {
-        let (za, zb) = (za.into().into(), zb.into().into());
-        let (product, out) =
-            Product::with_zero_points(a.into(), za, self.packed(), zb, out.into())?;
-        compiled(product, out);
-        Ok(())
+        multiply(a.into(), za.into(), self.right(), zb.into(), out.into())
     }
+}
+
+impl<B: Code8> Weights<'_, B> {
+    /// [`PackedMatrix::multiply`] on this tier with a matrix that was never packed: of activations, as
+    /// attention has it, or of vectors that queries are compared with.
+    ///
+    /// Its columns are packed on the way, some at a time, in a frame of the stack; each serves as many rows
+    /// of `a` as there is room for. So this is the quicker way where the matrix is another one each time, and
+    /// packing the quicker one for weights.
+    ///
+    /// # Errors
+    /// As there; [`Error::Rows`] if `codes` is not of the size of the matrix.
+    ///
+    /// ```
+    /// # use zeropoint::{Rows, Tier, gemm::Weights};
+    /// // Two queries and three keys, each a row of two codes: the dot product of each with each.
+    /// let queries = [1_i8, 2, 3, 4];
+    /// let keys = [1_i8, 0, 0, 1, 1, 1];
+    /// let mut scores = [0; 6];
+    /// let transposed = Weights::transposed(&keys, 2, 3);
+    /// transposed.multiply(Tier::best(), &queries, 0, 0, &mut scores)?;
+    /// assert_eq!(scores, [1, 2, 3, 3, 4, 7]);
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    pub fn multiply<'a, 'o, A: Code8>(
+        &self,
+        tier: Tier,
+        a: impl Into<Rows<'a, A>>,
+        za: impl Into<ZeroPoints<'a, A>>,
+        zb: impl Into<ZeroPoints<'a, B>>,
+        out: impl Into<RowsMut<'o, i32>>,
+    ) -> Result<(), Error> {
+        multiply(a.into(), za.into(), self.right(tier)?, zb.into(), out.into())
+    }
+}
+
+fn multiply<A: Code8, B: Code8>(
+    a: Rows<'_, A>,
+    za: ZeroPoints<'_, A>,
+    b: Right<'_>,
+    zb: ZeroPoints<'_, B>,
+    out: RowsMut<'_, i32>,
+) -> Result<(), Error> {
+    let (product, out) = Product::with_zero_points(a, za.into(), b, zb.into(), out)?;
+    compiled(product, out);
+    Ok(())
 }
 
 fn compiled(product: Product<'_>, out: Part<'_, i32>) {

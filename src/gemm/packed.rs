@@ -6,6 +6,7 @@
 //! have are zeros.
 
 use super::pack::{Pack, Source};
+use super::product::{Codes, Right};
 use crate::check::{row_shape, strided_shape};
 use crate::error::Error;
 use crate::simd::Simd;
@@ -114,6 +115,18 @@ impl<'a, B: Code8> Weights<'a, B> {
         start
     }
 
+    /// As products take it without packing, if `codes` is of that size.
+    pub(super) fn right(&self, tier: Tier) -> Result<Right<'a>, Error> {
+        self.check()?;
+        Ok(Right {
+            tier,
+            shape: tier.run_dot(&mut ShapeOf),
+            size: [self.k, self.n],
+            is_signed: B::SIGNED,
+            codes: Codes::Unpacked(self.source()),
+        })
+    }
+
     fn source(&self) -> Source<'a> {
         let row = if self.transposed { self.k } else { self.n };
         Source {
@@ -167,9 +180,9 @@ impl<'b, B> PackedMatrix<'b, B> {
         self.packed.n
     }
 
-    /// The matrix without the type of its codes.
-    pub(crate) fn packed(&self) -> &Packed<'b> {
-        &self.packed
+    /// As products take it.
+    pub(super) fn right(&self) -> Right<'_> {
+        self.packed.right()
     }
 
     /// The matrix without the type of its codes, so that those of either type can be kept together.
@@ -232,8 +245,19 @@ pub(crate) struct Packed<'b> {
 
 impl Packed<'_> {
     /// What [`Pack`] wrote.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    fn bytes(&self) -> &[u8] {
         &self.buffer.bytes()[self.start..]
+    }
+
+    /// As products take it.
+    pub(super) fn right(&self) -> Right<'_> {
+        Right {
+            tier: self.tier,
+            shape: self.shape,
+            size: [self.k, self.n],
+            is_signed: self.is_signed,
+            codes: Codes::Packed(self.bytes()),
+        }
     }
 
     /// The same matrix in the same memory.
@@ -329,10 +353,8 @@ const fn quad<D: Dot>() -> usize {
 
 /// Bytes that a matrix takes, packed for a tier, wherever they start.
 fn buffer_len(tier: Tier, k: usize, n: usize) -> usize {
-    let Shape { columns, quad, .. } = tier.run_dot(&mut ShapeOf);
-    let rows = k.div_ceil(quad).saturating_mul(quad);
-    let panel = rows.saturating_add(size_of::<i32>()).saturating_mul(columns);
-    n.div_ceil(columns).saturating_mul(panel).saturating_add(LINE - 1)
+    let shape = tier.run_dot(&mut ShapeOf);
+    n.div_ceil(shape.columns).saturating_mul(shape.panel_len(k)).saturating_add(LINE - 1)
 }
 
 /// The shape of a tier's products.
@@ -350,6 +372,15 @@ pub(crate) struct Shape {
     pub(crate) chunk: usize,
     /// Codes of a row in whole chunks, and in whole vectors.
     pub(crate) unit: usize,
+}
+
+impl Shape {
+    /// Bytes of a panel of so many rows.
+    pub(crate) const fn panel_len(self, depth: usize) -> usize {
+        self.columns.saturating_mul(
+            depth.div_ceil(self.quad).saturating_mul(self.quad).saturating_add(size_of::<i32>()),
+        )
+    }
 }
 
 /// Words of 32 bits that lie together, of a row on the left, or of as many rows as a step has.

@@ -11,8 +11,9 @@
 
 use crate::check::check_depth;
 use crate::error::Error;
+use crate::gemm::pack::{BLOCK as PACK_BLOCK, Packer, Source, store_sums};
 use crate::gemm::packed::{
-    CHUNK, NR_VECTORS, Packed, Shape, WIDEST_PANEL, chunk_depth, rows_len, sums_len,
+    CHUNK, NR_VECTORS, Shape, WIDEST_PANEL, chunk_depth, rows_len, sums_len,
 };
 use crate::kernels::map::{Load, Map, Out, map_quad};
 use crate::kernels::pairs::add_codes;
@@ -35,11 +36,32 @@ pub(super) struct Product<'a> {
     a: &'a [u8],
     a_stride: usize,
     za: Zeros<'a>,
-    b: &'a [u8],
+    b: Codes<'a>,
     zb: Zeros<'a>,
     /// K.
     depth: usize,
     signed: [bool; 2],
+}
+
+/// The right side of a product, with the type of its codes as a value.
+#[derive(Clone, Copy)]
+pub(super) struct Right<'a> {
+    pub(super) tier: Tier,
+    /// The shape of the tier's products.
+    pub(super) shape: Shape,
+    /// K and N.
+    pub(super) size: [usize; 2],
+    pub(super) is_signed: bool,
+    pub(super) codes: Codes<'a>,
+}
+
+/// The codes of the right side.
+#[derive(Clone, Copy)]
+pub(super) enum Codes<'a> {
+    /// In panels.
+    Packed(&'a [u8]),
+    /// To be packed on the way, a quad of vectors at a time.
+    Unpacked(Source<'a>),
 }
 
 impl<'a> Product<'a> {
@@ -48,13 +70,13 @@ impl<'a> Product<'a> {
     pub(super) fn new<'o, A: Code8, T>(
         a: Rows<'a, A>,
         za: Zeros<'a>,
-        b: &'a Packed<'_>,
+        b: Right<'a>,
         zb: Zeros<'a>,
         out: RowsMut<'o, T>,
         rows: Option<usize>,
         check: impl FnOnce([usize; 2]) -> Result<(), Error>,
     ) -> Result<(Self, Part<'o, T>), Error> {
-        let (depth, n) = (b.k, b.n);
+        let [depth, n] = b.size;
         // Rows of nothing can't be counted: then the output says how many there are, or what each row
         // has one of.
         let m = match a.count("a", depth)? {
@@ -74,7 +96,7 @@ impl<'a> Product<'a> {
             a: bytemuck::must_cast_slice(a),
             a_stride,
             za,
-            b: b.bytes(),
+            b: b.codes,
             zb,
             depth,
             signed,
@@ -86,7 +108,7 @@ impl<'a> Product<'a> {
     pub(super) fn with_zero_points<'o, A: Code8, T>(
         a: Rows<'a, A>,
         za: Zeros<'a>,
-        b: &'a Packed<'_>,
+        b: Right<'a>,
         zb: Zeros<'a>,
         out: RowsMut<'o, T>,
     ) -> Result<(Self, Part<'o, T>), Error> {
@@ -154,20 +176,36 @@ impl<'a> Product<'a> {
     }
 }
 
-/// How a product is done: its tiles, and the blocks of its columns and of K.
+/// How a product is done: its tiles, and the blocks of its rows, its columns and of K.
 #[derive(Clone, Copy)]
 struct Plan {
     /// Rows of a tile.
     height: usize,
+    /// Rows of a block, whose codes lie ready: those of a tile, or, where columns are packed on the way, of
+    /// several.
+    rows: usize,
     /// Codes of a row that are multiplied before the next ones.
     depth: usize,
     /// Columns of a block.
     width: usize,
-    /// Sums from one row of a tile to the next, if they are not left in the output: those of a quad, or, if
-    /// there are several parts of K, those of a block.
+    /// Sums from one row to the next, if they are not left in the output: those of a quad, or, if there are
+    /// several parts of K, those of a block.
     stride: usize,
-    /// Chunks of words for the codes of a tile, and for its sums, if these are not left in the output.
-    chunks: [usize; 2],
+    /// The chunks of a frame.
+    chunks: Chunks,
+}
+
+/// Chunks of words that a product needs.
+#[derive(Clone, Copy)]
+struct Chunks {
+    /// For the codes of the rows of a block.
+    codes: usize,
+    /// For their zero points and sums.
+    rows: usize,
+    /// For a quad of columns that is packed on the way.
+    panels: usize,
+    /// For sums, if these are not left in the output.
+    sums: usize,
 }
 
 /// 46 KiB: the codes of the largest tile, and the sums of the narrowest block. With what else a call needs it
@@ -177,45 +215,98 @@ const LARGEST: usize = MOST_CODES + 96;
 /// Chunks for the codes of the largest tile: of ten rows of 4096.
 const MOST_CODES: usize = 640;
 
+/// Chunks for the codes of a quad of columns that is packed on the way, for those of rows, and for sums.
+const PACKED: usize = 256;
+const UNPACKED_CODES: usize = 320;
+const UNPACKED_SUMS: usize = 128;
+
 impl Plan {
     /// Of so many rows and columns, at least one.
-    fn new(product: &Product<'_>, [m, n]: [usize; 2], is_in_place: bool) -> Self {
+    fn new(product: &Product<'_>, size: [usize; 2], is_in_place: bool) -> Self {
+        let quad = QUAD_PANELS * product.shape.columns;
+        let mut plan = match product.b {
+            Codes::Packed(_) => Self::of_packed(product, size, is_in_place),
+            Codes::Unpacked(_) => Self::of_unpacked(product, size),
+        };
+        let has_parts = product.depth > plan.depth;
+        plan.stride = if has_parts { plan.width } else { quad };
+        // The sums of parts stay until the last.
+        let rows = if has_parts { plan.rows } else { plan.height };
+        if !is_in_place {
+            plan.chunks.sums = (rows * plan.stride).div_ceil(CHUNK);
+        }
+        plan.chunks.rows = (2 * plan.rows).div_ceil(CHUNK);
+        plan
+    }
+
+    /// What it is by its tiles, without the sums.
+    fn with_codes(shape: Shape, height: usize, tiles: usize, [depth, width]: [usize; 2]) -> Self {
+        let codes = height / shape.rows * (depth / shape.chunk) * tiles;
+        let chunks = Chunks { codes, rows: 0, panels: 0, sums: 0 };
+        Self { height, rows: tiles * height, depth, width, stride: 0, chunks }
+    }
+
+    fn of_packed(product: &Product<'_>, [m, n]: [usize; 2], is_in_place: bool) -> Self {
         let (shape, k) = (product.shape, product.depth);
         let quad = QUAD_PANELS * shape.columns;
         // What a small product has: one tile, all of K, one block. A division takes as long as a vector's
         // products, so there is none before this.
-        let mut height = multiple_of(m, shape.rows);
-        let mut depth = multiple_of(k, shape.unit);
-        let mut width = multiple_of(n, quad);
-        let mut codes = height / shape.rows * (depth / shape.chunk);
-        if m > shape.tallest || codes > MOST_CODES {
-            // Somewhat lower tiles are better than parts of K.
-            let fitting = MOST_CODES * shape.chunk / depth.max(1) * shape.rows;
-            let mut tallest = shape.tallest;
-            if 3 * fitting >= 2 * tallest {
-                tallest = tallest.min(fitting);
-            }
-            // Tiles of about the same height.
-            let tiles = m.div_ceil(tallest);
-            height = multiple_of(m.div_ceil(tiles), shape.rows);
-            let group = height / shape.rows;
-            let deepest = MOST_CODES / group * shape.chunk / shape.unit * shape.unit;
-            depth = multiple_of(k.div_ceil(k.div_ceil(deepest).max(1)), shape.unit);
-            codes = group * (depth / shape.chunk);
-            // Blocks of about the same width.
-            if tiles > 1 {
-                width = (BLOCK / k.max(1)).max(FEWEST * quad);
-            }
-            if k > depth && !is_in_place {
-                width = width.min((LARGEST - codes) * CHUNK / height / quad * quad);
-            }
-            width = multiple_of(n.div_ceil(n.div_ceil(width)), quad);
+        let height = multiple_of(m, shape.rows);
+        let depth = multiple_of(k, shape.unit);
+        let plan = Self::with_codes(shape, height, 1, [depth, multiple_of(n, quad)]);
+        if m <= shape.tallest && plan.chunks.codes <= MOST_CODES {
+            return plan;
         }
-        let stride = if k > depth { width } else { quad };
-        let sums = if is_in_place { 0 } else { (height * stride).div_ceil(CHUNK) };
-        Self { height, depth, width, stride, chunks: [codes, sums] }
+        // Somewhat lower tiles are better than parts of K.
+        let fitting = MOST_CODES * shape.chunk / depth.max(1) * shape.rows;
+        let mut tallest = shape.tallest;
+        if 3 * fitting >= 2 * tallest {
+            tallest = tallest.min(fitting);
+        }
+        // Tiles of about the same height.
+        let tiles = m.div_ceil(tallest);
+        let height = multiple_of(m.div_ceil(tiles), shape.rows);
+        let group = height / shape.rows;
+        let deepest = MOST_CODES / group * shape.chunk / shape.unit * shape.unit;
+        let depth = multiple_of(k.div_ceil(k.div_ceil(deepest).max(1)), shape.unit);
+        // Blocks of about the same width.
+        let mut width = n;
+        if tiles > 1 {
+            width = (BLOCK / k.max(1)).max(FEWEST * quad);
+        }
+        if k > depth && !is_in_place {
+            let codes = group * (depth / shape.chunk);
+            width = width.min((LARGEST - codes - 2) * CHUNK / height / quad * quad);
+        }
+        let width = multiple_of(n.div_ceil(n.div_ceil(width)), quad);
+        Self::with_codes(shape, height, 1, [depth, width])
+    }
+
+    /// Columns that are packed on the way serve as many rows as there is room for. Where K has several parts,
+    /// a block is a quad, whose sums stay until the last part.
+    fn of_unpacked(product: &Product<'_>, [m, n]: [usize; 2]) -> Self {
+        let (shape, k) = (product.shape, product.depth);
+        let quad = QUAD_PANELS * shape.columns;
+        let deepest = PACKED * CHUNK * size_of::<u32>() / quad / shape.unit * shape.unit;
+        let depth = multiple_of(k.div_ceil(k.div_ceil(deepest).max(1)), shape.unit);
+        let has_parts = k > depth;
+        let tallest = shape.tallest;
+        let height = multiple_of(m.div_ceil(m.div_ceil(tallest)), shape.rows);
+        let mut room = UNPACKED_CODES / (height / shape.rows * (depth / shape.chunk)).max(1);
+        if has_parts {
+            room = room.min(UNPACKED_SUMS * CHUNK / quad / height);
+        }
+        let tiles = m.div_ceil(height).min(room.clamp(1, MOST_TILES));
+        let width = if has_parts { quad } else { multiple_of(n, quad) };
+        let mut plan = Self::with_codes(shape, height, tiles, [depth, width]);
+        let bytes = QUAD_PANELS * shape.panel_len(depth);
+        plan.chunks.panels = bytes.div_ceil(CHUNK * size_of::<u32>());
+        plan
     }
 }
+
+/// Tiles of a block of rows.
+const MOST_TILES: usize = 16;
 
 /// The least multiple of a power of two that is not less.
 const fn multiple_of(number: usize, power: usize) -> usize {
@@ -252,8 +343,8 @@ fn run(piece: Piece<'_>) {
             }
         };
     }
-    let needed = piece.plan.chunks[0] + piece.plan.chunks[1];
-    frame!(needed; 8 24 48 96 192 384);
+    let Chunks { codes, rows, panels, sums } = piece.plan.chunks;
+    frame!(codes + rows + panels + sums; 8 24 48 96 192 384);
 }
 
 /// Chunks that are cache lines.
@@ -263,12 +354,17 @@ struct Aligned<T>(T);
 /// Not inlined: its frame would be part of any other.
 #[inline(never)]
 fn run_in<const CHUNKS: usize>(piece: Piece<'_>) {
-    let mut chunks = Aligned([[0; CHUNK]; CHUNKS]);
-    let (codes, sums) = chunks.0.split_at_mut(piece.plan.chunks[0]);
+    let mut chunks = Aligned([[0_u32; CHUNK]; CHUNKS]);
+    let Chunks { codes, rows, panels, .. } = piece.plan.chunks;
+    let (codes, rest) = chunks.0.split_at_mut(codes);
+    let (rows, rest) = rest.split_at_mut(rows);
+    let (panels, sums) = rest.split_at_mut(panels);
     run_kernel(Kernel {
         piece,
         codes,
-        sums: bytemuck::must_cast_slice_mut(sums.as_flattened_mut()),
+        rows: bytemuck::must_cast_slice_mut(rows),
+        panels: bytemuck::must_cast_slice_mut(panels),
+        sums: bytemuck::must_cast_slice_mut(sums),
     });
 }
 
@@ -346,10 +442,12 @@ impl<F: Epilogue> Sink for Through<'_, '_, F> {
     }
 }
 
-/// A piece of a product, and room for the codes of a tile and their sums.
+/// A piece of a product, and the room that its plan asks for.
 struct Kernel<'a, 'r> {
     piece: Piece<'a>,
     codes: &'r mut [[u32; CHUNK]],
+    rows: &'r mut [i32],
+    panels: &'r mut [u8],
     sums: &'r mut [i32],
 }
 
@@ -367,52 +465,95 @@ impl DotOperation for Kernel<'_, '_> {
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
-        let Self { piece, codes, sums } = self;
-        let Plan { height, depth, width, stride, .. } = piece.plan;
-        let k = piece.product.depth;
+        let Self { piece, codes, rows: of_rows, panels, sums } = self;
+        let Piece { product, plan, rows, columns, output } = piece;
+        let (product, k) = (&*product, product.depth);
+        let (za, offsets) = of_rows.split_at_mut(plan.rows);
         let quad = QUAD_PANELS * NR_VECTORS * D::Base::LANES;
+        let has_parts = k > plan.depth;
         // Cleared once, and not for each panel.
         let mut products = [[d.base().splat_i32(0); NR_VECTORS]; MAX_MR];
-        let mut first_column = piece.columns.start;
-        while first_column < piece.columns.end {
-            let end_column = piece.columns.end.min(first_column + width);
-            let mut top = piece.rows.start;
-            while top < piece.rows.end {
-                let end = piece.rows.end.min(top + height);
+        let packer = match product.b {
+            Codes::Packed(_) => None,
+            Codes::Unpacked(source) => Some((Packer::new(d), source)),
+        };
+        let mut first_column = columns.start;
+        while first_column < columns.end {
+            let end_column = columns.end.min(first_column + plan.width);
+            let mut first_row = rows.start;
+            while first_row < rows.end {
+                let end_row = rows.end.min(first_row + plan.rows);
                 let mut first = 0;
                 loop {
-                    let part = [first, depth.min(k - first)];
-                    let tile = Tile::new(d, &piece.product, [top, end], part, codes);
-                    let is_last = first + depth >= k;
+                    let part = [first, plan.depth.min(k - first)];
+                    let is_last = first + plan.depth >= k;
+                    // Chunks of a tile that has all its rows.
+                    let tile_chunks =
+                        part[1].div_ceil(chunk_depth::<D>()) * (plan.height / D::ROWS);
+                    let mut top = first_row;
+                    while top < end_row {
+                        let end = end_row.min(top + plan.height);
+                        let r = top - first_row;
+                        let left = &mut codes[r / plan.height * tile_chunks..];
+                        prepare(
+                            d,
+                            product,
+                            [top, end],
+                            part,
+                            left,
+                            &mut za[r..],
+                            &mut offsets[r..],
+                        );
+                        top = end;
+                    }
                     let mut column = first_column;
                     while column < end_column {
                         let there = quad.min(end_column - column);
-                        let from = if stride > quad { column - first_column } else { 0 };
-                        let (to, to_stride) = match &mut piece.output {
-                            Output::InPlace { sums, stride } => {
-                                let from = (top - piece.rows.start) * *stride + column
-                                    - piece.columns.start;
-                                (&mut sums[from..], *stride)
+                        if let Some((packer, source)) = &packer {
+                            pack_quad(d, packer, source, [column, there], part, panels);
+                        }
+                        let mut top = first_row;
+                        while top < end_row {
+                            let end = end_row.min(top + plan.height);
+                            let r = top - first_row;
+                            let tile = Tile {
+                                of: product,
+                                rows: end - top,
+                                part,
+                                left: &codes[r / plan.height * tile_chunks..],
+                                za: &za[r..],
+                                offsets: &offsets[r..],
+                            };
+                            let mut from = 0;
+                            if has_parts {
+                                from = r * plan.stride + column - first_column;
                             }
-                            Output::Through(_) => (&mut sums[from..], stride),
-                        };
-                        tile.quad(d, [column, there], &mut products, to, to_stride);
-                        if is_last && let Output::Through(sink) = &mut piece.output {
-                            sink.finish(TileSums {
-                                rows: top..end,
-                                columns: column..column + there,
-                                sums: &sums[from..],
-                                stride,
-                            });
+                            let (to, stride) = match output {
+                                Output::InPlace { sums, stride } => {
+                                    let (row, column) = (top - rows.start, column - columns.start);
+                                    (&mut sums[row * *stride + column..], *stride)
+                                }
+                                Output::Through(_) => (&mut sums[from..], plan.stride),
+                            };
+                            tile.quad(d, [column, there], panels, &mut products, to, stride);
+                            if is_last && let Output::Through(sink) = output {
+                                sink.finish(TileSums {
+                                    rows: top..end,
+                                    columns: column..column + there,
+                                    sums: &sums[from..],
+                                    stride: plan.stride,
+                                });
+                            }
+                            top = end;
                         }
                         column += there;
                     }
                     if is_last {
                         break;
                     }
-                    first += depth;
+                    first += plan.depth;
                 }
-                top = end;
+                first_row = end_row;
             }
             first_column = end_column;
         }
@@ -425,6 +566,60 @@ const MAX_MR: usize = 12;
 /// The products of a tile and a panel.
 type TileProducts<D> = [[Int<D>; NR_VECTORS]; MAX_MR];
 
+/// Makes some rows ready, or a part of them: their codes, `za` as it is after a flip, and `Σ (a − za)`.
+#[inline(always)]
+fn prepare<D: Dot>(
+    d: D,
+    of: &Product<'_>,
+    [top, end]: [usize; 2],
+    [first, depth]: [usize; 2],
+    left: &mut [[u32; CHUNK]],
+    za: &mut [i32],
+    offsets: &mut [i32],
+) {
+    let a_signed = of.signed[0];
+    let flip = a_signed != <D::Left as Sealed>::SIGNED;
+    let groups = (end - top).div_ceil(D::ROWS);
+    for row in top..end {
+        let r = row - top;
+        let codes = &of.a[row * of.a_stride + first..][..depth];
+        let sum = pack_row(d, codes, flip, groups, r, left);
+        let zero_point = of.za.of(row);
+        za[r] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
+        offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
+    }
+}
+
+/// Packs a part of the columns of a quad, or the first of it: panels of just this part.
+#[inline(always)]
+fn pack_quad<D: Dot>(
+    d: D,
+    packer: &Packer,
+    source: &Source<'_>,
+    [column, there]: [usize; 2],
+    [first, depth]: [usize; 2],
+    panels: &mut [u8],
+) {
+    let s = d.base();
+    let len = sums_len::<D>() + rows_len::<D>(depth);
+    let mut done = 0;
+    let mut panels = panels;
+    while done < there {
+        let (panel, later) = panels.split_at_mut(len);
+        let mut totals = [s.splat_i32(0); NR_VECTORS];
+        let mut row = 0;
+        while row < depth {
+            let rows = [first + row, PACK_BLOCK.min(depth - row)];
+            let to = &mut panel[sums_len::<D>() + rows_len::<D>(row)..];
+            packer.block(d, source, column + done, rows, to, &mut totals);
+            row += PACK_BLOCK;
+        }
+        store_sums(d, totals, panel);
+        panels = later;
+        done += NR_VECTORS * D::Base::LANES;
+    }
+}
+
 /// Some rows of `a`, or a part of them, as they are multiplied.
 struct Tile<'a> {
     of: &'a Product<'a>,
@@ -432,84 +627,91 @@ struct Tile<'a> {
     /// The codes that are multiplied, of all rows: the first of them, and how many.
     part: [usize; 2],
     left: &'a [[u32; CHUNK]],
-    /// `za` as it is after a flip.
-    za: [i32; MAX_MR],
-    /// `Σ (a − za)`.
-    offsets: [i32; MAX_MR],
+    za: &'a [i32],
+    offsets: &'a [i32],
 }
 
-impl<'a> Tile<'a> {
-    #[inline(always)]
-    fn new<D: Dot>(
-        d: D,
-        of: &'a Product<'a>,
-        [top, end]: [usize; 2],
-        part: [usize; 2],
-        left: &'a mut [[u32; CHUNK]],
-    ) -> Self {
-        let [first, depth] = part;
-        let a_signed = of.signed[0];
-        let flip = a_signed != <D::Left as Sealed>::SIGNED;
-        let groups = (end - top).div_ceil(D::ROWS);
-        let (mut za, mut offsets) = ([0; MAX_MR], [0; MAX_MR]);
-        for row in top..end {
-            let r = row - top;
-            let codes = &of.a[row * of.a_stride + first..][..depth];
-            let sum = pack_row(d, codes, flip, groups, r, left);
-            let zero_point = of.za.of(row);
-            za[r] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
-            offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
-        }
-        let left = &left[..depth.div_ceil(chunk_depth::<D>()) * groups];
-        Self { of, rows: end - top, part, left, za, offsets }
-    }
-
+impl Tile<'_> {
     /// The products with the columns of a quad, or the first of it, added to `sums` unless they are the
-    /// first.
+    /// first. `packed`: the panels of this part and these columns, if they were packed on the way.
     #[inline(always)]
     fn quad<D: Dot>(
         &self,
         d: D,
         [column, there]: [usize; 2],
+        packed: &[u8],
         products: &mut TileProducts<D>,
         sums: &mut [i32],
         stride: usize,
     ) {
         let panel = NR_VECTORS * D::Base::LANES;
+        let [first, depth] = self.part;
         let mut done = 0;
         while done < there {
             let columns = [column + done, panel.min(there - done)];
-            self.panel(d, columns, products, &mut sums[done..], stride);
+            let (b_sums, right) = match self.of.b {
+                Codes::Packed(panels) => {
+                    let len = sums_len::<D>() + rows_len::<D>(self.of.depth);
+                    let panel = &panels[(column + done) / panel * len..][..len];
+                    let (b_sums, codes) = panel.split_at(sums_len::<D>());
+                    // They are the sums of all parts.
+                    ((first == 0).then_some(b_sums), &codes[rows_len::<D>(first)..])
+                }
+                Codes::Unpacked(_) => {
+                    let len = sums_len::<D>() + rows_len::<D>(depth);
+                    let (b_sums, codes) =
+                        packed[done / panel * len..][..len].split_at(sums_len::<D>());
+                    (Some(b_sums), codes)
+                }
+            };
+            let right = &right[..rows_len::<D>(depth)];
+            self.panel(d, columns, b_sums, right, products, &mut sums[done..], stride);
             done += panel;
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a kernel's pieces, all of them inlined")]
     #[inline(always)]
     fn panel<D: Dot>(
         &self,
         d: D,
         [column, there]: [usize; 2],
+        b_sums: Option<&[u8]>,
+        right: &[u8],
         products: &mut TileProducts<D>,
         sums: &mut [i32],
         stride: usize,
     ) {
         let s = d.base();
-        let &Self { of, rows, part: [first, depth], left, ref za, ref offsets } = self;
+        let &Self { of, rows, part: [first, depth], left, za, offsets } = self;
         let panel = NR_VECTORS * D::Base::LANES;
-        let panel_len = sums_len::<D>() + rows_len::<D>(of.depth);
-        let (b_sums, codes) =
-            of.b[column / panel * panel_len..][..panel_len].split_at(sums_len::<D>());
-        let right = &codes[rows_len::<D>(first)..][..rows_len::<D>(depth)];
-        multiply_tile(d, left, right, rows.div_ceil(D::ROWS), products);
+        let groups = rows.div_ceil(D::ROWS);
+        let left = &left[..depth.div_ceil(chunk_depth::<D>()) * groups];
+        multiply_tile(d, left, right, groups, products);
 
+        let (za, offsets) = (&za[..rows], &offsets[..rows]);
         let flipped = if of.signed[1] { 0 } else { flipped_zero(true) };
-        // Of symmetric weights there are none.
-        let has_zeros = !matches!(of.zb, Zeros::Same(zero_point) if zero_point + flipped == 0);
+        let is_symmetric = matches!(of.zb, Zeros::Same(zero_point) if zero_point + flipped == 0);
+        if is_symmetric && first == 0 && there == panel {
+            // What is most frequent, in a loop of its own: it takes as long as 16 codes of each row.
+            for v in 0..NR_VECTORS {
+                let mut b_sum = s.splat_i32(0);
+                if let Some(b_sums) = b_sums {
+                    b_sum = bytemuck::must_cast(s.load_u8(&b_sums[v * D::Base::STEP..]));
+                }
+                for r in 0..rows.min(MAX_MR) {
+                    let sum = s.sub_i32(products[r][v], s.mul_i32(b_sum, s.splat_i32(za[r])));
+                    let to = &mut sums[r * stride + v * D::Base::LANES..][..D::Base::LANES];
+                    s.store_i32(sum, to);
+                }
+            }
+            return;
+        }
         let mut zero_points = [0; WIDEST_PANEL];
-        if has_zeros && there == panel {
+        if there == panel {
             // A length that the compiler knows.
             of.zb.fill(column, flipped, &mut zero_points[..panel]);
-        } else if has_zeros {
+        } else {
             of.zb.fill(column, flipped, &mut zero_points[..there]);
         }
         for v in 0..NR_VECTORS {
@@ -518,17 +720,17 @@ impl<'a> Tile<'a> {
                 break;
             }
             let lanes = D::Base::LANES.min(there - start);
-            let b_sum: Int<D> = bytemuck::must_cast(s.load_u8(&b_sums[v * D::Base::STEP..]));
+            let mut b_sum = s.splat_i32(0);
+            if let Some(b_sums) = b_sums {
+                b_sum = bytemuck::must_cast(s.load_u8(&b_sums[v * D::Base::STEP..]));
+            }
             let zb = s.load_i32(&zero_points[start..][..D::Base::LANES]);
-            for r in 0..rows {
+            for r in 0..rows.min(MAX_MR) {
+                let offset = s.mul_i32(zb, s.splat_i32(offsets[r]));
+                let of_row = s.mul_i32(b_sum, s.splat_i32(za[r]));
+                let mut sum = s.sub_i32(products[r][v], s.add_i32(offset, of_row));
                 let to = &mut sums[r * stride + start..][..lanes];
-                let mut sum = products[r][v];
-                if has_zeros {
-                    sum = s.sub_i32(sum, s.mul_i32(zb, s.splat_i32(offsets[r])));
-                }
-                if first == 0 {
-                    sum = s.sub_i32(sum, s.mul_i32(b_sum, s.splat_i32(za[r])));
-                } else {
+                if first > 0 {
                     sum = s.add_i32(sum, s.load_i32_partial(to));
                 }
                 if lanes == D::Base::LANES {

@@ -1,12 +1,12 @@
 //! `q = clamp(rne(f32(acc + bias[n]) · m[n]) + z, lo, hi)`, with `acc` of a product of matrices
 
-use super::product::{Epilogue, Product, TileSums};
+use super::product::{Epilogue, Product, Right, TileSums};
 use crate::elementwise::encode::AnyEncoder;
 use crate::elementwise::requantize::{
-    self, BIAS, Biased, Kernel, Real, RoundedTwice, Shifted, WORDS,
+    BIAS, Biased, Kernel, Product as MultiplierProduct, Real, RoundedTwice, Shifted, WORDS,
 };
 use crate::error::Error;
-use crate::gemm::packed::PackedMatrix;
+use crate::gemm::packed::{PackedMatrix, Weights};
 use crate::kernels::map::MAX_STEP;
 use crate::kernels::per_axis::OfQuad;
 use crate::simd::Simd;
@@ -56,15 +56,60 @@ impl<B: Code8> PackedMatrix<'_, B> {
         params: QuantParams<Q>,
         out: impl Into<RowsMut<'o, Q>>,
     ) -> Result<(), Error> {
-        let (za, zb) = (za.into().into(), zb.into().into());
         let multipliers = &multipliers.into();
-        multipliers.check_columns(self.n())?;
-        let (product, out) =
-            Product::with_zero_points(a.into(), za, self.packed(), zb, out.into())?;
-        let epilogue = Requantized { multipliers, raw: params.raw(), are_signed: Q::SIGNED };
-        compiled(product, &epilogue, out.bytes());
-        Ok(())
+        requantize(a.into(), za.into(), self.right(), zb.into(), multipliers, params, out.into())
     }
+}
+
+impl<B: Code8> Weights<'_, B> {
+    /// [`PackedMatrix::requantize`] on this tier with a matrix that was never packed: see
+    /// [`Weights::multiply`].
+    ///
+    /// # Errors
+    /// As there; [`Error::Rows`] if `codes` is not of the size of the matrix.
+    ///
+    /// ```
+    /// # use zeropoint::{Multiplier, QuantParams, Tier, gemm::Weights};
+    /// let queries = [1_i8, 2, 3, 4];
+    /// let keys = [1_i8, 0, 0, 1, 1, 1];
+    /// let params = QuantParams::<u8>::new(0.25, 10)?;
+    /// let mut codes = [0; 6];
+    /// let transposed = Weights::transposed(&keys, 2, 3);
+    /// let halves = Multiplier::real(0.5)?;
+    /// transposed.requantize(Tier::best(), &queries, 0, 0, halves, params, &mut codes)?;
+    /// assert_eq!(codes, [10, 11, 12, 12, 12, 14]); // 0.5 → 0, 1.5 → 2, 3.5 → 4
+    /// # Ok::<(), zeropoint::Error>(())
+    /// ```
+    #[expect(clippy::too_many_arguments, reason = "as those of a packed matrix, and the tier")]
+    pub fn requantize<'a, 'o, A: Code8, Q: Code8>(
+        &self,
+        tier: Tier,
+        a: impl Into<Rows<'a, A>>,
+        za: impl Into<ZeroPoints<'a, A>>,
+        zb: impl Into<ZeroPoints<'a, B>>,
+        multipliers: impl Into<Multipliers<'a>>,
+        params: QuantParams<Q>,
+        out: impl Into<RowsMut<'o, Q>>,
+    ) -> Result<(), Error> {
+        let (b, multipliers) = (self.right(tier)?, &multipliers.into());
+        requantize(a.into(), za.into(), b, zb.into(), multipliers, params, out.into())
+    }
+}
+
+fn requantize<A: Code8, B: Code8, Q: Code8>(
+    a: Rows<'_, A>,
+    za: ZeroPoints<'_, A>,
+    b: Right<'_>,
+    zb: ZeroPoints<'_, B>,
+    multipliers: &Multipliers<'_>,
+    params: QuantParams<Q>,
+    out: RowsMut<'_, Q>,
+) -> Result<(), Error> {
+    multipliers.check_columns(b.size[1])?;
+    let (product, out) = Product::with_zero_points(a, za.into(), b, zb.into(), out)?;
+    let epilogue = Requantized { multipliers, raw: params.raw(), are_signed: Q::SIGNED };
+    compiled(product, &epilogue, out.bytes());
+    Ok(())
 }
 
 fn compiled(product: Product<'_>, epilogue: &Requantized<'_>, out: Part<'_, u8>) {
@@ -109,7 +154,7 @@ impl Operation for Finish<'_, '_> {
 
 impl Finish<'_, '_> {
     #[inline(always)]
-    fn by<S: Simd, F: requantize::Product>(&mut self, s: S) {
+    fn by<S: Simd, F: MultiplierProduct>(&mut self, s: S) {
         let Self(epilogue, sums, out) = self;
         let source =
             columns::<S, F>(s, epilogue.multipliers, sums.columns.start, sums.columns.len());
@@ -121,7 +166,7 @@ impl Finish<'_, '_> {
 
 /// The words of the columns of a quad.
 #[inline(always)]
-fn columns<S: Simd, F: requantize::Product>(
+fn columns<S: Simd, F: MultiplierProduct>(
     s: S,
     multipliers: &Multipliers<'_>,
     first: usize,
