@@ -5,6 +5,7 @@
 //! ([`PackedMatrix::dequantize`]). A [`Linear`] layer owns its weights, parameters and bias, and is f32 to f32.
 
 mod dequantize;
+mod dots;
 mod layer_multipliers;
 #[cfg(feature = "alloc")]
 mod linear;

@@ -11,11 +11,12 @@
 
 use crate::check::check_depth;
 use crate::error::Error;
+use crate::gemm::dots::dots;
 use crate::gemm::pack::{BLOCK as PACK_BLOCK, Packer, Source, store_sums};
 use crate::gemm::packed::{
     CHUNK, NR_VECTORS, Shape, WIDEST_PANEL, chunk_depth, rows_len, sums_len,
 };
-use crate::kernels::map::{Load, Map, Out, map_quad};
+use crate::kernels::map::{Load, MAX_STEP, Map, Out, map_quad};
 use crate::kernels::pairs::add_codes;
 use crate::simd::dot::{Dot, Int, Sums};
 use crate::simd::{Simd, environment};
@@ -226,6 +227,7 @@ impl Plan {
         let quad = QUAD_PANELS * product.shape.columns;
         let mut plan = match product.b {
             Codes::Packed(_) => Self::of_packed(product, size, is_in_place),
+            Codes::Unpacked(source) if are_few(&source, size[0]) => Self::of_few(product, size),
             Codes::Unpacked(_) => Self::of_unpacked(product, size),
         };
         let has_parts = product.depth > plan.depth;
@@ -282,6 +284,18 @@ impl Plan {
         Self::with_codes(shape, height, 1, [depth, width])
     }
 
+    /// Rows that are so few that nothing is packed for them.
+    fn of_few(product: &Product<'_>, [m, n]: [usize; 2]) -> Self {
+        let shape = product.shape;
+        let deepest = UNPACKED_CODES / m * CHUNK * size_of::<u32>();
+        let depth = product.depth.min(deepest);
+        let quad = QUAD_PANELS * shape.columns;
+        let width = if product.depth > depth { quad } else { multiple_of(n, quad) };
+        let codes = m * depth.div_ceil(CHUNK * size_of::<u32>());
+        let chunks = Chunks { codes, rows: 0, panels: 0, sums: 0 };
+        Self { height: m, rows: m, depth, width, stride: 0, chunks }
+    }
+
     /// Columns that are packed on the way serve as many rows as there is room for. Where K has several parts,
     /// a block is a quad, whose sums stay until the last part.
     fn of_unpacked(product: &Product<'_>, [m, n]: [usize; 2]) -> Self {
@@ -303,6 +317,13 @@ impl Plan {
         plan.chunks.panels = bytes.div_ceil(CHUNK * size_of::<u32>());
         plan
     }
+}
+
+/// Whether rows are too few for packing columns that lie together.
+#[inline(always)]
+fn are_few(source: &Source<'_>, rows: usize) -> bool {
+    const FEW: usize = 6;
+    source.transposed && rows <= FEW
 }
 
 /// Tiles of a block of rows.
@@ -473,10 +494,14 @@ impl DotOperation for Kernel<'_, '_> {
         let has_parts = k > plan.depth;
         // Cleared once, and not for each panel.
         let mut products = [[d.base().splat_i32(0); NR_VECTORS]; MAX_MR];
-        let packer = match product.b {
-            Codes::Packed(_) => None,
-            Codes::Unpacked(source) => Some((Packer::new(d), source)),
-        };
+        let (mut packer, mut few) = (None, None);
+        if let Codes::Unpacked(source) = &product.b {
+            if are_few(source, rows.len()) {
+                few = Some(source);
+            } else {
+                packer = Some((Packer::new(d), source));
+            }
+        }
         let mut first_column = columns.start;
         while first_column < columns.end {
             let end_column = columns.end.min(first_column + plan.width);
@@ -494,16 +519,13 @@ impl DotOperation for Kernel<'_, '_> {
                     while top < end_row {
                         let end = end_row.min(top + plan.height);
                         let r = top - first_row;
-                        let left = &mut codes[r / plan.height * tile_chunks..];
-                        prepare(
-                            d,
-                            product,
-                            [top, end],
-                            part,
-                            left,
-                            &mut za[r..],
-                            &mut offsets[r..],
-                        );
+                        let (za, offsets) = (&mut za[r..], &mut offsets[r..]);
+                        if few.is_some() {
+                            prepare_few::<D>(product, [top, end], part, codes, za, offsets);
+                        } else {
+                            let left = &mut codes[r / plan.height * tile_chunks..];
+                            prepare(d, product, [top, end], part, left, za, offsets);
+                        }
                         top = end;
                     }
                     let mut column = first_column;
@@ -535,7 +557,11 @@ impl DotOperation for Kernel<'_, '_> {
                                 }
                                 Output::Through(_) => (&mut sums[from..], plan.stride),
                             };
-                            tile.quad(d, [column, there], panels, &mut products, to, stride);
+                            if let Some(source) = few {
+                                tile.few(d, source, [column, there], to, stride);
+                            } else {
+                                tile.quad(d, [column, there], panels, &mut products, to, stride);
+                            }
                             if is_last && let Output::Through(sink) = output {
                                 sink.finish(TileSums {
                                     rows: top..end,
@@ -586,6 +612,37 @@ fn prepare<D: Dot>(
         let sum = pack_row(d, codes, flip, groups, r, left);
         let zero_point = of.za.of(row);
         za[r] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
+        offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
+    }
+}
+
+/// The same of few rows: their codes one after the other, each row from the start of a chunk on.
+#[inline(always)]
+fn prepare_few<D: Dot>(
+    of: &Product<'_>,
+    [top, end]: [usize; 2],
+    [first, depth]: [usize; 2],
+    left: &mut [[u32; CHUNK]],
+    za: &mut [i32],
+    offsets: &mut [i32],
+) {
+    let a_signed = of.signed[0];
+    let flip = a_signed != <D::Left as Sealed>::SIGNED;
+    let flipped = if flip { flipped_zero(!a_signed) } else { 0 };
+    let mask = if flip { 0x80 } else { 0 };
+    let chunks = depth.div_ceil(CHUNK * size_of::<u32>());
+    for row in top..end {
+        let r = row - top;
+        let codes = &of.a[row * of.a_stride + first..][..depth];
+        let to: &mut [u8] = bytemuck::must_cast_slice_mut(&mut left[r * chunks..][..chunks]);
+        let mut sum = 0_i32;
+        for i in 0..depth {
+            to[i] = codes[i] ^ mask;
+            let code = if a_signed { i32::from(codes[i] as i8) } else { codes[i].into() };
+            sum = sum.wrapping_add(code);
+        }
+        let zero_point = of.za.of(row);
+        za[r] = zero_point + flipped;
         offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
     }
 }
@@ -667,6 +724,37 @@ impl Tile<'_> {
             let right = &right[..rows_len::<D>(depth)];
             self.panel(d, columns, b_sums, right, products, &mut sums[done..], stride);
             done += panel;
+        }
+    }
+
+    /// The same of rows that [`prepare_few`] has made ready, and of columns that lie together.
+    #[inline(always)]
+    fn few<D: Dot>(
+        &self,
+        d: D,
+        source: &Source<'_>,
+        [column, there]: [usize; 2],
+        sums: &mut [i32],
+        stride: usize,
+    ) {
+        let &Self { of, rows, part: [first, depth], left, za, offsets } = self;
+        let flipped = if of.signed[1] { 0 } else { flipped_zero(true) };
+        let mut zero_points = [0; MAX_STEP];
+        of.zb.fill(column, flipped, &mut zero_points[..there]);
+        let chunks = depth.div_ceil(CHUNK * size_of::<u32>());
+        for r in 0..rows {
+            let left: &[u8] = bytemuck::must_cast_slice(&left[r * chunks..][..chunks]);
+            let (mut products, mut b_sums) = ([0; MAX_STEP], [0; MAX_STEP]);
+            let (products, b_sums) = (&mut products[..there], &mut b_sums[..there]);
+            dots(d, source, &left[..depth], first, column, products, b_sums);
+            let to = &mut sums[r * stride..][..there];
+            for c in 0..there {
+                let offset = zero_points[c].wrapping_mul(offsets[r]);
+                let of_row = b_sums[c].wrapping_mul(za[r]);
+                let so_far = if first > 0 { to[c] } else { 0 };
+                let sum = products[c].wrapping_sub(offset).wrapping_sub(of_row);
+                to[c] = so_far.wrapping_add(sum);
+            }
         }
     }
 
