@@ -1083,13 +1083,13 @@ fn layers_whose_sums_may_not_fit() {
 #[test]
 fn threads() {
     let shapes = [
-        [1, 1500, 2500],
-        [2, 700, 3001],
-        [31, 300, 1000],
-        [32, 1100, 333],
-        [33, 300, 700],
-        [257, 400, 60],
-        [500, 5000, 3],
+        [1, 1500, 6000],
+        [2, 1400, 6001],
+        [31, 600, 1500],
+        [32, 1100, 999],
+        [33, 600, 1400],
+        [257, 1200, 100],
+        [500, 20_000, 3],
     ];
     for (tier, [m, k, n]) in tiers().into_iter().flat_map(|tier| shapes.map(|shape| (tier, shape)))
     {
@@ -1119,6 +1119,17 @@ fn threads() {
         };
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let expected = pool(1).install(run);
+        let alone = pool(2).install(|| {
+            let mut sums = vec![-1; m * stride];
+            let out = RowsMut::strided(&mut sums, m, stride);
+            packed.on_one_thread().multiply(&a, &za, &zb, out).unwrap();
+            let mut y = vec![7.0; m * stride];
+            let out = RowsMut::strided(&mut y, m, stride);
+            let layer = layer.clone().on_one_thread();
+            layer.forward(&x, Activations::AffineU8, &mut Scratch::new(), out).unwrap();
+            (sums, bits(&y))
+        });
+        assert_eq!((&alone.0, &alone.1), (&expected.0, &expected.3));
         for threads in [2, 3, 4, 7, 16] {
             assert_eq!(
                 pool(threads).install(run),

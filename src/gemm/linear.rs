@@ -97,6 +97,12 @@ impl<'b> Linear<'b> {
         Ok(Self { bias: Some(own), ..self })
     }
 
+    /// The same layer, which stays on the thread that calls it. Without the feature `rayon` all do.
+    #[must_use]
+    pub fn on_one_thread(self) -> Self {
+        Self { weights: self.weights.on_one_thread(), ..self }
+    }
+
     /// The inputs, K.
     #[must_use]
     pub fn k(&self) -> usize {

@@ -37,19 +37,20 @@ pub struct Weights<'a, B> {
     n: usize,
     stride: Option<usize>,
     transposed: bool,
+    one_thread: bool,
 }
 
 impl<'a, B: Code8> Weights<'a, B> {
     /// `k` rows of `n` codes, row by row.
     #[must_use]
     pub fn new(codes: &'a [B], k: usize, n: usize) -> Self {
-        Self { codes, k, n, stride: None, transposed: false }
+        Self { codes, k, n, stride: None, transposed: false, one_thread: false }
     }
 
     /// `k` rows of `n` codes, column by column: `codes` is `[N, K]`.
     #[must_use]
     pub fn transposed(codes: &'a [B], k: usize, n: usize) -> Self {
-        Self { codes, k, n, stride: None, transposed: true }
+        Self { codes, k, n, stride: None, transposed: true, one_thread: false }
     }
 
     /// The same as a part of a larger matrix: with `stride` elements from the start of a row (of a column,
@@ -57,6 +58,12 @@ impl<'a, B: Code8> Weights<'a, B> {
     #[must_use]
     pub fn with_stride(self, stride: usize) -> Self {
         Self { stride: Some(stride), ..self }
+    }
+
+    /// The same, of which no product is split over threads; packed or not. Without the feature `rayon` none is.
+    #[must_use]
+    pub fn on_one_thread(self) -> Self {
+        Self { one_thread: true, ..self }
     }
 
     /// Bytes that a buffer for [`Weights::pack_into`] must have. It does not depend on the codes.
@@ -123,6 +130,7 @@ impl<'a, B: Code8> Weights<'a, B> {
             shape: tier.run_dot(&mut ShapeOf),
             size: [self.k, self.n],
             is_signed: B::SIGNED,
+            one_thread: self.one_thread,
             codes: Codes::Unpacked(self.source()),
         })
     }
@@ -146,6 +154,7 @@ impl<'a, B: Code8> Weights<'a, B> {
                 k: self.k,
                 n: self.n,
                 is_signed: B::SIGNED,
+                one_thread: self.one_thread,
                 buffer,
                 start,
             },
@@ -178,6 +187,14 @@ impl<'b, B> PackedMatrix<'b, B> {
     #[must_use]
     pub fn n(&self) -> usize {
         self.packed.n
+    }
+
+    /// The same matrix, in the same memory, of which no product is split over threads: for a call that is part
+    /// of work that has been split already. Without the feature `rayon` none is.
+    #[must_use]
+    pub fn on_one_thread(&self) -> PackedMatrix<'_, B> {
+        let packed = Packed { one_thread: true, ..self.packed.shared() };
+        PackedMatrix { packed, of: PhantomData }
     }
 
     /// As products take it.
@@ -239,6 +256,7 @@ pub(crate) struct Packed<'b> {
     pub(crate) k: usize,
     pub(crate) n: usize,
     pub(crate) is_signed: bool,
+    one_thread: bool,
     buffer: Buffer<'b>,
     start: usize,
 }
@@ -249,6 +267,12 @@ impl Packed<'_> {
         &self.buffer.bytes()[self.start..]
     }
 
+    /// The same, of which no product is split over threads.
+    #[cfg(feature = "alloc")]
+    pub(super) fn on_one_thread(self) -> Self {
+        Self { one_thread: true, ..self }
+    }
+
     /// As products take it.
     pub(super) fn right(&self) -> Right<'_> {
         Right {
@@ -256,6 +280,7 @@ impl Packed<'_> {
             shape: self.shape,
             size: [self.k, self.n],
             is_signed: self.is_signed,
+            one_thread: self.one_thread,
             codes: Codes::Packed(self.bytes()),
         }
     }

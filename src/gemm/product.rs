@@ -42,6 +42,8 @@ pub(super) struct Product<'a> {
     /// K.
     depth: usize,
     signed: [bool; 2],
+    #[cfg(feature = "rayon")]
+    one_thread: bool,
 }
 
 /// The right side of a product, with the type of its codes as a value.
@@ -53,6 +55,9 @@ pub(super) struct Right<'a> {
     /// K and N.
     pub(super) size: [usize; 2],
     pub(super) is_signed: bool,
+    /// Whether products stay on the thread that asks for them.
+    #[cfg_attr(not(feature = "rayon"), expect(dead_code, reason = "then all of them do"))]
+    pub(super) one_thread: bool,
     pub(super) codes: Codes<'a>,
 }
 
@@ -101,6 +106,8 @@ impl<'a> Product<'a> {
             zb,
             depth,
             signed,
+            #[cfg(feature = "rayon")]
+            one_thread: b.one_thread,
         };
         Ok((product, out))
     }
@@ -122,18 +129,21 @@ impl<'a> Product<'a> {
     /// Puts it through an epilogue to `out`.
     pub(super) fn run<F: Epilogue>(self, epilogue: &F, out: Part<'_, F::Out>) {
         #[cfg(feature = "rayon")]
-        return self.split(epilogue, out, rayon::current_num_threads());
-        #[cfg(not(feature = "rayon"))]
+        if !self.one_thread {
+            return self.split(epilogue, out, rayon::current_num_threads());
+        }
         self.run_part(epilogue, out);
     }
 
     /// The same on so many threads.
     #[cfg(feature = "rayon")]
     fn split<F: Epilogue>(self, epilogue: &F, out: Part<'_, F::Out>, threads: usize) {
-        /// Multiplications that are worth a thread.
-        const WORTH: usize = 1 << 20;
+        /// Multiplications that are worth a thread: some 20 µs, twice what it takes to wake one up.
+        const WORTH: usize = 1 << 22;
+        /// Fewer rows take no less time: that of reading the weights.
+        const FEWEST: usize = 3;
         let (rows, columns) = (out.rows.len(), out.columns.len());
-        let work = rows.saturating_mul(columns).saturating_mul(self.depth);
+        let work = rows.max(FEWEST).saturating_mul(columns).saturating_mul(self.depth);
         let threads = threads.min(work / WORTH);
         if threads < 2 {
             return self.run_part(epilogue, out);
