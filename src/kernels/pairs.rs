@@ -24,34 +24,8 @@ pub(crate) trait Pairs<D: Dot, const N: usize, const M: usize>: Copy {
 }
 
 /// The results of all pairs of `a` and `b`, which have the same length.
-///
-/// Several chains of sums take turns, so that none waits for the one before it: as many as the
-/// registers hold, besides constants and operands.
 #[inline(always)]
 pub(crate) fn pairs<D, K, const N: usize, const M: usize>(
-    d: D,
-    kernel: K,
-    a: &[u8],
-    b: &[u8],
-) -> [i64; M]
-where
-    D: Dot,
-    K: Pairs<D, N, M>,
-{
-    if const { D::Base::REGISTERS / (K::USED + 1) < 4 || !D::Base::HAS_VARIANTS } {
-        in_chains::<D, K, N, M, 2>(d, kernel, a, b)
-    } else if const { D::Base::REGISTERS / (K::USED + 1) == 4 } {
-        in_chains::<D, K, N, M, 3>(d, kernel, a, b)
-    } else if const { D::Base::REGISTERS / (K::USED + 1) >= 10 && D::Base::LANES == 4 } {
-        // Of short vectors, twice as many.
-        in_chains::<D, K, N, M, 8>(d, kernel, a, b)
-    } else {
-        in_chains::<D, K, N, M, 4>(d, kernel, a, b)
-    }
-}
-
-#[inline(always)]
-fn in_chains<D, K, const N: usize, const M: usize, const CHAINS: usize>(
     d: D,
     kernel: K,
     a: &[u8],
@@ -67,12 +41,39 @@ where
         let len = BLOCK.min(a.len());
         let (a_block, a_rest) = a.split_at(len);
         let (b_block, b_rest) = b.split_at(len);
-        let sums = block::<D, K, N, M, CHAINS>(d, kernel, a_block, b_block);
+        let sums = in_chains::<D, K, N, M, false>(d, kernel, a_block, b_block);
         add_to(d, &mut totals, kernel.results(d, sums));
         if a_rest.is_empty() {
             return totals;
         }
         (a, b) = (a_rest, b_rest);
+    }
+}
+
+/// The sums of a block. `PREFETCH`: what lies [`AHEAD`] of `b` is asked for.
+///
+/// Several chains of sums take turns, so that none waits for the one before it: as many as the
+/// registers hold, besides constants and operands.
+#[inline(always)]
+fn in_chains<D, K, const N: usize, const M: usize, const PREFETCH: bool>(
+    d: D,
+    kernel: K,
+    a: &[u8],
+    b: &[u8],
+) -> [Int<D>; N]
+where
+    D: Dot,
+    K: Pairs<D, N, M>,
+{
+    if const { D::Base::REGISTERS / (K::USED + 1) < 4 || !D::Base::HAS_VARIANTS } {
+        block::<D, K, N, M, 2, PREFETCH>(d, kernel, a, b)
+    } else if const { D::Base::REGISTERS / (K::USED + 1) == 4 } {
+        block::<D, K, N, M, 3, PREFETCH>(d, kernel, a, b)
+    } else if const { D::Base::REGISTERS / (K::USED + 1) >= 10 && D::Base::LANES == 4 } {
+        // Of short vectors, twice as many.
+        block::<D, K, N, M, 8, PREFETCH>(d, kernel, a, b)
+    } else {
+        block::<D, K, N, M, 4, PREFETCH>(d, kernel, a, b)
     }
 }
 
@@ -92,14 +93,14 @@ where
     K: Pairs<D, N, M>,
 {
     let mut totals = [0; M];
-    let sums = block::<D, K, N, M, 1>(d, kernel, a, b);
+    let sums = block::<D, K, N, M, 1, false>(d, kernel, a, b);
     add_to(d, &mut totals, kernel.results(d, sums));
     totals
 }
 
-/// The sums of a block.
+/// The same by so many chains.
 #[inline(always)]
-fn block<D, K, const N: usize, const M: usize, const CHAINS: usize>(
+fn block<D, K, const N: usize, const M: usize, const CHAINS: usize, const PREFETCH: bool>(
     d: D,
     kernel: K,
     a: &[u8],
@@ -117,20 +118,30 @@ where
     let (b_groups, b_vectors) = b_vectors.as_chunks::<CHAINS>();
     let (b_groups, b_vectors) = (&b_groups[..a_groups.len()], &b_vectors[..a_vectors.len()]);
 
+    let ahead = b.as_ptr().wrapping_add(AHEAD);
     let mut chains = [[s.splat_i32(0); N]; CHAINS];
     for g in 0..a_groups.len() {
         for i in 0..CHAINS {
+            if PREFETCH && begins_line::<D>(i) {
+                s.prefetch(ahead.wrapping_add((g * CHAINS + i) * D::Base::STEP));
+            }
             let (a, b) = (vector::<D>(&a_groups[g][i]), vector::<D>(&b_groups[g][i]));
             chains[i] = kernel.step(d, chains[i], a, b);
         }
     }
     for i in 0..CHAINS - 1 {
         if i < a_vectors.len() {
+            if PREFETCH && begins_line::<D>(i) {
+                s.prefetch(ahead.wrapping_add((a_groups.len() * CHAINS + i) * D::Base::STEP));
+            }
             let (a, b) = (vector::<D>(&a_vectors[i]), vector::<D>(&b_vectors[i]));
             chains[i] = kernel.step(d, chains[i], a, b);
         }
     }
     if !rest.is_empty() {
+        if PREFETCH {
+            s.prefetch(ahead.wrapping_add(a.len() - rest.len()));
+        }
         let (a, b) = (s.load_u8_last(a, rest.len()), s.load_u8_last(b, rest.len()));
         chains[CHAINS - 1] = kernel.step(d, chains[CHAINS - 1], a, b);
     }
@@ -162,11 +173,21 @@ fn add_to<D: Dot, const M: usize>(d: D, totals: &mut [i64; M], results: [Int<D>;
     }
 }
 
-/// Bytes of rows from which on they come from beyond the caches next to the core.
-const MANY: usize = 1 << 20;
-
-/// How far ahead those are asked for.
+/// How far ahead of what is read rows are asked for: also beyond their end, since chunks of a larger matrix are
+/// often read one after the other.
 const AHEAD: usize = 8192;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Whether the vector `i` of some that follow each other is the one for which their cache line is asked for.
+#[inline(always)]
+const fn begins_line<D: Dot>(i: usize) -> bool {
+    (i * D::Base::STEP).is_multiple_of(LINE)
+}
+
+/// Bytes of rows from which on they come from beyond the first two levels of the caches.
+const MANY: usize = 1 << 20;
 
 /// A kernel with a result for each row.
 pub(crate) trait RowPairs<D: Dot, const N: usize, const M: usize>: Pairs<D, N, M> {
@@ -176,49 +197,64 @@ pub(crate) trait RowPairs<D: Dot, const N: usize, const M: usize>: Pairs<D, N, M
 
 /// The results of the pairs of `query` and each row: `out.len()` rows of `query.len()` elements, so far apart.
 ///
-/// Several rows are done at the same time, so that the query is loaded once for all of them, and none of
-/// their sums waits for the one before it. From memory, it is faster to read row after row; so are the rows
-/// done that are left.
+/// From the caches it is faster to do several rows at the same time, so that the query is loaded once for all of
+/// them, and none of their sums waits for the one before it. From memory it is faster to read it in the order in
+/// which it lies: what CPUs fetch by themselves is confused by several rows of some hundred bytes, unless they are
+/// asked for in order. Few rows may be in either.
 #[inline(always)]
 pub(crate) fn rows<D, K, const N: usize, const M: usize>(
     d: D,
     kernel: K,
     query: &[u8],
-    rows: (&[u8], usize),
+    (rows, stride): (&[u8], usize),
     out: &mut [i64],
 ) where
     D: Dot,
     K: RowPairs<D, N, M>,
 {
     let mut done = 0;
-    if const { D::Base::HAS_VARIANTS } && out.len() * query.len() < MANY {
+    // Rows with wide gaps can't be asked for in order without what lies between them.
+    let is_dense = stride < 2 * query.len();
+    if const { D::Base::HAS_VARIANTS } && is_dense && out.len() * query.len() < MANY {
         done = if const { D::Base::REGISTERS / (K::USED + 1) < 4 } {
-            rows_in_tiles::<D, K, N, M, 2, false>(d, kernel, query, rows, out, done)
+            in_tiles::<D, K, N, M, 2>(d, kernel, query, (rows, stride), out)
         } else {
-            rows_in_tiles::<D, K, N, M, 4, false>(d, kernel, query, rows, out, done)
+            in_tiles::<D, K, N, M, 4>(d, kernel, query, (rows, stride), out)
         };
     }
-    rows_in_tiles::<D, K, N, M, 1, true>(d, kernel, query, rows, out, done);
+    while done < out.len() {
+        let row = &rows[done * stride..][..query.len()];
+        let mut totals = [0; M];
+        let mut start = 0;
+        while start < query.len() {
+            let len = BLOCK.min(query.len() - start);
+            let (query, row) = (&query[start..][..len], &row[start..][..len]);
+            let sums = in_chains::<D, K, N, M, true>(d, kernel, query, row);
+            add_to(d, &mut totals, kernel.results(d, sums));
+            start += len;
+        }
+        out[done] = kernel.value(done, totals);
+        done += 1;
+    }
 }
 
-/// The results of the rows from `done` on, `R` at the same time, while there are as many; how many are done
-/// then.
+/// The results of all rows that make tiles of `R`; how many these are.
 #[inline(always)]
-fn rows_in_tiles<D, K, const N: usize, const M: usize, const R: usize, const FROM_MEMORY: bool>(
+fn in_tiles<D, K, const N: usize, const M: usize, const R: usize>(
     d: D,
     kernel: K,
     query: &[u8],
     (rows, stride): (&[u8], usize),
     out: &mut [i64],
-    mut done: usize,
 ) -> usize
 where
     D: Dot,
     K: RowPairs<D, N, M>,
 {
+    let mut done = 0;
     while done + R <= out.len() {
         let tile = (&rows[done * stride..], stride);
-        let totals = tile_totals::<D, K, N, M, R, FROM_MEMORY>(d, kernel, query, tile);
+        let totals = tile_totals::<D, K, N, M, R>(d, kernel, query, tile);
         for i in 0..R {
             out[done + i] = kernel.value(done + i, totals[i]);
         }
@@ -229,7 +265,7 @@ where
 
 /// The totals of `R` rows.
 #[inline(always)]
-fn tile_totals<D, K, const N: usize, const M: usize, const R: usize, const FROM_MEMORY: bool>(
+fn tile_totals<D, K, const N: usize, const M: usize, const R: usize>(
     d: D,
     kernel: K,
     query: &[u8],
@@ -251,22 +287,25 @@ where
             (row_vectors[r], _) = D::Base::vectors(row);
             row_vectors[r] = &row_vectors[r][..vectors.len()];
         }
+        // The next tiles in the order in which they lie, whatever rows these are of.
+        let ahead = tile.as_ptr().wrapping_add(AHEAD + R * start);
 
         let mut sums = [[s.splat_i32(0); N]; R];
         for i in 0..vectors.len() {
             let q = vector::<D>(&vectors[i]);
             for r in 0..R {
-                let from = &row_vectors[r][i];
-                if FROM_MEMORY {
-                    let address = core::ptr::from_ref(from).cast::<u8>();
-                    s.prefetch(address.wrapping_add(AHEAD));
+                if begins_line::<D>(r) {
+                    s.prefetch(ahead.wrapping_add((R * i + r) * D::Base::STEP));
                 }
-                sums[r] = kernel.step(d, sums[r], q, vector::<D>(from));
+                sums[r] = kernel.step(d, sums[r], q, vector::<D>(&row_vectors[r][i]));
             }
         }
         if !rest.is_empty() {
             let q = s.load_u8_last(&query[start..][..len], rest.len());
             for r in 0..R {
+                if begins_line::<D>(r) {
+                    s.prefetch(ahead.wrapping_add((R * vectors.len() + r) * D::Base::STEP));
+                }
                 let row = &tile[r * stride + start..][..len];
                 sums[r] = kernel.step(d, sums[r], q, s.load_u8_last(row, rest.len()));
             }
