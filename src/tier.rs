@@ -111,8 +111,23 @@ pub(crate) trait Operation {
 pub(crate) trait DotOperation {
     type Output;
 
+    /// Whether it has another kernel for short arguments, so small that the frame is small too.
+    const HAS_SHORT: bool = false;
+
     /// Its kernel; `#[inline(always)]`.
     fn simd<D: Dot>(&mut self, d: D) -> Self::Output;
+
+    /// Whether the arguments are short for this instruction set.
+    #[inline(always)]
+    fn is_short<D: Dot>(&self) -> bool {
+        false
+    }
+
+    /// The kernel for short ones; `#[inline(always)]`.
+    #[inline(always)]
+    fn short<D: Dot>(&mut self, d: D) -> Self::Output {
+        self.simd(d)
+    }
 }
 
 /// An operation as the public functions call it.
@@ -208,6 +223,10 @@ macro_rules! composed_entries {
 }
 pub(crate) use composed_entries;
 
+/// The fastest tier, once it is found.
+#[cfg(feature = "std")]
+static BEST: std::sync::OnceLock<Tier> = std::sync::OnceLock::new();
+
 impl Tier {
     /// The names of all tiers of all architectures, slowest first.
     pub const NAMES: &[&str] = Kind::NAMES;
@@ -233,12 +252,19 @@ impl Tier {
     #[inline]
     pub fn best() -> Self {
         #[cfg(feature = "std")]
-        {
-            static BEST: std::sync::OnceLock<Tier> = std::sync::OnceLock::new();
-            *BEST.get_or_init(|| Self::best_up_to(Self::cap()))
-        }
+        return *BEST.get_or_init(|| Self::best_up_to(Self::cap()));
         #[cfg(not(feature = "std"))]
         Self::best_up_to(None)
+    }
+
+    /// [`Tier::best`], if it was found before: for functions so short that they must not keep their arguments over
+    /// a call that finds it, since then they would on every call. They have a cold function for the other case.
+    #[inline(always)]
+    pub(crate) fn best_known() -> Option<Self> {
+        #[cfg(feature = "std")]
+        return BEST.get().copied();
+        #[cfg(not(feature = "std"))]
+        Some(Self::best_up_to(None))
     }
 
     /// The last tier of the list up to the one named by `cap`.
@@ -342,6 +368,20 @@ fn dot_frame<D: Dot, O: DotOperation>(dot: D, operation: &mut O) -> O::Output {
         }
     }
 
+    struct ShortFrame<'a, D, O>(D, &'a mut O);
+
+    impl<D: Dot, O: DotOperation> NullaryFnOnce for ShortFrame<'_, D, O> {
+        type Output = O::Output;
+
+        #[inline(always)]
+        fn call(self) -> O::Output {
+            self.1.short(self.0)
+        }
+    }
+
+    if const { O::HAS_SHORT } && operation.is_short::<D>() {
+        return dot.vectorize(ShortFrame(dot, operation));
+    }
     dot.vectorize(Frame(dot, operation))
 }
 

@@ -71,7 +71,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "dot",
         unit: "MAC",
         // The last so large that both vectors, and the one of a sum, are in no cache.
-        card: &[64, 768, 4 << 10, 64 << 10, 64 << 20],
+        card: &[64, 256, 768, 4 << 10, 64 << 10, 64 << 20],
         detailed: 4 << 10,
         label: memory,
         dots: true,

@@ -77,10 +77,7 @@ where
     }
 }
 
-/// Elements of a slice up to which [`short_pairs`] is faster.
-pub(crate) const SHORT: usize = 128;
-
-/// As [`pairs`], with less around the loop.
+/// As [`pairs`], with less around the loop: for slices that are not longer than [`Dot::SHORT`].
 #[inline(always)]
 pub(crate) fn short_pairs<D, K, const N: usize, const M: usize>(
     d: D,
@@ -92,7 +89,7 @@ where
     D: Dot,
     K: Pairs<D, N, M>,
 {
-    let mut totals = [0; M];
+    let (b, mut totals) = (&b[..a.len()], [0; M]);
     let sums = block::<D, K, N, M, 1, false>(d, kernel, a, b);
     add_to(d, &mut totals, kernel.results(d, sums));
     totals

@@ -3,7 +3,7 @@
 use super::operand::{Operand, Products, has, of_pair, value};
 use crate::check::one_for_each;
 use crate::error::Error;
-use crate::kernels::pairs::{SHORT, padding, pairs, short_pairs};
+use crate::kernels::pairs::{padding, pairs, short_pairs};
 use crate::simd::Byte;
 use crate::simd::dot::Dot;
 use crate::tier::{DotOperation, Entry, Tier, dot_entries};
@@ -13,6 +13,20 @@ use crate::values::code::Code8;
 ///
 /// It is exact: for all codes and zero points of both types, and for every length. Empty vectors
 /// give 0.
+///
+/// All pairs of types give the same for the same values, but not in the same time:
+///
+/// | tier | fastest | others |
+/// |---|---|---|
+/// | `avx512vnni`, `avxvnni` | `u8` · `i8` | one side is flipped to the other type, and the codes of the other side are summed up: a second multiplication |
+/// | `avx512`, `avx2` | `u8` · `u8` | `u8` · `i8` and `i8` · `i8` take four multiplications instead of two |
+/// | `i8mm` | all | – |
+/// | `dotprod`, `neon` | `i8` · `i8` and `u8` · `u8` | as on `avx512vnni` |
+/// | `scalar` | all | – |
+///
+/// A zero point of 0 costs nothing. One of another number costs a sum of the other side's codes; where a side is
+/// flipped, what counts is its zero point then: a `u8` side with the zero point 128 costs the flip only. Vectors of up
+/// to 128 codes, on `avx512vnni` of up to 384, take the same time whatever their zero points.
 ///
 /// # Errors
 /// [`Error::Length`] if `a` and `b` differ in length.
@@ -25,6 +39,16 @@ use crate::values::code::Code8;
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
 pub fn dot<A: Code8, B: Code8>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
+    match Tier::best_known() {
+        Some(tier) => tier.dot(a, za, b, zb),
+        None => first(a, za, b, zb),
+    }
+}
+
+/// The first call, if no other found the tier.
+#[cold]
+#[inline(never)]
+fn first<A: Code8, B: Code8>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
     Tier::best().dot(a, za, b, zb)
 }
 
@@ -68,12 +92,7 @@ impl Tier {
         }
         Ok(of_pair!(A as S, B as T => {
             let (a, b) = (Operand::<S>::of(a, za), Operand::<T>::of(b, zb));
-            // Each is made where it is run: to move one takes as long as to multiply a vector.
-            if a.codes.len() <= SHORT {
-                Short(Dots { a, b }).on(self)
-            } else {
-                Dots { a, b }.on(self)
-            }
+            Dots { a, b }.on(self)
         }))
     }
 
@@ -101,7 +120,6 @@ impl Tier {
 }
 
 dot_entries!(Dots<'_, u8, u8>, Dots<'_, u8, i8>, Dots<'_, i8, i8>);
-dot_entries!(Short<'_, u8, u8>, Short<'_, u8, i8>, Short<'_, i8, i8>);
 
 struct Dots<'a, A, B> {
     a: Operand<'a, A>,
@@ -110,6 +128,23 @@ struct Dots<'a, A, B> {
 
 impl<A: Byte, B: Byte> DotOperation for Dots<'_, A, B> {
     type Output = i64;
+
+    const HAS_SHORT: bool = true;
+
+    #[inline(always)]
+    fn is_short<D: Dot>(&self) -> bool {
+        self.a.codes.len() <= D::SHORT
+    }
+
+    #[inline(always)]
+    fn short<D: Dot>(&mut self, d: D) -> i64 {
+        let (a, b) = (self.a, self.b);
+        if const { has::<D, A, B>() } {
+            short::<D, A, B, false>(d, a, b)
+        } else {
+            short::<D, A::Flipped, B, true>(d, a.flipped(), b)
+        }
+    }
 
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) -> i64 {
@@ -180,22 +215,6 @@ fn constant<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
 }
 
 /// Of short vectors: all sums are made, since to choose would take longer.
-struct Short<'a, A, B>(Dots<'a, A, B>);
-
-impl<A: Byte, B: Byte> DotOperation for Short<'_, A, B> {
-    type Output = i64;
-
-    #[inline(always)]
-    fn simd<D: Dot>(&mut self, d: D) -> i64 {
-        let Dots { a, b } = self.0;
-        if const { has::<D, A, B>() } {
-            short::<D, A, B, false>(d, a, b)
-        } else {
-            short::<D, A::Flipped, B, true>(d, a.flipped(), b)
-        }
-    }
-}
-
 #[inline(always)]
 fn short<D: Dot, A: Byte, B: Byte, const FLIP: bool>(
     d: D,

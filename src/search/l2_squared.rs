@@ -26,6 +26,16 @@ use core::marker::PhantomData;
 /// # Ok::<(), zeropoint::Error>(())
 /// ```
 pub fn l2_squared<A: Code8, B: Code8>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
+    match Tier::best_known() {
+        Some(tier) => tier.l2_squared(a, za, b, zb),
+        None => first(a, za, b, zb),
+    }
+}
+
+/// The first call, if no other found the tier.
+#[cold]
+#[inline(never)]
+fn first<A: Code8, B: Code8>(a: &[A], za: A, b: &[B], zb: B) -> Result<i64, Error> {
     Tier::best().l2_squared(a, za, b, zb)
 }
 

@@ -41,6 +41,7 @@ impl Dot for Avx512Vnni {
 
     const SAME: bool = false;
     const MIXED: bool = true;
+    const SHORT: usize = 384;
 
     const MR: usize = 12;
     const SUMS: usize = 16;

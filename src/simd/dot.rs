@@ -15,6 +15,10 @@ pub(crate) trait Dot: Copy {
     /// Whether there are pairs of different types.
     const MIXED: bool;
 
+    /// Codes of vectors up to which all sums in one chain each are faster than only those that are needed, in
+    /// several.
+    const SHORT: usize = 128;
+
     /// The instruction set that this one adds to.
     fn base(self) -> Self::Base;
 
