@@ -117,7 +117,8 @@
 //! # Threads
 //!
 //! Every function may be called from many threads at once. None starts any, but for matrix products
-//! with the feature `rayon`: large ones are split over the threads of the current pool. Their
+//! with the feature `rayon`: those that take some 40 µs or more are split over the threads of the current pool,
+//! unless the matrix or the layer is to stay [on one thread](crate::gemm::PackedMatrix::on_one_thread). Their
 //! results do not depend on how many there are.
 //!
 //! A call takes at most 64 KiB of stack in a release build; a small one takes much less.

@@ -171,6 +171,8 @@ fn blocks() {
             // Of rows, where columns are packed on the way: of several tiles, and with K in parts.
             [300, 65, 37],
             [90, 1100, 67],
+            // Of few rows, with a last part of K that is a code.
+            [6, 3393, 5],
         ] {
             check_shape::<u8, i8>(tier, shape);
             check_shape::<i8, u8>(tier, shape);

@@ -90,8 +90,14 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         name: "matmul",
         unit: "MAC",
-        // 1, 16 and 64 rows.
-        card: &[matmul::ROW, matmul::ROW << 4, matmul::ROW << 6],
+        // 1, 2, 4, 16 and 64 rows.
+        card: &[
+            matmul::ROW,
+            matmul::ROW << 1,
+            matmul::ROW << 2,
+            matmul::ROW << 4,
+            matmul::ROW << 6,
+        ],
         detailed: matmul::ROW << 6,
         label: matmul::shape::<{ matmul::SIDE }>,
         dots: true,
@@ -106,6 +112,25 @@ pub(crate) const FAMILIES: &[Family] = &[
         label: matmul::shape::<{ matmul::LARGE_SIDE }>,
         dots: true,
         operations: matmul::LARGE,
+    },
+    Family {
+        name: "matmul-small",
+        unit: "MAC",
+        // 4 and 16 rows.
+        card: &[matmul::SMALL_ROW << 2, matmul::SMALL_ROW << 4],
+        detailed: matmul::SMALL_ROW << 2,
+        label: matmul::shape::<{ matmul::SMALL_SIDE }>,
+        dots: true,
+        operations: matmul::SMALL,
+    },
+    Family {
+        name: "packing",
+        unit: "el",
+        card: &[matmul::ROW, matmul::LARGE_ROW],
+        detailed: matmul::ROW,
+        label: memory,
+        dots: true,
+        operations: matmul::PACKING,
     },
 ];
 

@@ -401,7 +401,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// Bytes of a panel of so many rows.
-    pub(crate) const fn panel_len(self, depth: usize) -> usize {
+    pub(crate) fn panel_len(self, depth: usize) -> usize {
         self.columns.saturating_mul(
             depth.div_ceil(self.quad).saturating_mul(self.quad).saturating_add(size_of::<i32>()),
         )

@@ -17,91 +17,110 @@ pub(crate) fn zip(rows: [[u8; 16]; 4]) -> Words {
     imp::zip(rows)
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod imp {
     use super::Words;
-    use core::arch::x86_64::*;
+    use core::arch::x86_64::__m128i;
+
+    pulp::simd_type! {
+        struct Baseline {
+            sse2: "sse2",
+        }
+    }
+
+    #[inline(always)]
+    fn baseline() -> Baseline {
+        // SAFETY: every x86-64 CPU has SSE2.
+        unsafe { Baseline::new_unchecked() }
+    }
 
     #[inline(always)]
     pub(super) fn transpose(words: Words) -> Words {
-        // SAFETY: every x86-64 CPU has SSE2.
-        unsafe {
-            let [a, b, c, d]: [__m128i; 4] = bytemuck::must_cast(words);
-            let low = [_mm_unpacklo_epi32(a, b), _mm_unpacklo_epi32(c, d)];
-            let high = [_mm_unpackhi_epi32(a, b), _mm_unpackhi_epi32(c, d)];
-            bytemuck::must_cast([
-                _mm_unpacklo_epi64(low[0], low[1]),
-                _mm_unpackhi_epi64(low[0], low[1]),
-                _mm_unpacklo_epi64(high[0], high[1]),
-                _mm_unpackhi_epi64(high[0], high[1]),
-            ])
-        }
+        let s = baseline().sse2;
+        let [a, b, c, d]: [__m128i; 4] = bytemuck::must_cast(words);
+        let low = [s._mm_unpacklo_epi32(a, b), s._mm_unpacklo_epi32(c, d)];
+        let high = [s._mm_unpackhi_epi32(a, b), s._mm_unpackhi_epi32(c, d)];
+        bytemuck::must_cast([
+            s._mm_unpacklo_epi64(low[0], low[1]),
+            s._mm_unpackhi_epi64(low[0], low[1]),
+            s._mm_unpacklo_epi64(high[0], high[1]),
+            s._mm_unpackhi_epi64(high[0], high[1]),
+        ])
     }
 
     #[inline(always)]
     pub(super) fn zip(rows: [[u8; 16]; 4]) -> Words {
-        // SAFETY: every x86-64 CPU has SSE2.
-        unsafe {
-            let [a, b, c, d]: [__m128i; 4] = bytemuck::must_cast(rows);
-            let low = [_mm_unpacklo_epi8(a, b), _mm_unpacklo_epi8(c, d)];
-            let high = [_mm_unpackhi_epi8(a, b), _mm_unpackhi_epi8(c, d)];
-            bytemuck::must_cast([
-                _mm_unpacklo_epi16(low[0], low[1]),
-                _mm_unpackhi_epi16(low[0], low[1]),
-                _mm_unpacklo_epi16(high[0], high[1]),
-                _mm_unpackhi_epi16(high[0], high[1]),
-            ])
-        }
+        let s = baseline().sse2;
+        let [a, b, c, d]: [__m128i; 4] = bytemuck::must_cast(rows);
+        let low = [s._mm_unpacklo_epi8(a, b), s._mm_unpacklo_epi8(c, d)];
+        let high = [s._mm_unpackhi_epi8(a, b), s._mm_unpackhi_epi8(c, d)];
+        bytemuck::must_cast([
+            s._mm_unpacklo_epi16(low[0], low[1]),
+            s._mm_unpackhi_epi16(low[0], low[1]),
+            s._mm_unpacklo_epi16(high[0], high[1]),
+            s._mm_unpackhi_epi16(high[0], high[1]),
+        ])
     }
 }
 
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
 mod imp {
     use super::Words;
-    use core::arch::aarch64::*;
+    use core::arch::aarch64::{uint8x16_t, uint16x8_t, uint32x4_t, uint64x2_t};
+
+    pulp::simd_type! {
+        struct Baseline {
+            neon: "neon",
+        }
+    }
+
+    #[inline(always)]
+    fn baseline() -> Baseline {
+        // SAFETY: every aarch64 CPU has NEON.
+        unsafe { Baseline::new_unchecked() }
+    }
 
     #[inline(always)]
     pub(super) fn transpose(words: Words) -> Words {
-        // SAFETY: every aarch64 CPU has NEON.
-        unsafe {
-            let [a, b, c, d]: [uint32x4_t; 4] = bytemuck::must_cast(words);
-            let pairs: [uint64x2_t; 4] = bytemuck::must_cast([
-                vzip1q_u32(a, b),
-                vzip2q_u32(a, b),
-                vzip1q_u32(c, d),
-                vzip2q_u32(c, d),
-            ]);
-            bytemuck::must_cast([
-                vzip1q_u64(pairs[0], pairs[2]),
-                vzip2q_u64(pairs[0], pairs[2]),
-                vzip1q_u64(pairs[1], pairs[3]),
-                vzip2q_u64(pairs[1], pairs[3]),
-            ])
-        }
+        let s = baseline().neon;
+        let [a, b, c, d]: [uint32x4_t; 4] = bytemuck::must_cast(words);
+        let pairs: [uint64x2_t; 4] = bytemuck::must_cast([
+            s.vzip1q_u32(a, b),
+            s.vzip2q_u32(a, b),
+            s.vzip1q_u32(c, d),
+            s.vzip2q_u32(c, d),
+        ]);
+        bytemuck::must_cast([
+            s.vzip1q_u64(pairs[0], pairs[2]),
+            s.vzip2q_u64(pairs[0], pairs[2]),
+            s.vzip1q_u64(pairs[1], pairs[3]),
+            s.vzip2q_u64(pairs[1], pairs[3]),
+        ])
     }
 
     #[inline(always)]
     pub(super) fn zip(rows: [[u8; 16]; 4]) -> Words {
-        // SAFETY: every aarch64 CPU has NEON.
-        unsafe {
-            let [a, b, c, d]: [uint8x16_t; 4] = bytemuck::must_cast(rows);
-            let pairs: [uint16x8_t; 4] = bytemuck::must_cast([
-                vzip1q_u8(a, b),
-                vzip2q_u8(a, b),
-                vzip1q_u8(c, d),
-                vzip2q_u8(c, d),
-            ]);
-            bytemuck::must_cast([
-                vzip1q_u16(pairs[0], pairs[2]),
-                vzip2q_u16(pairs[0], pairs[2]),
-                vzip1q_u16(pairs[1], pairs[3]),
-                vzip2q_u16(pairs[1], pairs[3]),
-            ])
-        }
+        let s = baseline().neon;
+        let [a, b, c, d]: [uint8x16_t; 4] = bytemuck::must_cast(rows);
+        let pairs: [uint16x8_t; 4] = bytemuck::must_cast([
+            s.vzip1q_u8(a, b),
+            s.vzip2q_u8(a, b),
+            s.vzip1q_u8(c, d),
+            s.vzip2q_u8(c, d),
+        ]);
+        bytemuck::must_cast([
+            s.vzip1q_u16(pairs[0], pairs[2]),
+            s.vzip2q_u16(pairs[0], pairs[2]),
+            s.vzip1q_u16(pairs[1], pairs[3]),
+            s.vzip2q_u16(pairs[1], pairs[3]),
+        ])
     }
 }
 
-#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
+#[cfg(not(any(
+    all(target_arch = "x86_64", target_feature = "sse2"),
+    all(target_arch = "aarch64", target_endian = "little", target_feature = "neon")
+)))]
 mod imp {
     use super::Words;
 
