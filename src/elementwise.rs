@@ -1,5 +1,6 @@
 //! The operations on each element, one a file: the formula, the public functions, the kernel.
 
+pub(crate) mod choices;
 pub(crate) mod clamp;
 pub(crate) mod dequantize;
 pub(crate) mod dequantize_per_axis;

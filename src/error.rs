@@ -281,6 +281,15 @@ impl Error {
         Self::NonFinite { argument, row, found }
     }
 
+    /// The row that it is about, of those that are quantized by themselves.
+    #[cold]
+    pub(crate) fn row(&self) -> Option<usize> {
+        match *self {
+            Self::NonFinite { row, .. } | Self::OneSided { row, .. } => row,
+            _ => None,
+        }
+    }
+
     /// The same of a row that is quantized by itself.
     #[cold]
     pub(crate) fn in_row(self, row: usize) -> Self {

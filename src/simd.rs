@@ -38,6 +38,9 @@ pub(crate) mod scalar;
 #[cfg(feature = "gemm")]
 pub(crate) mod transpose;
 
+/// Numbers of 32 bits in the longest vector.
+pub(crate) const MAX_LANES: usize = 16;
+
 /// One instruction set.
 pub(crate) trait Simd: Copy {
     /// Vectors that fit in the registers.
@@ -260,6 +263,8 @@ pub(crate) trait Simd: Copy {
     fn max_u32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// The largest lane.
     fn reduce_max_i32(self, a: Self::I32) -> i32;
+    /// The larger of each two neighbours, `max(a[2i], a[2i + 1])`: those of `a`, then those of `b`.
+    fn max_pairs_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// `a + b`, saturated to 32 bits.
     fn add_saturated_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// `(a · multiplier + 2^(shift − 1)) >> shift` in 64 bits, with `1 <= shift <= 62`; the result

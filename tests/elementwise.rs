@@ -696,6 +696,83 @@ fn dynamic_rows() {
     }
 }
 
+/// The parameters of several rows are found together. Numbers of rows around those of such a group, in which
+/// some, or one, are exceptions: for these the formulas alone are not enough, or they are errors.
+#[test]
+fn dynamic_rows_in_groups() {
+    /// A row, and whether only some schemes take it.
+    fn row_of(kind: usize, r: usize, i: usize) -> f32 {
+        let ordinary = ((i * 7919 + r * 31) % 1001) as f32 - 400.0;
+        match kind {
+            0 => 0.0,
+            1 => -0.0,
+            2 => ordinary * 1e-40,
+            3 => ordinary * 1e-37,
+            4 => ordinary * 1e24,
+            5 => ordinary * 5e35,
+            6 => -1.0 - r as f32,
+            7 => 1e-45,
+            8 if i == 0 => f32::INFINITY,
+            9 if i == 0 => -f32::NAN,
+            10 => f32::NEG_INFINITY,
+            11 => 250.0 + i as f32,
+            _ => ordinary * 1.5_f32.powi(r as i32 % 40),
+        }
+    }
+    fn check<Q: Code8>(tier: Tier, [rows, row]: [usize; 2], x: &[f32], scheme: Scheme<Q>) {
+        let (mut params, mut out) = (vec![QuantParams::default(); rows], vec![code(7); x.len()]);
+        let (mut expected_params, mut expected) = (params.clone(), out.clone());
+        let result =
+            reference::quantize_dynamic_rows(x, row, scheme, &mut expected_params, &mut expected);
+        let found = tier.quantize_dynamic_rows(x, row, scheme, &mut params, &mut out);
+        let context = || format!("{tier}, {rows} rows of {row}, {scheme:?}");
+        assert_eq!(found, result, "{}", context());
+        assert_eq!(params, expected_params, "{}", context());
+        assert_eq!(out, expected, "{}", context());
+    }
+    fn check_all(tier: Tier, shape: [usize; 2], x: &[f32]) {
+        check(tier, shape, x, Scheme::<u8>::affine());
+        check(tier, shape, x, Scheme::<u8>::affine().of_finite());
+        check(tier, shape, x, Scheme::<u8>::affine().with_codes(3..=18).unwrap().of_finite());
+        check(tier, shape, x, Scheme::<i8>::affine().of_finite());
+        check(tier, shape, x, Scheme::<i8>::symmetric());
+        check(tier, shape, x, Scheme::<i8>::symmetric().of_finite());
+        check(tier, shape, x, Scheme::<u8>::symmetric().of_finite());
+        check(tier, shape, x, Scheme::<i8>::symmetric().with_codes(-5..=0).unwrap().of_finite());
+        // Codes on one side only.
+        let above: Vec<_> = x.iter().map(|x| x.abs()).collect();
+        check(tier, shape, &above, Scheme::<u8>::symmetric());
+        check(tier, shape, &above, Scheme::<u8>::symmetric().of_finite());
+        let below: Vec<_> = above.iter().map(|x| -x).collect();
+        check(tier, shape, &below, Scheme::<i8>::symmetric().with_codes(-5..=0).unwrap());
+    }
+    for tier in tiers() {
+        for rows in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33] {
+            for row in [1, 3, 4, 8, 9, 16, 17, 32, 47, 63, 64, 127, 128, 300] {
+                for kind in 0..=12 {
+                    // One exception, wherever it stands, and one in each few rows.
+                    for [at, every] in [[0, rows], [rows / 2, rows], [rows - 1, rows], [1, 3]] {
+                        let x: Vec<_> = (0..rows * row)
+                            .map(|i| {
+                                let r = i / row;
+                                row_of(if r % every == at { kind } else { 12 }, r, i % row)
+                            })
+                            .collect();
+                        check_all(tier, [rows, row], &x);
+                    }
+                }
+            }
+        }
+        // About as long as what is found together, and longer than what is quantized as blocks.
+        for (rows, row) in [(5, 1024), (3, 2048), (3, 2049), (2, 4096), (2, 4097), (300, 17)] {
+            let x: Vec<_> = (0..rows * row)
+                .map(|i| row_of(if i / row % 7 == 1 { i / row % 12 } else { 12 }, i / row, i % row))
+                .collect();
+            check_all(tier, [rows, row], &x);
+        }
+    }
+}
+
 /// Rows that are apart become what they are without a gap, and what lies between them is not touched: the
 /// NaN there would be an error.
 #[test]

@@ -1,7 +1,7 @@
 //! `min = minᵢ xᵢ`, `max = maxᵢ xᵢ`
 
 use crate::kernels::map::{Reduce, reduce};
-use crate::simd::Simd;
+use crate::simd::{MAX_LANES, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::params::Range;
 
@@ -134,29 +134,22 @@ impl<S: Simd, const QUICK: bool> Reduce<S> for Extremes<S, QUICK> {
 #[derive(Clone, Copy)]
 pub(crate) struct Reach {
     /// The bits of the lowest negative number, or of −0.0.
-    below: u32,
+    pub(crate) below: u32,
     /// The bits of the highest positive number, or of 0.0.
-    above: u32,
+    pub(crate) above: u32,
 }
 
 impl Reach {
     pub(crate) const NOTHING: Self = Self { below: 1 << 31, above: 0 };
 
+    /// The farthest that is finite.
+    pub(crate) const FINITE: Self = Self { below: f32::MIN.to_bits(), above: f32::MAX.to_bits() };
+
     /// How far these numbers reach.
     #[inline(always)]
     pub(crate) fn of<S: Simd>(s: S, x: &[f32]) -> Self {
-        let mut found = Ends::<S> { below: [s.splat_i32(i32::MIN); 4], above: [s.splat_i32(0); 4] };
-        reduce(s, &mut found, x);
-        let [a, b, c, d] = found.below;
-        let below = s.max_u32(s.max_u32(a, b), s.max_u32(c, d));
-        let [a, b, c, d] = found.above;
-        let above = s.max_i32(s.max_i32(a, b), s.max_i32(c, d));
-        // Without its highest bit, which is 1, it is a signed number of the same order.
-        let below = s.sub_i32(below, s.splat_i32(i32::MIN));
-        Self {
-            below: s.reduce_max_i32(below) as u32 | 1 << 31,
-            above: s.reduce_max_i32(above) as u32,
-        }
+        let Reaches { below, above } = Reaches::of(s, x);
+        Self { below: s.reduce_max_i32(below) as u32, above: s.reduce_max_i32(above) as u32 }
     }
 
     /// How far both reach.
@@ -167,8 +160,7 @@ impl Reach {
 
     #[inline(always)]
     pub(crate) fn is_finite(self) -> bool {
-        let infinity = f32::INFINITY.to_bits();
-        self.below < infinity | 1 << 31 && self.above < infinity
+        self.below <= Self::FINITE.below && self.above <= Self::FINITE.above
     }
 
     /// The range, extended to include 0, if all numbers are finite.
@@ -178,18 +170,110 @@ impl Reach {
     }
 }
 
-struct Ends<S: Simd> {
-    below: [S::I32; 4],
-    above: [S::I32; 4],
+/// [`Reach`], in each lane that of some numbers. (The bits of negative floats have the same order as
+/// unsigned and as signed numbers, once there are no others.)
+#[derive(Clone, Copy)]
+pub(crate) struct Reaches<S: Simd> {
+    pub(crate) below: S::I32,
+    pub(crate) above: S::I32,
 }
 
-impl<S: Simd> Reduce<S> for Ends<S> {
+impl<S: Simd> Reaches<S> {
+    #[inline(always)]
+    pub(crate) fn nothing(s: S) -> Self {
+        let Reach { below, above } = Reach::NOTHING;
+        Self { below: s.splat_i32(below as i32), above: s.splat_i32(above as i32) }
+    }
+
+    /// Of `x`, in each lane that of another part.
+    #[inline(always)]
+    fn of(s: S, x: &[f32]) -> Self {
+        let mut found = Self::nothing(s);
+        if x.len() >= S::STEP {
+            let mut quad = QuadReaches([found; 4]);
+            reduce(s, &mut quad, x);
+            let [a, b, c, d] = quad.0;
+            return a.union(s, b).union(s, c.union(s, d));
+        }
+        // Vector by vector, lest short rows take the time of a quad.
+        let mut rest = x;
+        while rest.len() >= S::LANES {
+            let (now, later) = rest.split_at(S::LANES);
+            found.extend(s, s.load_f32(now));
+            rest = later;
+        }
+        if !rest.is_empty() {
+            found.extend(s, s.load_f32_partial(rest, rest[0]));
+        }
+        found
+    }
+
+    /// Of rows of `x`, one row in each lane: at most `LANES` of them. Lanes without a row have one of the
+    /// others' again.
+    #[inline(always)]
+    pub(crate) fn of_rows(s: S, (x, stride): (&[f32], usize), row: usize, rows: usize) -> Self {
+        let mut last = Self::of(s, &x[..row]);
+        if rows == 1 {
+            let [below, above] = [last.below, last.above].map(|a| s.reduce_max_i32(a));
+            return Self { below: s.splat_i32(below), above: s.splat_i32(above) };
+        }
+        // A tree: 2ᵏ rows side by side wait at the level `k` for as many more.
+        let mut found = last;
+        let mut waiting = [found; MAX_LANES.ilog2() as usize];
+        let mut r = 1;
+        let mut level = 0;
+        while r < rows.next_power_of_two() {
+            waiting[level] = found;
+            if r < rows {
+                last = Self::of(s, &x[r * stride..][..row]);
+            }
+            found = last;
+            level = 0;
+            while r >> level & 1 == 1 {
+                found = waiting[level].pairs(s, found);
+                level += 1;
+            }
+            r += 1;
+        }
+        while level < S::LANES.ilog2() as usize {
+            found = found.pairs(s, found);
+            level += 1;
+        }
+        found
+    }
+
+    /// Of neighbouring lanes together: those of `self`, then those of `other`.
+    #[inline(always)]
+    fn pairs(self, s: S, other: Self) -> Self {
+        Self {
+            below: s.max_pairs_i32(self.below, other.below),
+            above: s.max_pairs_i32(self.above, other.above),
+        }
+    }
+
+    #[inline(always)]
+    fn union(self, s: S, other: Self) -> Self {
+        Self {
+            below: s.max_i32(self.below, other.below),
+            above: s.max_i32(self.above, other.above),
+        }
+    }
+
+    #[inline(always)]
+    fn extend(&mut self, s: S, x: S::F32) {
+        let bits = bytemuck::must_cast(x);
+        self.below = s.max_u32(bits, self.below);
+        self.above = s.max_i32(bits, self.above);
+    }
+}
+
+struct QuadReaches<S: Simd>([Reaches<S>; 4]);
+
+impl<S: Simd> Reduce<S> for QuadReaches<S> {
     #[inline(always)]
     fn step(&mut self, s: S, x: [S::F32; 4]) {
         for i in 0..4 {
-            let bits = bytemuck::must_cast(x[i]);
-            self.below[i] = s.max_u32(bits, self.below[i]);
-            self.above[i] = s.max_i32(bits, self.above[i]);
+            self.0[i].extend(s, x[i]);
         }
     }
 }

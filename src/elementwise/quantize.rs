@@ -119,7 +119,18 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
 /// Quantizes `x`, all of it with the same parameters.
 #[inline(always)]
 pub(crate) fn uniform<S: Simd, Q: Byte>(s: S, raw: &RawParams, x: &[f32], out: &mut [Q]) {
-    let source = Uniform::new(s, words(raw));
+    with_source(s, raw, Uniform::new(s, words(raw)), x, out);
+}
+
+/// The same, with the words of `source`, which are those of `raw`.
+#[inline(always)]
+pub(super) fn with_source<S: Simd, Q: Byte>(
+    s: S,
+    raw: &RawParams,
+    source: Uniform<S, 4>,
+    x: &[f32],
+    out: &mut [Q],
+) {
     let by = By { x, out, source };
     if by_reciprocal::<S>(raw) {
         encode(s, raw, by);

@@ -1,13 +1,16 @@
 //! `params[r] = scheme(min_max(x[r]))`, `q[r] = quantize(x[r], params[r])`
 
-use super::min_max::{Reach, finite_range, first_not_finite};
+use super::choices::{Choices, Chosen};
+use super::min_max::{Reaches, finite_range, first_not_finite};
 use super::quantize;
+use super::quantize_per_axis::QuantizePerAxis;
 use super::stream::{Buffer, Room, is_large, longest, piece};
 use crate::error::Error;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
-use crate::values::params::{Choice, QuantParams, RawParams, Scheme};
+use crate::values::granularity::Layout;
+use crate::values::params::{QuantParams, Scheme};
 use crate::values::rows::{Rows, RowsMut};
 
 /// [`quantize_dynamic`](crate::quantize_dynamic()) of each row of a matrix (each token of a batch,
@@ -43,8 +46,15 @@ pub fn quantize_dynamic_rows<'x, 'o, Q: Code8>(
     Tier::best().quantize_dynamic_rows(x, row, scheme, params, out)
 }
 
-/// Elements of a row up to which two rows stay in the first cache.
-const SHORT: usize = 2048;
+/// Elements of rows whose parameters are found together, if they are more than one row: they stay in the first
+/// cache until their codes are made.
+const TOGETHER: usize = 4096;
+
+/// Elements of a row from which its codes are worth a loop of their own.
+const LONG: usize = 128;
+
+/// Rows from which it is worth a call to make the codes of shorter ones together.
+const MANY: usize = 8;
 
 impl Tier {
     /// [`quantize_dynamic_rows`](crate::quantize_dynamic_rows()) on this tier.
@@ -75,11 +85,11 @@ impl Tier {
         params: &mut [QuantParams<Q>],
         (out, out_stride): (&mut [Q], usize),
     ) -> Result<Option<usize>, Error> {
-        let (choice, of_finite) = (scheme.choice(), scheme.is_of_finite());
         of_type!(Q as T => {
             let params: &mut [QuantParams<T>] = params_mut_as(params);
             let out = (bytemuck::must_cast_slice_mut(out), out_stride);
-            QuantizeRows { x, row, first, choice, of_finite, params, out }.on(self)
+            let (scheme, encodes) = (scheme.retyped(), true);
+            QuantizeRows { x, row, first, scheme, params, out, encodes }.on(self)
         })
     }
 }
@@ -92,78 +102,109 @@ struct QuantizeRows<'a, Q> {
     row: usize,
     /// The number of the first row, where these are some of many.
     first: usize,
-    choice: Choice,
-    of_finite: bool,
+    scheme: Scheme<Q>,
     params: &'a mut [QuantParams<Q>],
     out: (&'a mut [Q], usize),
+    /// Whether codes are made, and not only the parameters.
+    encodes: bool,
 }
 
-impl<Q: Byte> Operation for QuantizeRows<'_, Q> {
+impl<Q: Byte> Operation for QuantizeRows<'_, Q>
+where
+    for<'r> QuantizePerAxis<'r, Q>: Entry<Output = ()>,
+{
     type Output = Result<Option<usize>, Error>;
 
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Result<Option<usize>, Error> {
-        let Self { x: (x, stride), row, .. } = *self;
-        let (out, out_stride) = (&mut *self.out.0, self.out.1);
-        let rows = self.params.len();
-        // The reduction to one range and the divisions have long latencies. Done a row ahead, they
-        // are not waited for.
-        let ahead = usize::from(row <= SHORT);
-        let mut last = *QuantParams::<Q>::default().raw();
+        let Self { x: (x, stride), row, encodes, .. } = *self;
+        let (rows, choice) = (self.params.len(), self.scheme.choice());
+        let mut together = 1;
+        if rows > 1 && row <= TOGETHER / 2 {
+            // A power of two: ranges are found by a tree.
+            together = 1 << (TOGETHER / row.max(1)).min(S::LANES).ilog2();
+        }
         let mut first_not_finite = None;
-        let mut wrong = None;
-        for step in 0..rows + ahead {
-            let mut next = last;
-            if step < rows {
-                let x = &x[step * stride..][..row];
-                let reach = Reach::of(s, x);
-                let mut range = reach.range();
-                if !reach.is_finite() {
-                    if !self.of_finite {
-                        wrong = Some(not_finite(x, self.first + step));
-                    }
-                    range = finite_range(x);
-                    first_not_finite = first_not_finite.or(Some(self.first + step));
+        let mut top = 0;
+        while top < rows {
+            let some = together.min(rows - top);
+            let reaches = Reaches::of_rows(s, (&x[top * stride..], stride), row, some);
+            let mut choices = Choices::of(s, choice, reaches);
+            let (mut right, mut result, mut alike) = (some, Ok(None), some == 1);
+            if choices.chosen.has_exceptions {
+                (right, result) = self.exceptions(&mut choices.chosen, top, some);
+                alike = false;
+            }
+            for lane in 0..right {
+                self.params[top + lane] = QuantParams::of(choices.raw(lane));
+            }
+            if encodes {
+                for lane in 0..right {
+                    let r = top + lane;
+                    let (x, raw) = (&x[r * stride..][..row], self.params[r].raw());
+                    let out = &mut self.out.0[r * self.out.1..][..row];
+                    let source = choices.source(s, lane, alike);
+                    quantize::with_source(s, raw, source, x, out);
                 }
-                match self.choice.raw(range) {
-                    Ok(raw) => next = raw,
-                    Err(error) => wrong = wrong.or(Some(error.in_row(self.first + step))),
-                }
             }
-            if step >= ahead && (ahead > 0 || wrong.is_none()) {
-                let r = step - ahead;
-                let raw: RawParams = if ahead > 0 { last } else { next };
-                self.params[r] = QuantParams::of(raw);
-                let out = &mut out[r * out_stride..][..row];
-                quantize::uniform(s, &raw, &x[r * stride..][..row], out);
-            }
-            if wrong.is_some() {
-                break;
-            }
-            last = next;
+            first_not_finite = first_not_finite.or(result?);
+            top += some;
         }
-        match wrong {
-            Some(error) => Err(error),
-            None => Ok(first_not_finite),
-        }
+        Ok(first_not_finite)
     }
 
-    /// Some rows at a time, if they lie side by side and are not too long.
     #[inline(always)]
     fn streamed(&mut self, tier: Tier) -> Option<Self::Output> {
-        let (rows, row) = (self.params.len(), self.row);
-        let bytes = rows * row * (size_of::<f32>() + size_of::<Q>());
-        if !is_large(bytes) || self.out.1 != row || row > longest(size_of::<Q>()) {
-            return None;
+        let bytes = self.params.len() * self.row * (size_of::<f32>() + size_of::<Q>());
+        if is_large(bytes) && self.out.1 == self.row && self.row <= longest(size_of::<Q>()) {
+            return Some(self.in_pieces(tier));
         }
-        Some(self.in_pieces(tier))
+        self.are_blocks().then(|| self.as_blocks(tier))
     }
 }
 
-impl<Q: Byte> QuantizeRows<'_, Q> {
+impl<Q: Byte> QuantizeRows<'_, Q>
+where
+    for<'r> QuantizePerAxis<'r, Q>: Entry<Output = ()>,
+{
+    /// Chooses for those rows from `top` on for which formulas alone are not enough: how many rows have
+    /// parameters, and the first of them that is not finite, or what is wrong with the next.
+    #[cold]
+    #[inline(never)]
+    fn exceptions(
+        &self,
+        chosen: &mut Chosen,
+        top: usize,
+        rows: usize,
+    ) -> (usize, Result<Option<usize>, Error>) {
+        let Self { x: (x, stride), row, scheme, .. } = *self;
+        let mut not_finite = None;
+        for lane in 0..rows {
+            let Some(reach) = chosen.exception(lane) else {
+                continue;
+            };
+            let (x, number) = (&x[(top + lane) * stride..][..row], self.first + top + lane);
+            let mut range = reach.range();
+            if !reach.is_finite() {
+                if !scheme.is_of_finite() {
+                    let found = first_not_finite(x).unwrap_or(f32::NAN);
+                    return (lane, Err(Error::non_finite("x", Some(number), found)));
+                }
+                not_finite = not_finite.or(Some(number));
+                range = finite_range(x);
+            }
+            match scheme.choice().raw(range) {
+                Ok(raw) => chosen.set(lane, &raw),
+                Err(error) => return (lane, Err(error.in_row(number))),
+            }
+        }
+        (rows, Ok(not_finite))
+    }
+
+    /// Some rows at a time past the caches, if they lie side by side and are not too long.
     #[cold]
     fn in_pieces(&mut self, tier: Tier) -> Result<Option<usize>, Error> {
-        let Self { x: (x, stride), row, choice, of_finite, .. } = *self;
+        let Self { x: (x, stride), row, scheme, .. } = *self;
         let rows = self.params.len();
         let together = (piece(size_of::<f32>(), size_of::<Q>()) / row).max(1);
         let mut room = Room::new();
@@ -174,15 +215,15 @@ impl<Q: Byte> QuantizeRows<'_, Q> {
             let now = (&x[first * stride..][..(end - first - 1) * stride + row], stride);
             let params = &mut self.params[first..end];
             let out = &mut self.out.0[first * row..end * row];
-            let made = (buffer.of(out), row);
+            let (made, encodes) = ((buffer.of(out), row), true);
             let mut quantize =
-                QuantizeRows { x: now, row, first, choice, of_finite, params, out: made };
-            match tier.run(&mut quantize) {
+                QuantizeRows { x: now, row, first, scheme, params, out: made, encodes };
+            match quantize.cached(tier) {
                 Ok(not_finite) => first_not_finite = first_not_finite.or(not_finite),
                 Err(_) => {
                     // The rows before the wrong one.
                     quantize.out = (out, row);
-                    return tier.run(&mut quantize);
+                    return quantize.cached(tier);
                 }
             }
             let next = x.len().min(end * stride);
@@ -191,10 +232,41 @@ impl<Q: Byte> QuantizeRows<'_, Q> {
         }
         Ok(first_not_finite)
     }
-}
 
-/// The error for a row.
-#[cold]
-fn not_finite(x: &[f32], row: usize) -> Error {
-    Error::non_finite("x", Some(row), first_not_finite(x).unwrap_or(f32::NAN))
+    /// By way of the caches.
+    fn cached(&mut self, tier: Tier) -> Result<Option<usize>, Error> {
+        if self.are_blocks() { self.as_blocks(tier) } else { tier.run(self) }
+    }
+
+    /// Whether rows are best seen as blocks: many short ones side by side.
+    #[inline(always)]
+    fn are_blocks(&self) -> bool {
+        let Self { x: (_, stride), row, out: (_, out_stride), .. } = *self;
+        row < LONG && self.params.len() >= MANY && stride == row && out_stride == row
+    }
+
+    /// Short rows side by side, as blocks: first the parameters of some of them, then their codes.
+    fn as_blocks(&mut self, tier: Tier) -> Result<Option<usize>, Error> {
+        let Self { x: (x, _), row, scheme, .. } = *self;
+        let (rows, together) = (self.params.len(), TOGETHER / row.max(1));
+        let mut first_not_finite = None;
+        for top in (0..rows).step_by(together) {
+            let end = rows.min(top + together);
+            let (x, out) = (&x[top * row..end * row], &mut self.out.0[top * row..end * row]);
+            let (first, params) = (self.first + top, &mut self.params[top..end]);
+            let (now, made, encodes) = ((x, row), (&mut *out, row), false);
+            let mut rows = QuantizeRows { x: now, row, first, scheme, params, out: made, encodes };
+            let result = tier.run(&mut rows);
+            let mut done = end - top;
+            if let Err(error) = &result {
+                done = error.row().unwrap_or(first) - first;
+            }
+            let (x, out) = (&x[..done * row], &mut out[..done * row]);
+            let params = &self.params[top..top + done];
+            let layout = &Layout::of_rows(1, done * row, row, done);
+            QuantizePerAxis { x, params, layout, out }.enter(tier, true);
+            first_not_finite = first_not_finite.or(result?);
+        }
+        Ok(first_not_finite)
+    }
 }

@@ -47,11 +47,11 @@ impl Tier {
 
 of_each_code!(entries: QuantizePerAxis);
 
-struct QuantizePerAxis<'a, Q> {
-    x: &'a [f32],
-    params: &'a [QuantParams<Q>],
-    layout: &'a Layout,
-    out: &'a mut [Q],
+pub(super) struct QuantizePerAxis<'a, Q> {
+    pub(super) x: &'a [f32],
+    pub(super) params: &'a [QuantParams<Q>],
+    pub(super) layout: &'a Layout,
+    pub(super) out: &'a mut [Q],
 }
 
 impl<Q: Byte> Operation for QuantizePerAxis<'_, Q> {

@@ -14,7 +14,7 @@
 //! Loops here and in the kernels count, they don't chain iterators: what the standard library
 //! marks `#[inline]` may yet stay outside a frame as large as these.
 
-use crate::simd::{Byte, Simd};
+use crate::simd::{Byte, MAX_LANES, Simd};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 
@@ -25,7 +25,7 @@ const GROUP: usize = 256;
 const LINE: usize = 64;
 
 /// Elements of the longest quad.
-pub(crate) const MAX_STEP: usize = 64;
+pub(crate) const MAX_STEP: usize = 4 * MAX_LANES;
 
 /// What a kernel reads: how a quad of it comes from memory.
 pub(crate) trait Load: Copy {

@@ -45,6 +45,12 @@ impl<S: Simd, const N: usize> Uniform<S, N> {
         }
         Self(splats)
     }
+
+    /// Of words that are the same in all lanes of these vectors.
+    #[inline(always)]
+    pub(crate) fn of(splats: [S::I32; N]) -> Self {
+        Self(splats)
+    }
 }
 
 impl<S: Simd, const N: usize> Source<S> for Uniform<S, N> {

@@ -45,8 +45,13 @@ pub fn normalize_quantize_rows<'x, 'o, Q: Code8>(
 /// range, and to be quantized.
 const PART: usize = 4096;
 
-/// Elements of a short row: for that, to clear all of a buffer for `PART` would take too long.
-const SHORT: usize = 1024;
+/// Elements of smaller buffers, for fewer rows: to clear one for `PART` takes as long as to quantize two thousand
+/// elements.
+const SMALL: [usize; 3] = [512, 1024, 2048];
+
+/// Normalized elements, aligned for whole vectors.
+#[repr(align(64))]
+struct Buffer<const LEN: usize>([f32; LEN]);
 
 impl Tier {
     /// [`normalize_quantize_rows`](crate::norm::normalize_quantize_rows()) on this tier.
@@ -86,17 +91,26 @@ impl<Q: Code8> Composition for NormalizeQuantize<'_, Q> {
     type Output = Result<(), Error>;
 
     fn run(&mut self, tier: Tier) -> Result<(), Error> {
-        let row = self.norm.row();
-        // To clear all of a buffer for `PART` would take longer than a few rows.
-        let (mut short, mut long);
-        let buffer: &mut [f32] = if self.params.len().saturating_mul(row) <= SHORT {
-            short = [0.0; SHORT];
-            &mut short
+        let (row, elements) = (self.norm.row(), self.params.len().saturating_mul(self.norm.row()));
+        if elements <= SMALL[0] {
+            self.in_buffer::<{ SMALL[0] }>(tier)
+        } else if elements <= SMALL[1] {
+            self.in_buffer::<{ SMALL[1] }>(tier)
+        } else if elements <= 4 * SMALL[2] && row <= SMALL[2] {
+            self.in_buffer::<{ SMALL[2] }>(tier)
         } else {
-            long = [0.0; PART];
-            &mut long
-        };
-        if row <= PART {
+            self.in_buffer::<PART>(tier)
+        }
+    }
+}
+
+impl<Q: Code8> NormalizeQuantize<'_, Q> {
+    /// By way of a buffer of so many elements; not inlined, so that there is no room on the stack for the others.
+    #[inline(never)]
+    fn in_buffer<const LEN: usize>(&mut self, tier: Tier) -> Result<(), Error> {
+        let buffer = &mut Buffer([0.0; LEN]).0;
+        let row = self.norm.row();
+        if row <= LEN {
             return self.some_rows(tier, buffer);
         }
         for r in 0..self.params.len() {
@@ -104,9 +118,7 @@ impl<Q: Code8> Composition for NormalizeQuantize<'_, Q> {
         }
         Ok(())
     }
-}
 
-impl<Q: Code8> NormalizeQuantize<'_, Q> {
     /// Some rows at a time.
     fn some_rows(&mut self, tier: Tier, buffer: &mut [f32]) -> Result<(), Error> {
         let Self { x: (x, stride), norm, scheme, .. } = *self;

@@ -409,6 +409,16 @@ impl Simd for Avx2 {
         self.quick_reduce_max(a).to_bits() as i32
     }
 
+    /// The shuffles work within each 128 bits, and leave the quarters in another order.
+    #[inline(always)]
+    fn max_pairs_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        let (a, b) = (self.avx._mm256_castsi256_ps(a), self.avx._mm256_castsi256_ps(b));
+        let even = self.avx._mm256_shuffle_ps::<0b10_00_10_00>(a, b);
+        let odd = self.avx._mm256_shuffle_ps::<0b11_01_11_01>(a, b);
+        let max = self.avx._mm256_castps_si256(self.quick_max(even, odd));
+        self.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(max)
+    }
+
     /// The remainder of the shift, compared with a half: for negative numbers, with a half and a bit.
     #[inline(always)]
     fn divide_by_power(self, a: __m256i, shift: __m256i) -> __m256i {

@@ -61,6 +61,10 @@ const UNPACKED_HALVES: [u64; 8] = [0, 2, 4, 6, 1, 3, 5, 7];
 /// The order of 32-bit lanes that undoes two packs, which work within each 128 bits.
 const UNPACKED: [i32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
+/// The even and the odd lanes of two vectors.
+const EVEN_OF_TWO: [i32; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+const ODD_OF_TWO: [i32; 16] = [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31];
+
 /// A mask of the lowest `n` of 16 lanes, or of all.
 #[inline(always)]
 fn lowest_16(n: usize) -> __mmask16 {
@@ -377,6 +381,13 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn reduce_max_i32(self, a: __m512i) -> i32 {
         self.f._mm512_reduce_max_epi32(a)
+    }
+
+    #[inline(always)]
+    fn max_pairs_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        let even = self.f._mm512_permutex2var_epi32(a, bytemuck::must_cast(EVEN_OF_TWO), b);
+        let odd = self.f._mm512_permutex2var_epi32(a, bytemuck::must_cast(ODD_OF_TWO), b);
+        self.f._mm512_max_epi32(even, odd)
     }
 
     /// The remainder of the shift, compared with a half: for negative numbers, with a half and a bit.

@@ -317,6 +317,11 @@ impl Simd for Neon {
         self.neon.vmaxvq_s32(a)
     }
 
+    #[inline(always)]
+    fn max_pairs_i32(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        self.neon.vpmaxq_s32(a, b)
+    }
+
     /// A rounding shift, by a negative number to the left, rounds half up: where something is shifted
     /// out of a negative number, it is made one less before, which changes ties only.
     #[inline(always)]

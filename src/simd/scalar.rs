@@ -356,6 +356,11 @@ impl Simd for Scalar {
         a[0].max(a[1]).max(a[2].max(a[3]))
     }
 
+    #[inline(always)]
+    fn max_pairs_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        [a[0].max(a[1]), a[2].max(a[3]), b[0].max(b[1]), b[2].max(b[3])]
+    }
+
     // Lanes without an element may have any shift.
     #[inline(always)]
     fn divide_by_power(self, a: [i32; 4], shift: [i32; 4]) -> [i32; 4] {

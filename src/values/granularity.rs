@@ -489,7 +489,7 @@ impl Layout {
 
     /// `rows` rows of `width` elements, each `run` of which have the next of `params` sets.
     #[inline(always)]
-    const fn of_rows(rows: usize, width: usize, run: usize, params: usize) -> Self {
+    pub(crate) const fn of_rows(rows: usize, width: usize, run: usize, params: usize) -> Self {
         Self { panels: 1, rows, width, run, params, cycle: 1, last_rows: rows }
     }
 
