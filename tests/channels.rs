@@ -266,6 +266,9 @@ fn ranges_of_many_rows() {
 #[test]
 fn wide_rows() {
     let shapes = [
+        (1, 255, 1),
+        (3, 256, 1),
+        (2, 257, 1),
         (1, 511, 1),
         (3, 512, 1),
         (2, 513, 1),

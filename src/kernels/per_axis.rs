@@ -113,7 +113,7 @@ impl<S: Simd, const N: usize> Source<S> for OfQuad<S, N> {
 }
 
 /// Elements whose words are laid out at a time.
-const TILE: usize = 512;
+const TILE: usize = 256;
 
 /// Room to write a whole vector from the last element on, and to read a quad from the first.
 const SLACK: usize = 64;
