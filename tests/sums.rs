@@ -14,7 +14,8 @@ use zeropoint::{Code8, Error, QuantParams, Rows, RowsMut, Scheme, Tier, referenc
 
 /// Around multiples of vectors, of the 64 lanes, and of the blocks of 4096.
 fn lengths() -> impl Iterator<Item = usize> {
-    (0..=200).chain([255, 256, 257, 768, 1023, 1024, 1025, 2049, 4095, 4096, 4097, 8200, 9001])
+    (0..=200)
+        .chain([255, 256, 257, 512, 513, 768, 1023, 1024, 1025, 2049, 4095, 4096, 4097, 8200, 9001])
 }
 
 /// Without NaN and infinities; sums depend on their order.
