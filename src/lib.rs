@@ -116,10 +116,11 @@
 //!
 //! # Threads
 //!
-//! Every function may be called from many threads at once. None starts any, but for matrix products
-//! with the feature `rayon`: those that take some 40 µs or more are split over the threads of the current pool,
-//! unless the matrix or the layer is to stay [on one thread](crate::gemm::PackedMatrix::on_one_thread). Their
-//! results do not depend on how many there are.
+//! Every function may be called from many threads at once. None starts any. With the feature `rayon`, calls that
+//! take some 40 µs or more are split over the threads of the current pool: matrix products, unless the matrix or
+//! the layer is to stay on one thread (`on_one_thread`), and elementwise operations, ranges and
+//! [`quantize_dynamic()`] from 2 MiB of input and output on. Results do not depend on how many threads there are.
+//! What works row by row (dynamic rows, norms), distances and calibration stay on the caller's thread.
 //!
 //! A call takes at most 64 KiB of stack in a release build; a small one takes much less.
 //!

@@ -99,11 +99,21 @@ pub(crate) trait Operation {
     /// Its kernel; `#[inline(always)]`.
     fn simd<S: Simd>(&mut self, s: S) -> Self::Output;
 
-    /// Runs it past the caches, if it goes to more memory than they hold; else nothing.
+    /// Runs it piece by piece, if it is worth it; else nothing.
     #[inline(always)]
-    fn streamed(&mut self, _tier: Tier) -> Option<Self::Output> {
+    fn in_pieces(&mut self, _tier: Tier, _by: Pieces) -> Option<Self::Output> {
         None
     }
+}
+
+/// Why an operation is done piece by piece.
+#[derive(Clone, Copy)]
+pub(crate) enum Pieces {
+    /// Each is for a thread.
+    #[cfg_attr(not(feature = "rayon"), expect(dead_code, reason = "there is one thread"))]
+    OnThreads,
+    /// It goes to more memory than the caches hold, so it is stored past them.
+    Streamed,
 }
 
 /// An operation for which the tiers that differ in their dot products only are different. It does not
@@ -161,13 +171,22 @@ macro_rules! entries {
                 fn enter(&mut self, tier: $crate::tier::Tier, is_default: bool) -> Self::Output {
                     use $crate::simd::environment;
 
+                    // Before the environment is set: it would be that of other work of this thread.
+                    #[cfg(feature = "rayon")]
+                    if !is_default {
+                        let by = $crate::tier::Pieces::OnThreads;
+                        if let Some(output) = $crate::tier::Operation::in_pieces(self, tier, by) {
+                            return output;
+                        }
+                    }
                     if const { <Self as $crate::tier::Operation>::FLOATS }
                         && !is_default
                         && !environment::is_default()
                     {
                         return environment::with_default(|| self.enter(tier, true));
                     }
-                    if let Some(output) = $crate::tier::Operation::streamed(self, tier) {
+                    let by = $crate::tier::Pieces::Streamed;
+                    if let Some(output) = $crate::tier::Operation::in_pieces(self, tier, by) {
                         return output;
                     }
                     tier.run(self)
@@ -323,7 +342,7 @@ impl Tier {
     }
 
     /// Runs an operation on this tier: on one that adds dot products to another, as on that one. For entries,
-    /// and for the pieces of an operation that is streamed. Not inlined, so that there is one copy of the
+    /// and for the pieces of an operation. Not inlined, so that there is one copy of the
     /// kernels.
     #[inline(never)]
     pub(crate) fn run<O: Operation>(self, operation: &mut O) -> O::Output {

@@ -335,7 +335,7 @@ fn check_dequantized<A: Code8, B: Code8>(tier: Tier, [m, k, n]: [usize; 3], kind
 fn stage_shapes() -> impl Iterator<Item = [usize; 3]> {
     let widths = (1..=67).chain([511, 512, 513, 700, 1100]);
     let shapes = widths.map(|n| [n % 15 + 1, n % 23, n]);
-    shapes.chain([[14, 5000, 33], [1, 60_000, 2], [3, 17_000, 40]])
+    shapes.chain([[14, 5000, 33], [1, 60_000, 2], [3, 17_000, 40], [90, 1100, 67]])
 }
 
 #[test]

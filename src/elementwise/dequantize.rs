@@ -1,12 +1,12 @@
 //! `y = (q − z) · s`
 
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use super::wide::DequantizeWide;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, Offsets, map};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Given, Layout, Params};
 use crate::values::params::{QuantParams, RawParams};
@@ -99,15 +99,19 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.codes, self.out) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, raw, .. } = *self;
-        in_pieces(tier, &Layout::tensor(codes.len()), codes, self.out, |_, _, codes, out| {
-            tier.run(&mut Dequantize { codes, raw, out });
-        });
-        Some(())
+        in_pieces(
+            tier,
+            by,
+            bytes_of(codes, self.out),
+            &Layout::tensor(codes.len()),
+            codes,
+            self.out,
+            |_, _, codes, out| {
+                tier.run(&mut Dequantize { codes, raw, out });
+            },
+        )
     }
 }
 

@@ -1,13 +1,13 @@
 //! `y = (q − z) · s`, with parameters for each channel or block
 
 use super::dequantize;
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use super::wide::DequantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Floats, Load, Map, Offsets, map};
 use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Layout, Sets};
 use crate::values::params::{QuantParams, RawParams};
@@ -58,16 +58,20 @@ impl<Q: Byte> Operation for DequantizePerAxis<'_, Q> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.codes, self.out) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, params, layout, .. } = *self;
-        in_pieces(tier, layout, codes, self.out, |layout, sets, codes, out| {
-            let params = &params[sets];
-            tier.run(&mut DequantizePerAxis { codes, params, layout, out });
-        });
-        Some(())
+        in_pieces(
+            tier,
+            by,
+            bytes_of(codes, self.out),
+            layout,
+            codes,
+            self.out,
+            |layout, sets, codes, out| {
+                let params = &params[sets];
+                tier.run(&mut DequantizePerAxis { codes, params, layout, out });
+            },
+        )
     }
 }
 

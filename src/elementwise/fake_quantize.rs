@@ -3,13 +3,13 @@
 use super::quotient::{
     CEIL, DividedWide, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
 };
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Floats, Map, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::Simd;
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::Code;
 use crate::values::granularity::{Given, Layout, Params};
 use crate::values::params::RawParams;
@@ -80,15 +80,19 @@ impl Operation for FakeQuantize<'_> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.x, self.out) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { x, raw, .. } = *self;
-        in_pieces(tier, &Layout::tensor(x.len()), x, self.out, |_, _, x, out| {
-            tier.run(&mut FakeQuantize { x, raw, out });
-        });
-        Some(())
+        in_pieces(
+            tier,
+            by,
+            bytes_of(x, self.out),
+            &Layout::tensor(x.len()),
+            x,
+            self.out,
+            |_, _, x, out| {
+                tier.run(&mut FakeQuantize { x, raw, out });
+            },
+        )
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::fake_quantize::{self, Kernel};
 use super::quotient::{DividedWide, Product, by_reciprocal, words_and_bounds};
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use crate::error::Error;
 use crate::kernels::map::map;
 use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::Simd;
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::Code;
 use crate::values::code::sealed::Params as ErasedParams;
 use crate::values::granularity::{Layout, Sets};
@@ -59,16 +59,12 @@ impl Operation for FakeQuantizePerAxis<'_> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.x, self.out) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { x, params, layout, .. } = *self;
-        in_pieces(tier, layout, x, self.out, |layout, sets, x, out| {
+        in_pieces(tier, by, bytes_of(x, self.out), layout, x, self.out, |layout, sets, x, out| {
             let params = params.part(sets);
             tier.run(&mut FakeQuantizePerAxis { x, params, layout, out });
-        });
-        Some(())
+        })
     }
 }
 

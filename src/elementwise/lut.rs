@@ -1,11 +1,11 @@
 //! `out[i] = table[codes[i]]`
 
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Map, map};
 use crate::simd::{BYTES, Lookup, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::Code8;
 use crate::values::granularity::Layout;
 use crate::values::params::QuantParams;
@@ -113,15 +113,19 @@ impl Operation for Lut<'_> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.codes, self.out) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, table, .. } = *self;
-        in_pieces(tier, &Layout::tensor(codes.len()), codes, self.out, |_, _, codes, out| {
-            tier.run(&mut Lut { codes, table, out });
-        });
-        Some(())
+        in_pieces(
+            tier,
+            by,
+            bytes_of(codes, self.out),
+            &Layout::tensor(codes.len()),
+            codes,
+            self.out,
+            |_, _, codes, out| {
+                tier.run(&mut Lut { codes, table, out });
+            },
+        )
     }
 }
 

@@ -4,6 +4,8 @@ use crate::kernels::map::{Reduce, reduce};
 use crate::simd::{MAX_LANES, Simd};
 use crate::tier::{Entry, Operation, Tier, entries};
 use crate::values::params::Range;
+#[cfg(feature = "rayon")]
+use crate::{elementwise::stream::threads, simd::environment::in_default, tier::Pieces};
 
 /// The smallest and the largest element of `x`.
 ///
@@ -28,6 +30,23 @@ impl Tier {
     }
 }
 
+/// The range of two halves, each on as many threads.
+#[cfg(feature = "rayon")]
+fn of_halves(tier: Tier, x: &[f32], threads: usize) -> Option<Range> {
+    if threads < 2 {
+        return in_default(|| tier.run(&mut MinMax { x }));
+    }
+    let (first, second) = x.split_at(x.len() / threads * (threads / 2));
+    let ranges = rayon::join(
+        || of_halves(tier, first, threads / 2),
+        || of_halves(tier, second, threads - threads / 2),
+    );
+    match ranges {
+        (Some(a), Some(b)) => Some(in_default(|| union(a, b))),
+        (one, other) => one.or(other),
+    }
+}
+
 entries!(MinMax<'_>);
 
 struct MinMax<'a> {
@@ -43,6 +62,13 @@ impl Operation for MinMax<'_> {
     #[inline(always)]
     fn simd<S: Simd>(&mut self, s: S) -> Option<Range> {
         range(s, self.x)
+    }
+
+    #[cfg(feature = "rayon")]
+    #[inline(always)]
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<Option<Range>> {
+        let Pieces::OnThreads = by else { return None };
+        threads(size_of_val(self.x)).map(|threads| of_halves(tier, self.x, threads))
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::encode::{Encode, Encoder, encode};
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words, zero_points};
-use super::stream::{in_pieces, is_large};
+use super::stream::in_pieces;
 use super::wide::QuantizeWide;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Floats, Map, map};
 use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Given, Layout, Params};
 use crate::values::params::{QuantParams, RawParams};
@@ -104,15 +104,12 @@ impl<Q: Byte> Operation for Quantize<'_, Q> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !is_large(self.bytes) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
+        let bytes = self.bytes;
         let Self { x, raw, .. } = *self;
-        in_pieces(tier, &Layout::tensor(x.len()), x, self.out, |_, _, x, out| {
+        in_pieces(tier, by, bytes, &Layout::tensor(x.len()), x, self.out, |_, _, x, out| {
             tier.run(&mut Quantize { x, raw, out, bytes: 0 });
-        });
-        Some(())
+        })
     }
 }
 

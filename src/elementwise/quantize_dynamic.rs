@@ -1,6 +1,8 @@
 //! `params = scheme(min_max(x))`, `q = quantize(x, params)`
 
 use super::min_max::finite_range;
+#[cfg(feature = "rayon")]
+use super::stream::threads;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::simd::environment::in_default;
@@ -62,6 +64,11 @@ impl Tier {
         }
         let params = scheme.params(range)?;
         let bytes = size_of_val(x) + size_of_val(out);
+        #[cfg(feature = "rayon")]
+        if threads(bytes).is_some() {
+            self.quantize_part(x, params, out, bytes);
+            return Ok(params);
+        }
         let mut end = x.len();
         while end > 0 {
             let start = (end - 1) / CHUNK * CHUNK;

@@ -7,7 +7,7 @@ use super::quantize_per_axis::QuantizePerAxis;
 use super::stream::{Buffer, Room, is_large, longest, piece};
 use crate::error::Error;
 use crate::simd::{Byte, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
 use crate::values::granularity::Layout;
 use crate::values::params::{QuantParams, Scheme};
@@ -154,10 +154,12 @@ where
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<Self::Output> {
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<Self::Output> {
+        // Rows before one with an error are done, and none after it.
+        let Pieces::Streamed = by else { return None };
         let bytes = self.params.len() * self.row * (size_of::<f32>() + size_of::<Q>());
         if is_large(bytes) && self.out.1 == self.row && self.row <= longest(size_of::<Q>()) {
-            return Some(self.in_pieces(tier));
+            return Some(self.piece_by_piece(tier));
         }
         self.are_blocks().then(|| self.as_blocks(tier))
     }
@@ -203,7 +205,7 @@ where
 
     /// Some rows at a time past the caches, if they lie side by side and are not too long.
     #[cold]
-    fn in_pieces(&mut self, tier: Tier) -> Result<Option<usize>, Error> {
+    fn piece_by_piece(&mut self, tier: Tier) -> Result<Option<usize>, Error> {
         let Self { x: (x, stride), row, scheme, .. } = *self;
         let rows = self.params.len();
         let together = (piece(size_of::<f32>(), size_of::<Q>()) / row).max(1);

@@ -5,13 +5,13 @@ use super::quantize::{self, Kernel};
 use super::quotient::{
     ByScale, ByScaleAndBounds, CEIL, Divided, FLOOR, Product, Quotient, zero_points,
 };
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use super::wide::QuantizeWide;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Floats, Map, map};
 use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::{Byte, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
 use crate::values::granularity::{Layout, Sets};
 use crate::values::params::QuantParams;
@@ -76,16 +76,13 @@ impl<Q: Byte> Operation for QuantizePerAxis<'_, Q> {
 
     /// Codes are so few of the bytes that short runs would lose more than they gain.
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.x, self.out) || !self.layout.has_long_runs() {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
+        let bytes = if self.layout.has_long_runs() { bytes_of(self.x, self.out) } else { 0 };
         let Self { x, params, layout, .. } = *self;
-        in_pieces(tier, layout, x, self.out, |layout, sets, x, out| {
+        in_pieces(tier, by, bytes, layout, x, self.out, |layout, sets, x, out| {
             let params = &params[sets];
             tier.run(&mut QuantizePerAxis { x, params, layout, out });
-        });
-        Some(())
+        })
     }
 }
 

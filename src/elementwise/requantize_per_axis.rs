@@ -2,12 +2,12 @@
 
 use super::encode::AnyEncoder;
 use super::requantize::{Biased, Kernel, Product, Real, RoundedTwice, Shifted, words};
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use crate::error::Error;
 use crate::kernels::map::map;
 use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::Simd;
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::Code;
 use crate::values::granularity::Layout;
 use crate::values::multiplier::{Factors, MultiplierKind, Multipliers};
@@ -57,23 +57,27 @@ pub(super) struct RequantizePerAxis<'a, T> {
     pub(super) out: &'a mut [T],
 }
 
-impl<T: Pod> RequantizePerAxis<'_, T>
+impl<T: Pod + Send> RequantizePerAxis<'_, T>
 where
     for<'a> RequantizePerAxis<'a, T>: Operation<Output = ()>,
 {
     #[inline(always)]
-    pub(super) fn in_pieces(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.accumulators, self.out) {
-            return None;
-        }
+    pub(super) fn piece_by_piece(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { accumulators, multipliers, layout, raw, are_signed, .. } = *self;
-        in_pieces(tier, layout, accumulators, self.out, |layout, channels, accumulators, out| {
-            let multipliers = &multipliers.part(channels);
-            let mut piece =
-                RequantizePerAxis { accumulators, multipliers, layout, raw, are_signed, out };
-            tier.run(&mut piece);
-        });
-        Some(())
+        in_pieces(
+            tier,
+            by,
+            bytes_of(accumulators, self.out),
+            layout,
+            accumulators,
+            self.out,
+            |layout, channels, accumulators, out| {
+                let multipliers = &multipliers.part(channels);
+                let mut piece =
+                    RequantizePerAxis { accumulators, multipliers, layout, raw, are_signed, out };
+                tier.run(&mut piece);
+            },
+        )
     }
 }
 
@@ -98,8 +102,8 @@ impl Operation for RequantizePerAxis<'_, u8> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        self.in_pieces(tier)
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
+        self.piece_by_piece(tier, by)
     }
 }
 

@@ -4,13 +4,13 @@ use super::encode::Encoder;
 use super::lut::look_up;
 use super::quantize;
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words};
-use super::stream::{are_large, in_pieces};
+use super::stream::{bytes_of, in_pieces};
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Map, Offsets, map};
 use crate::kernels::per_axis::Uniform;
 use crate::simd::{BYTES, Byte, Line, Simd};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code8, of_type};
 use crate::values::granularity::Layout;
 use crate::values::params::{QuantParams, RawParams};
@@ -105,15 +105,19 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.codes, self.out) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, from, to, .. } = *self;
-        in_pieces(tier, &Layout::tensor(codes.len()), codes, self.out, |_, _, codes, out| {
-            tier.run(&mut Rescale { codes, from, to, out });
-        });
-        Some(())
+        in_pieces(
+            tier,
+            by,
+            bytes_of(codes, self.out),
+            &Layout::tensor(codes.len()),
+            codes,
+            self.out,
+            |_, _, codes, out| {
+                tier.run(&mut Rescale { codes, from, to, out });
+            },
+        )
     }
 }
 

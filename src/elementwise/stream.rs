@@ -1,11 +1,14 @@
-//! Stores past the caches, of operations whose input and output are too large for them.
+//! Operations in pieces: on several threads, and with stores past the caches, where input and output are too
+//! large for them.
 //!
-//! Such an operation is run piece by piece into a buffer that stays in the first cache, and the whole cache
-//! lines of each piece are streamed from there. So no kernel knows of it, and a line that is streamed is
-//! written once, when it is right.
+//! What is stored past the caches is run piece by piece into a buffer that stays in the first of them, and the
+//! whole cache lines of each piece are streamed from there. So no kernel knows of it, and a line that is streamed
+//! is written once, when it is right.
 
+#[cfg(feature = "rayon")]
+use crate::simd::environment::in_default;
 use crate::simd::{Simd, Streaming};
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::granularity::Layout;
 use bytemuck::Pod;
 use core::ops::Range;
@@ -72,10 +75,10 @@ pub(crate) fn is_large(bytes: usize) -> bool {
     bytes >= MANY
 }
 
-/// The same of an operation from `x` to `out`.
+/// The bytes that an operation from `x` to `out` goes to.
 #[inline(always)]
-pub(crate) fn are_large<X, T>(x: &[X], out: &[T]) -> bool {
-    is_large(size_of_val(x) + size_of_val(out))
+pub(crate) fn bytes_of<X, T>(x: &[X], out: &[T]) -> usize {
+    size_of_val(x) + size_of_val(out)
 }
 
 /// How many elements make a piece, of types of these sizes.
@@ -88,15 +91,93 @@ pub(crate) const fn longest(out: usize) -> usize {
     LONG_PIECE / out
 }
 
-/// Runs an elementwise operation piece by piece past the caches, `make` on each: its layout, which
-/// parameters it has, and its elements.
+/// Runs an elementwise operation piece by piece, if it is worth it, `make` on each: its layout, which
+/// parameters it has, and its elements. `bytes`: those that make it stored past the caches.
+#[inline(always)]
+pub(crate) fn in_pieces<X: Pod + Sync, T: Pod + Send>(
+    tier: Tier,
+    by: Pieces,
+    bytes: usize,
+    layout: &Layout,
+    x: &[X],
+    out: &mut [T],
+    make: impl Fn(&Layout, Range<usize>, &[X], &mut [T]) + Sync,
+) -> Option<()> {
+    match by {
+        #[cfg(not(feature = "rayon"))]
+        Pieces::OnThreads => None,
+        #[cfg(feature = "rayon")]
+        Pieces::OnThreads => {
+            let threads = threads(bytes_of(x, out))?;
+            let stream = is_large(bytes);
+            on_threads(threads, layout, x, out, |layout, params, x, out| {
+                in_default(|| {
+                    if stream {
+                        let make = |layout: &Layout, of: Range<usize>, x: &[X], out: &mut [T]| {
+                            make(layout, params.start + of.start..params.start + of.end, x, out);
+                        };
+                        streamed(tier, layout, x, out, make);
+                    } else {
+                        make(layout, params.clone(), x, out);
+                    }
+                });
+            })
+        }
+        Pieces::Streamed => is_large(bytes).then(|| streamed(tier, layout, x, out, make)),
+    }
+}
+
+/// The threads that so many bytes are worth, if it is more than this one.
+#[cfg(feature = "rayon")]
+#[inline(always)]
+pub(crate) fn threads(bytes: usize) -> Option<usize> {
+    /// Bytes that are worth a thread: at least twice the time that it takes to wake one up.
+    const WORTH: usize = 1 << 20;
+    if bytes < 2 * WORTH {
+        return None;
+    }
+    let threads = rayon::current_num_threads().min(bytes / WORTH);
+    (threads > 1).then_some(threads)
+}
+
+/// Runs `make` on about as many pieces as threads, unless the layout has much smaller ones.
+#[cfg(feature = "rayon")]
 #[cold]
-pub(crate) fn in_pieces<X: Pod, T: Pod>(
+fn on_threads<X: Pod + Sync, T: Pod + Send>(
+    threads: usize,
+    layout: &Layout,
+    x: &[X],
+    out: &mut [T],
+    make: impl Fn(&Layout, Range<usize>, &[X], &mut [T]) + Sync,
+) -> Option<()> {
+    /// Pieces for each thread, at most.
+    const MOST: usize = 8;
+    let longest = x.len().div_ceil(threads).next_multiple_of(LINE);
+    let mut pieces = 0;
+    layout.each_piece(longest, |_, _, _| pieces += 1);
+    if pieces > MOST * threads {
+        return None;
+    }
+    rayon::scope(|scope| {
+        let (make, mut rest) = (&make, out);
+        layout.each_piece(longest, |layout, params, elements| {
+            let (now, later) = core::mem::take(&mut rest).split_at_mut(elements.len());
+            rest = later;
+            let (layout, x) = (*layout, &x[elements]);
+            scope.spawn(move |_| make(&layout, params, x, now));
+        });
+    });
+    Some(())
+}
+
+/// Runs it piece by piece past the caches.
+#[cold]
+fn streamed<X: Pod, T: Pod>(
     tier: Tier,
     layout: &Layout,
     x: &[X],
     out: &mut [T],
-    mut make: impl FnMut(&Layout, Range<usize>, &[X], &mut [T]),
+    make: impl Fn(&Layout, Range<usize>, &[X], &mut [T]),
 ) {
     let mut room = Room::new();
     let mut buffer = Buffer::new(&mut room);

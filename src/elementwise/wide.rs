@@ -6,11 +6,11 @@
 
 use super::requantize::{Biased, Product, Real, RoundedTwice, Shifted};
 use super::requantize_per_axis::RequantizePerAxis;
-use super::stream::{are_large, in_pieces, is_large};
+use super::stream::{bytes_of, in_pieces};
 use crate::kernels::map::{Floats, Ints, Map, WideCodes, map};
 use crate::kernels::per_axis::{LaneParams, PerAxis, Source, run_per_axis};
 use crate::simd::Simd;
-use crate::tier::{Operation, Tier, entries};
+use crate::tier::{Operation, Pieces, Tier, entries};
 use crate::values::code::sealed::Params as ErasedParams;
 use crate::values::granularity::Layout;
 use crate::values::multiplier::MultiplierKind;
@@ -75,16 +75,13 @@ impl Operation for QuantizeWide<'_> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !is_large(self.bytes) || !self.layout.has_long_runs() {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
+        let bytes = if self.layout.has_long_runs() { self.bytes } else { 0 };
         let Self { x, params, layout, .. } = *self;
-        in_pieces(tier, layout, x, self.out, |layout, sets, x, out| {
+        in_pieces(tier, by, bytes, layout, x, self.out, |layout, sets, x, out| {
             let params = params.part(sets);
             tier.run(&mut QuantizeWide { x, params, layout, out, bytes: 0 });
-        });
-        Some(())
+        })
     }
 }
 
@@ -156,16 +153,20 @@ impl Operation for DequantizeWide<'_> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        if !are_large(self.codes, self.out) {
-            return None;
-        }
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, params, layout, .. } = *self;
-        in_pieces(tier, layout, codes, self.out, |layout, sets, codes, out| {
-            let params = params.part(sets);
-            tier.run(&mut DequantizeWide { codes, params, layout, out });
-        });
-        Some(())
+        in_pieces(
+            tier,
+            by,
+            bytes_of(codes, self.out),
+            layout,
+            codes,
+            self.out,
+            |layout, sets, codes, out| {
+                let params = params.part(sets);
+                tier.run(&mut DequantizeWide { codes, params, layout, out });
+            },
+        )
     }
 }
 
@@ -221,8 +222,8 @@ impl Operation for RequantizePerAxis<'_, u16> {
     }
 
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<()> {
-        self.in_pieces(tier)
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
+        self.piece_by_piece(tier, by)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::kernels::map::{Floats, Load, Map, map};
 use crate::measure::moments::{MomentSums, moment_sums, squares};
 use crate::norm::Norm;
 use crate::simd::Simd;
-use crate::tier::{Entry, Operation, Tier, entries};
+use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::rows::{Rows, RowsMut};
 use core::ops::Range;
 
@@ -105,19 +105,20 @@ impl Operation for NormalizeRows<'_> {
 
     /// Some rows at a time, or parts of one, if they lie side by side.
     #[inline(always)]
-    fn streamed(&mut self, tier: Tier) -> Option<Reach> {
+    fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<Reach> {
+        let Pieces::Streamed = by else { return None };
         let row = self.norm.row();
         if !is_large(2 * self.rows * row * size_of::<f32>()) || self.out.1 != row {
             return None;
         }
-        self.in_pieces(tier);
+        self.piece_by_piece(tier);
         Some(Reach::NOTHING)
     }
 }
 
 impl NormalizeRows<'_> {
     #[cold]
-    fn in_pieces(&mut self, tier: Tier) {
+    fn piece_by_piece(&mut self, tier: Tier) {
         let Self { x: (x, stride), norm, .. } = *self;
         let (rows, row) = (self.rows, norm.row());
         let longest = piece(size_of::<f32>(), size_of::<f32>());
