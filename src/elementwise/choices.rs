@@ -49,7 +49,7 @@ impl<S: Simd> Choices<S> {
         let Choice { kind, lo, hi } = choice;
         let Reaches { below, above } = reaches;
         let (min, max): (S::F32, S::F32) = (bytemuck::must_cast(below), bytemuck::must_cast(above));
-        let [low, high] = [lo, hi].map(|code| s.splat_f32(code as f32));
+        let (low, high) = (s.splat_f32(lo as f32), s.splat_f32(hi as f32));
         let mut limit = Reach::FINITE;
         let (scale, zero_point) = match kind {
             Kind::Affine => {
@@ -83,8 +83,8 @@ impl<S: Simd> Choices<S> {
             [bits, bytemuck::must_cast(hi_bits), bytemuck::must_cast(lo_bits), zero_point];
         // Scales with exact reciprocals: with 256 codes at most, all of them dequantize to finite numbers. What
         // is compared has the same sign, so the bits are in order, and their differences do not overflow.
-        let [least, largest] =
-            [MIN_SCALE, Reciprocal::MAX_SCALE].map(|scale| s.splat_i32(scale.to_bits() as i32));
+        let least = s.splat_i32(MIN_SCALE.to_bits() as i32);
+        let largest = s.splat_i32(Reciprocal::MAX_SCALE.to_bits() as i32);
         let of_scale = s.max_i32(s.sub_i32(least, bits), s.sub_i32(bits, largest));
         let below_limit = s.sub_i32(below, s.splat_i32(limit.below as i32));
         let above_limit = s.sub_i32(above, s.splat_i32(limit.above as i32));
@@ -104,8 +104,8 @@ impl<S: Simd> Choices<S> {
         let Chosen { words: Lanes([scale, hi, lo, zero_point]), codes, .. } = &self.chosen;
         let scale = f32::from_bits(scale[lane] as u32);
         let reciprocal = if const { S::FUSED } {
-            let [hi, lo] = [hi, lo].map(|words| f32::from_bits(words[lane] as u32));
-            Reciprocal { hi, lo }
+            let (hi, lo) = (hi[lane] as u32, lo[lane] as u32);
+            Reciprocal { hi: f32::from_bits(hi), lo: f32::from_bits(lo) }
         } else {
             Reciprocal::by_division(scale)
         };

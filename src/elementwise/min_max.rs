@@ -240,7 +240,7 @@ impl<S: Simd> Reaches<S> {
     pub(crate) fn of_rows(s: S, (x, stride): (&[f32], usize), row: usize, rows: usize) -> Self {
         let mut last = Self::of(s, &x[..row]);
         if rows == 1 {
-            let [below, above] = [last.below, last.above].map(|a| s.reduce_max_i32(a));
+            let (below, above) = (s.reduce_max_i32(last.below), s.reduce_max_i32(last.above));
             return Self { below: s.splat_i32(below), above: s.splat_i32(above) };
         }
         // A tree: 2ᵏ rows side by side wait at the level `k` for as many more.

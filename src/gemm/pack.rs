@@ -97,7 +97,7 @@ impl Packer {
     pub(super) fn new<D: Dot>(d: D) -> Self {
         let mut left = [[0; CHUNK]; 2];
         pack_row(d, &[1; BLOCK], false, 1, 0, &mut left);
-        Self(left.map(|chunk| [chunk]))
+        Self([[left[0]], [left[1]]])
     }
 
     /// Packs some rows of a panel, at most a block of them, and adds to the sums of its columns. Rows and
