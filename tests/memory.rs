@@ -581,6 +581,17 @@ fn products<A: Code8, B: Code8>(tier: Tier, shape: [usize; 3], end: End) {
         |out| reference::multiply(a, za, b, zb, shape, out).unwrap(),
         |out| packed.multiply(a, za, zb, out).unwrap(),
     );
+    let columns: Vec<_> = (0..n * k).map(|i| b[i % k * n + i / k]).collect();
+    let columns = Fenced::of(&columns, end);
+    for weights in [weights, Weights::transposed(columns.slice(), k, n)] {
+        same(
+            end,
+            &vec![7; m * n],
+            &context,
+            |out| reference::multiply(a, za, b, zb, shape, out).unwrap(),
+            |out| weights.multiply(tier, a, za, zb, out).unwrap(),
+        );
+    }
     let bias: Vec<_> = (0..n as i32).map(|c| c * 1001 - 30_000).collect();
     let bias = Fenced::of(&bias, end);
     let multipliers = Fenced::of(&vec![Multiplier::fixed(0.001).unwrap(); n], end);

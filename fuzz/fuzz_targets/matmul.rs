@@ -84,6 +84,9 @@ fn check<A: Code8, B: Code8>(case: &Case) {
     let packed: Vec<_> =
         Tier::available().map(|tier| Weights::new(&b, k, n).pack(tier).unwrap()).collect();
     let on = |tier: Tier| packed.iter().find(|packed| packed.tier() == tier).unwrap();
+    let columns: Vec<_> = (0..n * k).map(|i| b[i % k * n + i / k]).collect();
+    let unpacked =
+        if case.is_biased { Weights::transposed(&columns, k, n) } else { Weights::new(&b, k, n) };
 
     let place = case.places[1];
     same_output(
@@ -91,6 +94,12 @@ fn check<A: Code8, B: Code8>(case: &Case) {
         place,
         |out| reference::multiply(a, za, &b, zb, shape, out),
         |tier, out| on(tier).multiply(a, za, zb, out),
+    );
+    same_output(
+        len,
+        place,
+        |out| reference::multiply(a, za, &b, zb, shape, out),
+        |tier, out| unpacked.multiply(tier, a, za, zb, out),
     );
 
     let each = case
@@ -111,6 +120,12 @@ fn check<A: Code8, B: Code8>(case: &Case) {
         place,
         |out| reference::multiply_requantize(a, za, &b, zb, shape, multipliers, output, out),
         |tier, out| on(tier).requantize(a, za, zb, multipliers, output, out),
+    );
+    same_output(
+        len,
+        place,
+        |out| reference::multiply_requantize(a, za, &b, zb, shape, multipliers, output, out),
+        |tier, out| unpacked.requantize(tier, a, za, zb, multipliers, output, out),
     );
 
     let params_a = case.params[0].elements(params_slip.of(m), Params::get::<A>);
