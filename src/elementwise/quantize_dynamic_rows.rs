@@ -6,12 +6,15 @@ use super::quantize;
 use super::quantize_per_axis::QuantizePerAxis;
 use super::stream::{Buffer, Room, is_large, longest, piece};
 use crate::error::Error;
+#[cfg(feature = "gemm")]
+use crate::simd::environment::in_default;
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
 use crate::values::granularity::Layout;
 use crate::values::params::{QuantParams, Scheme};
 use crate::values::rows::{Rows, RowsMut};
+use core::hint::black_box;
 
 /// [`quantize_dynamic`](crate::quantize_dynamic()) of each row of a matrix (each token of a batch,
 /// for instance) by itself: `x` and `out` are `params.len()` rows of `row` elements, which may be apart
@@ -94,6 +97,28 @@ impl Tier {
     }
 }
 
+#[cfg(feature = "gemm")]
+impl Tier {
+    /// The same for codes that are read again right away, and rows that are not many and short: neither past the
+    /// caches nor as blocks, of whose kernels such a caller has no need.
+    pub(crate) fn quantize_each_long_row<Q: Code8>(
+        self,
+        x: (&[f32], usize),
+        row: usize,
+        scheme: Scheme<Q>,
+        params: &mut [QuantParams<Q>],
+        (out, out_stride): (&mut [Q], usize),
+    ) -> Result<Option<usize>, Error> {
+        of_type!(Q as T => {
+            let params: &mut [QuantParams<T>] = params_mut_as(params);
+            let out = (bytemuck::must_cast_slice_mut(out), out_stride);
+            let (scheme, first, encodes) = (scheme.retyped(), 0, true);
+            let mut rows = QuantizeRows { x, row, first, scheme, params, out, encodes };
+            in_default(|| self.run(&mut rows))
+        })
+    }
+}
+
 of_each_code!(entries: QuantizeRows);
 
 struct QuantizeRows<'a, Q> {
@@ -138,12 +163,13 @@ where
             for lane in 0..right {
                 self.params[top + lane] = QuantParams::of(choices.raw(lane));
             }
-            if encodes {
+            // Opaque, both of them: what depends on them must not be compiled once for each value.
+            if black_box(encodes) {
                 for lane in 0..right {
                     let r = top + lane;
                     let (x, raw) = (&x[r * stride..][..row], self.params[r].raw());
                     let out = &mut self.out.0[r * self.out.1..][..row];
-                    let source = choices.source(s, lane, alike);
+                    let source = choices.source(s, lane, black_box(alike));
                     quantize::with_source(s, raw, source, x, out);
                 }
             }

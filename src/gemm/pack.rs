@@ -8,7 +8,7 @@ use super::product::{multiply, pack_row};
 use crate::simd::Simd;
 use crate::simd::dot::{Dot, Int};
 use crate::simd::transpose::{transpose, zip};
-use crate::tier::DotOperation;
+use crate::tier::{DotOperation, Tier};
 
 /// A matrix of codes, `[K, N]`, to pack.
 #[derive(Clone, Copy)]
@@ -23,10 +23,25 @@ pub(super) struct Source<'a> {
     pub(super) flip: u8,
 }
 
-/// Packs all panels of a matrix.
-pub(super) struct Pack<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) to: &'a mut [u8],
+/// Packs some columns, from `column` on, of some rows: panels of these rows alone. Not inlined, so that there
+/// is one copy of the loops.
+#[inline(never)]
+pub(super) fn pack(
+    tier: Tier,
+    source: &Source<'_>,
+    [column, columns]: [usize; 2],
+    rows: [usize; 2],
+    to: &mut [u8],
+) {
+    tier.run_dot(&mut Pack { source, columns: [column, columns], rows, to });
+}
+
+struct Pack<'a> {
+    source: &'a Source<'a>,
+    /// The first, and how many; of the rows too.
+    columns: [usize; 2],
+    rows: [usize; 2],
+    to: &'a mut [u8],
 }
 
 /// Panels that are packed side by side, so that rows are read in long pieces.
@@ -38,29 +53,32 @@ impl DotOperation for Pack<'_> {
     #[inline(always)]
     fn simd<D: Dot>(&mut self, d: D) {
         let s = d.base();
-        let Self { source, to } = self;
-        let [k, n] = source.size;
+        let Self { source, columns: [column, columns], rows: [row, rows], to } = self;
+        let (column, row, rows) = (*column, *row, *rows);
         let packer = Packer::new(d);
         let width = NR_VECTORS * D::Base::LANES;
-        let len = sums_len::<D>() + rows_len::<D>(k);
+        let len = sums_len::<D>() + rows_len::<D>(rows);
         // The columns of a transposed matrix are read in pieces that are long anyway.
         let together = if source.transposed { 1 } else { SIDE_BY_SIDE };
-        let panels = n.div_ceil(width);
+        let panels = columns.div_ceil(width);
         let mut first = 0;
         while first < panels {
             let last = panels.min(first + together);
             let mut totals = [[s.splat_i32(0); NR_VECTORS]; SIDE_BY_SIDE];
-            let mut row = 0;
-            while row < k {
-                let rows = [row, BLOCK.min(k - row)];
+            let mut done = 0;
+            while done < rows {
+                let block = [row + done, BLOCK.min(rows - done)];
                 for p in first..last {
-                    let to = &mut to[p * len + sums_len::<D>() + rows_len::<D>(row)..];
-                    packer.block(d, source, p * width, rows, to, &mut totals[p - first]);
+                    let to = &mut to[p * len + sums_len::<D>() + rows_len::<D>(done)..];
+                    packer.block(d, source, column + p * width, block, to, &mut totals[p - first]);
                 }
-                row += BLOCK;
+                done += BLOCK;
             }
             for p in first..last {
-                store_sums(d, totals[p - first], &mut to[p * len..]);
+                for v in 0..NR_VECTORS {
+                    let to = &mut to[p * len + v * D::Base::STEP..][..D::Base::STEP];
+                    s.store_u8(bytemuck::must_cast(totals[p - first][v]), to);
+                }
             }
             first = last;
         }
@@ -68,19 +86,10 @@ impl DotOperation for Pack<'_> {
 }
 
 /// The sums of the columns of a panel.
-pub(super) type Totals<D> = [Int<D>; NR_VECTORS];
-
-/// Puts them where a panel has them.
-#[inline(always)]
-pub(super) fn store_sums<D: Dot>(d: D, totals: Totals<D>, to: &mut [u8]) {
-    for v in 0..NR_VECTORS {
-        let to = &mut to[v * D::Base::STEP..][..D::Base::STEP];
-        d.base().store_u8(bytemuck::must_cast(totals[v]), to);
-    }
-}
+type Totals<D> = [Int<D>; NR_VECTORS];
 
 /// Rows of a block: the columns of a transposed matrix are read by cache lines.
-pub(super) const BLOCK: usize = 64;
+const BLOCK: usize = 64;
 
 /// Codes of a column that are moved together.
 const WORD: usize = 4;
@@ -90,11 +99,11 @@ const WORD: usize = 4;
 const AHEAD: usize = 256;
 
 /// Packs blocks, with the row of ones that sums are products of.
-pub(super) struct Packer([[[u32; CHUNK]; 1]; 2]);
+struct Packer([[[u32; CHUNK]; 1]; 2]);
 
 impl Packer {
     #[inline(always)]
-    pub(super) fn new<D: Dot>(d: D) -> Self {
+    fn new<D: Dot>(d: D) -> Self {
         let mut left = [[0; CHUNK]; 2];
         pack_row(d, &[1; BLOCK], false, 1, 0, &mut left);
         Self([[left[0]], [left[1]]])
@@ -103,7 +112,7 @@ impl Packer {
     /// Packs some rows of a panel, at most a block of them, and adds to the sums of its columns. Rows and
     /// columns that the matrix does not have are zeros.
     #[inline(always)]
-    pub(super) fn block<D: Dot>(
+    fn block<D: Dot>(
         &self,
         d: D,
         source: &Source<'_>,

@@ -5,7 +5,7 @@
 //! All codes are `i8`: those that are `u8` are flipped. Columns and rows that the matrix does not
 //! have are zeros.
 
-use super::pack::{Pack, Source};
+use super::pack::{Source, pack};
 use super::product::{Codes, Right};
 use crate::check::{row_shape, strided_shape};
 use crate::error::Error;
@@ -118,7 +118,7 @@ impl<'a, B: Code8> Weights<'a, B> {
     /// Packs them into a buffer of [`packed_len`](Weights::packed_len) bytes; where in it they begin.
     fn pack_bytes(&self, tier: Tier, bytes: &mut [u8]) -> usize {
         let start = first_line(bytes);
-        tier.run_dot(&mut Pack { source: self.source(), to: &mut bytes[start..] });
+        pack(tier, &self.source(), [0, self.n], [0, self.k], &mut bytes[start..]);
         start
     }
 
@@ -262,7 +262,7 @@ pub(crate) struct Packed<'b> {
 }
 
 impl Packed<'_> {
-    /// What [`Pack`] wrote.
+    /// What [`pack`] wrote.
     fn bytes(&self) -> &[u8] {
         &self.buffer.bytes()[self.start..]
     }

@@ -12,7 +12,7 @@
 use crate::check::check_depth;
 use crate::error::Error;
 use crate::gemm::dots::dots;
-use crate::gemm::pack::{BLOCK as PACK_BLOCK, Packer, Source, store_sums};
+use crate::gemm::pack::{Source, pack};
 use crate::gemm::packed::{
     CHUNK, NR_VECTORS, Shape, WIDEST_PANEL, chunk_depth, rows_len, sums_len,
 };
@@ -504,12 +504,12 @@ impl DotOperation for Kernel<'_, '_> {
         let has_parts = k > plan.depth;
         // Cleared once, and not for each panel.
         let mut products = [[d.base().splat_i32(0); NR_VECTORS]; MAX_MR];
-        let (mut packer, mut few) = (None, None);
+        let (mut unpacked, mut few) = (None, None);
         if let Codes::Unpacked(source) = &product.b {
             if are_few(source, rows.len()) {
                 few = Some(source);
             } else {
-                packer = Some((Packer::new(d), source));
+                unpacked = Some(source);
             }
         }
         let mut first_column = columns.start;
@@ -541,8 +541,8 @@ impl DotOperation for Kernel<'_, '_> {
                     let mut column = first_column;
                     while column < end_column {
                         let there = quad.min(end_column - column);
-                        if let Some((packer, source)) = &packer {
-                            pack_quad(d, packer, source, [column, there], part, panels);
+                        if let Some(source) = unpacked {
+                            pack(product.tier, source, [column, there], part, panels);
                         }
                         let mut top = first_row;
                         while top < end_row {
@@ -654,36 +654,6 @@ fn prepare_few<D: Dot>(
         let zero_point = of.za.of(row);
         za[r] = zero_point + flipped;
         offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
-    }
-}
-
-/// Packs a part of the columns of a quad, or the first of it: panels of just this part.
-#[inline(always)]
-fn pack_quad<D: Dot>(
-    d: D,
-    packer: &Packer,
-    source: &Source<'_>,
-    [column, there]: [usize; 2],
-    [first, depth]: [usize; 2],
-    panels: &mut [u8],
-) {
-    let s = d.base();
-    let len = sums_len::<D>() + rows_len::<D>(depth);
-    let mut done = 0;
-    let mut panels = panels;
-    while done < there {
-        let (panel, later) = panels.split_at_mut(len);
-        let mut totals = [s.splat_i32(0); NR_VECTORS];
-        let mut row = 0;
-        while row < depth {
-            let rows = [first + row, PACK_BLOCK.min(depth - row)];
-            let to = &mut panel[sums_len::<D>() + rows_len::<D>(row)..];
-            packer.block(d, source, column + done, rows, to, &mut totals);
-            row += PACK_BLOCK;
-        }
-        store_sums(d, totals, panel);
-        panels = later;
-        done += NR_VECTORS * D::Base::LANES;
     }
 }
 

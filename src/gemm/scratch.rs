@@ -166,7 +166,7 @@ fn rows<A: Code8>(
         let (x, params) = (&x[top * stride..], &mut params[..m]);
         let codes = &mut codes[top * k..][..m * k];
         let not_finite =
-            tier.quantize_each_row((x, stride), k, 0, scheme.of_finite(), params, (codes, k))?;
+            tier.quantize_each_long_row((x, stride), k, scheme.of_finite(), params, (codes, k))?;
         for r in 0..m {
             scales[top + r] = params[r].scale();
             zero_points[top + r] = params[r].zero_point();
