@@ -2,7 +2,8 @@
 //!
 //! [`Weights`] are packed once, for a tier; a [`PackedMatrix`] then multiplies: to exact i32 sums
 //! ([`PackedMatrix::multiply`]), to codes ([`PackedMatrix::requantize`]), or to f32
-//! ([`PackedMatrix::dequantize`]). A [`Linear`] layer owns its weights, parameters and bias, and is f32 to f32.
+//! ([`PackedMatrix::dequantize`]). [`Weights`] that are not packed have the same three. A [`Linear`] layer owns its
+//! weights, parameters and bias, and is f32 to f32.
 
 mod dequantize;
 mod dots;

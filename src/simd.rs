@@ -38,6 +38,9 @@ pub(crate) mod scalar;
 #[cfg(feature = "gemm")]
 pub(crate) mod transpose;
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// Numbers of 32 bits in the longest vector.
 pub(crate) const MAX_LANES: usize = 16;
 

@@ -1,6 +1,6 @@
 //! `y = (q − z) · s`
 
-use super::stream::{bytes_of, in_pieces};
+use super::stream::tensor_in_pieces;
 use super::wide::DequantizeWide;
 use crate::check::one_for_each;
 use crate::error::Error;
@@ -101,17 +101,9 @@ impl<Q: Byte> Operation for Dequantize<'_, Q> {
     #[inline(always)]
     fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, raw, .. } = *self;
-        in_pieces(
-            tier,
-            by,
-            bytes_of(codes, self.out),
-            &Layout::tensor(codes.len()),
-            codes,
-            self.out,
-            |_, _, codes, out| {
-                tier.run(&mut Dequantize { codes, raw, out });
-            },
-        )
+        tensor_in_pieces(tier, by, codes, self.out, |codes, out| {
+            tier.run(&mut Dequantize { codes, raw, out });
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::quotient::{
     CEIL, DividedWide, FLOOR, Product, Quotient, SCALE, by_reciprocal, words_and_bounds,
 };
-use super::stream::{bytes_of, in_pieces};
+use super::stream::tensor_in_pieces;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Floats, Map, map};
@@ -11,7 +11,7 @@ use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::Simd;
 use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::Code;
-use crate::values::granularity::{Given, Layout, Params};
+use crate::values::granularity::{Given, Params};
 use crate::values::params::RawParams;
 use core::marker::PhantomData;
 
@@ -82,17 +82,9 @@ impl Operation for FakeQuantize<'_> {
     #[inline(always)]
     fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { x, raw, .. } = *self;
-        in_pieces(
-            tier,
-            by,
-            bytes_of(x, self.out),
-            &Layout::tensor(x.len()),
-            x,
-            self.out,
-            |_, _, x, out| {
-                tier.run(&mut FakeQuantize { x, raw, out });
-            },
-        )
+        tensor_in_pieces(tier, by, x, self.out, |x, out| {
+            tier.run(&mut FakeQuantize { x, raw, out });
+        })
     }
 }
 

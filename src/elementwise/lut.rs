@@ -1,13 +1,12 @@
 //! `out[i] = table[codes[i]]`
 
-use super::stream::{bytes_of, in_pieces};
+use super::stream::tensor_in_pieces;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Map, map};
 use crate::simd::{BYTES, Lookup, Simd};
 use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::Code8;
-use crate::values::granularity::Layout;
 use crate::values::params::QuantParams;
 use pulp::NullaryFnOnce;
 
@@ -115,17 +114,9 @@ impl Operation for Lut<'_> {
     #[inline(always)]
     fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, table, .. } = *self;
-        in_pieces(
-            tier,
-            by,
-            bytes_of(codes, self.out),
-            &Layout::tensor(codes.len()),
-            codes,
-            self.out,
-            |_, _, codes, out| {
-                tier.run(&mut Lut { codes, table, out });
-            },
-        )
+        tensor_in_pieces(tier, by, codes, self.out, |codes, out| {
+            tier.run(&mut Lut { codes, table, out });
+        })
     }
 }
 

@@ -14,7 +14,6 @@ use crate::values::code::{Code8, of_each_code, of_type, params_mut_as};
 use crate::values::granularity::Layout;
 use crate::values::params::{QuantParams, Scheme};
 use crate::values::rows::{Rows, RowsMut};
-use core::hint::black_box;
 
 /// [`quantize_dynamic`](crate::quantize_dynamic()) of each row of a matrix (each token of a batch,
 /// for instance) by itself: `x` and `out` are `params.len()` rows of `row` elements, which may be apart
@@ -163,13 +162,12 @@ where
             for lane in 0..right {
                 self.params[top + lane] = QuantParams::of(choices.raw(lane));
             }
-            // Opaque, both of them: what depends on them must not be compiled once for each value.
-            if black_box(encodes) {
+            if encodes {
                 for lane in 0..right {
                     let r = top + lane;
                     let (x, raw) = (&x[r * stride..][..row], self.params[r].raw());
                     let out = &mut self.out.0[r * self.out.1..][..row];
-                    let source = choices.source(s, lane, black_box(alike));
+                    let source = choices.source(s, lane, alike);
                     quantize::with_source(s, raw, source, x, out);
                 }
             }

@@ -1,7 +1,7 @@
 //! `q = clamp(rne(f32(acc) · m) + z, lo, hi)`, or with `(acc · M + half) >> shift` for the product
 
 use super::encode::{Encode, Encoder, Encodes, Shifting, encode};
-use super::stream::{bytes_of, in_pieces};
+use super::stream::tensor_in_pieces;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Ints, Map, map};
@@ -9,7 +9,6 @@ use crate::kernels::per_axis::{Source, Uniform};
 use crate::simd::{Byte, Simd};
 use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code, of_each_code, of_type};
-use crate::values::granularity::Layout;
 use crate::values::multiplier::{
     DoubleRounding, Factor, Fixed, Multiplier, MultiplierKind, Multipliers,
 };
@@ -94,18 +93,9 @@ impl<Q: Byte> Operation for Requantize<'_, Q> {
     #[inline(always)]
     fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { accumulators, multiplier, raw, .. } = *self;
-        let layout = Layout::tensor(accumulators.len());
-        in_pieces(
-            tier,
-            by,
-            bytes_of(accumulators, self.out),
-            &layout,
-            accumulators,
-            self.out,
-            |_, _, accumulators, out| {
-                tier.run(&mut Requantize { accumulators, multiplier, raw, out });
-            },
-        )
+        tensor_in_pieces(tier, by, accumulators, self.out, |accumulators, out| {
+            tier.run(&mut Requantize { accumulators, multiplier, raw, out });
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use super::encode::Encoder;
 use super::lut::look_up;
 use super::quantize;
 use super::quotient::{Divided, Product, Quotient, by_reciprocal, words};
-use super::stream::{bytes_of, in_pieces};
+use super::stream::tensor_in_pieces;
 use crate::check::one_for_each;
 use crate::error::Error;
 use crate::kernels::map::{Codes, Map, Offsets, map};
@@ -12,7 +12,6 @@ use crate::kernels::per_axis::Uniform;
 use crate::simd::{BYTES, Byte, Line, Simd};
 use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::code::{Code8, of_type};
-use crate::values::granularity::Layout;
 use crate::values::params::{QuantParams, RawParams};
 use core::marker::PhantomData;
 
@@ -107,17 +106,9 @@ impl<A: Byte, B: Byte> Operation for Rescale<'_, A, B> {
     #[inline(always)]
     fn in_pieces(&mut self, tier: Tier, by: Pieces) -> Option<()> {
         let Self { codes, from, to, .. } = *self;
-        in_pieces(
-            tier,
-            by,
-            bytes_of(codes, self.out),
-            &Layout::tensor(codes.len()),
-            codes,
-            self.out,
-            |_, _, codes, out| {
-                tier.run(&mut Rescale { codes, from, to, out });
-            },
-        )
+        tensor_in_pieces(tier, by, codes, self.out, |codes, out| {
+            tier.run(&mut Rescale { codes, from, to, out });
+        })
     }
 }
 

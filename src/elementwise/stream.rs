@@ -7,7 +7,7 @@
 
 #[cfg(feature = "rayon")]
 use crate::simd::environment::in_default;
-use crate::simd::{Simd, Streaming};
+use crate::simd::{LINE, Simd, Streaming};
 use crate::tier::{Entry, Operation, Pieces, Tier, entries};
 use crate::values::granularity::Layout;
 use bytemuck::Pod;
@@ -22,9 +22,6 @@ const PIECE: usize = 2560;
 
 /// The same where the parameters of a piece have to be laid out for it.
 const LONG_PIECE: usize = 6 * PIECE;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Room for a piece.
 ///
@@ -125,6 +122,19 @@ pub(crate) fn in_pieces<X: Pod + Sync, T: Pod + Send>(
         }
         Pieces::Streamed => is_large(bytes).then(|| streamed(tier, layout, x, out, make)),
     }
+}
+
+/// The same where all elements have the same parameters.
+#[inline(always)]
+pub(crate) fn tensor_in_pieces<X: Pod + Sync, T: Pod + Send>(
+    tier: Tier,
+    by: Pieces,
+    x: &[X],
+    out: &mut [T],
+    make: impl Fn(&[X], &mut [T]) + Sync,
+) -> Option<()> {
+    let (bytes, layout) = (bytes_of(x, out), &Layout::tensor(x.len()));
+    in_pieces(tier, by, bytes, layout, x, out, |_, _, x, out| make(x, out))
 }
 
 /// The threads that so many bytes are worth, if it is more than this one.

@@ -4,7 +4,7 @@
 use super::pack::Source;
 use crate::kernels::pairs::add_codes;
 use crate::simd::Simd;
-use crate::simd::dot::{Dot, Int};
+use crate::simd::dot::Dot;
 
 /// `Σ ab` of a row and each of some columns, and `Σ b`.
 ///
@@ -24,16 +24,18 @@ pub(super) fn dots<D: Dot>(
 
     let mut c = 0;
     while c + TOGETHER <= products.len() {
-        of_columns::<D, TOGETHER>(d, source, row, first, column, c, products, sums);
+        let (products, sums) = (&mut products[c..], &mut sums[c..]);
+        of_columns::<D, TOGETHER>(d, source, row, first, column + c, products, sums);
         c += TOGETHER;
     }
     while c < products.len() {
-        of_columns::<D, 1>(d, source, row, first, column, c, products, sums);
+        let (products, sums) = (&mut products[c..], &mut sums[c..]);
+        of_columns::<D, 1>(d, source, row, first, column + c, products, sums);
         c += 1;
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "pieces of a loop, all of them inlined")]
+/// The same of the first `C` columns.
 #[inline(always)]
 fn of_columns<D: Dot, const C: usize>(
     d: D,
@@ -41,7 +43,6 @@ fn of_columns<D: Dot, const C: usize>(
     row: &[u8],
     first: usize,
     column: usize,
-    c: usize,
     products: &mut [i32],
     sums: &mut [i32],
 ) {
@@ -49,7 +50,7 @@ fn of_columns<D: Dot, const C: usize>(
     let flip = s.splat_u8(source.flip);
     let mut columns = [row; C];
     for i in 0..C {
-        let from = (column + c + i) * source.stride + first;
+        let from = (column + i) * source.stride + first;
         columns[i] = &source.codes[from..][..row.len()];
     }
     let mut of_products = [s.splat_i32(0); C];
@@ -78,14 +79,9 @@ fn of_columns<D: Dot, const C: usize>(
         padding = (at + D::Base::STEP - row.len()) as i32 * i32::from(source.flip as i8);
     }
     for i in 0..C {
-        products[c + i] = reduced(d, of_products[i]);
-        sums[c + i] = reduced(d, of_sums[i]).wrapping_sub(padding);
+        products[i] = s.reduce_add(of_products[i]);
+        sums[i] = s.reduce_add(of_sums[i]).wrapping_sub(padding);
     }
-}
-
-#[inline(always)]
-fn reduced<D: Dot>(d: D, sums: Int<D>) -> i32 {
-    d.base().reduce_add(sums)
 }
 
 /// How far ahead columns are asked for.

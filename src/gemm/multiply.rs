@@ -60,8 +60,8 @@ impl<B: Code8> Weights<'_, B> {
     /// attention has it, or of vectors that queries are compared with.
     ///
     /// Its columns are packed on the way, some at a time, in a frame of the stack; each serves as many rows
-    /// of `a` as there is room for. So this is the quicker way where the matrix is another one each time, and
-    /// packing the quicker one for weights.
+    /// of `a` as there is room for. (For up to six rows and a transposed matrix, not even this.) So this is the
+    /// quicker way where the matrix is another one each time, and packing the quicker one for weights.
     ///
     /// # Errors
     /// As there; [`Error::Rows`] if `codes` is not of the size of the matrix.

@@ -9,14 +9,15 @@ use super::pack::{Source, pack};
 use super::product::{Codes, Right};
 use crate::check::{row_shape, strided_shape};
 use crate::error::Error;
-use crate::simd::Simd;
 use crate::simd::dot::Dot;
+use crate::simd::{LINE, Simd};
 use crate::tier::{DotOperation, Tier};
 use crate::values::code::Code8;
 use core::fmt;
 use core::marker::PhantomData;
 
-/// A matrix of weights, `[K, N]`, that is to be packed.
+/// A matrix of weights, `[K, N]`, that is to be packed; or one that is another each time, such as the keys of
+/// attention, to be multiplied as it is.
 ///
 /// ```
 /// # use zeropoint::{Tier, gemm::Weights};
@@ -344,9 +345,6 @@ pub(super) fn zeroed<T: bytemuck::Zeroable + Clone>(
     elements.resize(len, T::zeroed());
     Ok(elements)
 }
-
-/// Bytes of a cache line.
-pub(super) const LINE: usize = 64;
 
 /// Where the first cache line begins in a buffer that is long enough: no vector of a panel that begins
 /// there lies across two.

@@ -301,7 +301,7 @@ impl Plan {
         let depth = product.depth.min(deepest);
         let quad = QUAD_PANELS * shape.columns;
         let width = if product.depth > depth { quad } else { multiple_of(n, quad) };
-        let codes = m * depth.div_ceil(CHUNK * size_of::<u32>());
+        let codes = m * row_chunks(depth);
         let chunks = Chunks { codes, rows: 0, panels: 0, sums: 0 };
         Self { height: m, rows: m, depth, width, stride: 0, chunks }
     }
@@ -529,13 +529,9 @@ impl DotOperation for Kernel<'_, '_> {
                     while top < end_row {
                         let end = end_row.min(top + plan.height);
                         let r = top - first_row;
-                        let (za, offsets) = (&mut za[r..], &mut offsets[r..]);
-                        if few.is_some() {
-                            prepare_few::<D>(product, [top, end], part, codes, za, offsets);
-                        } else {
-                            let left = &mut codes[r / plan.height * tile_chunks..];
-                            prepare(d, product, [top, end], part, left, za, offsets);
-                        }
+                        let of_rows = [&mut za[r..], &mut offsets[r..]];
+                        let left = &mut codes[r / plan.height * tile_chunks..];
+                        prepare(d, product, few.is_some(), [top, end], part, left, of_rows);
                         top = end;
                     }
                     let mut column = first_column;
@@ -602,16 +598,16 @@ const MAX_MR: usize = 12;
 /// The products of a tile and a panel.
 type TileProducts<D> = [[Int<D>; NR_VECTORS]; MAX_MR];
 
-/// Makes some rows ready, or a part of them: their codes, `za` as it is after a flip, and `Σ (a − za)`.
+/// Makes some rows ready, or a part of them: their codes (of few rows, in their own order), `za` as it is after a flip, and `Σ (a − za)`.
 #[inline(always)]
 fn prepare<D: Dot>(
     d: D,
     of: &Product<'_>,
+    are_few: bool,
     [top, end]: [usize; 2],
     [first, depth]: [usize; 2],
     left: &mut [[u32; CHUNK]],
-    za: &mut [i32],
-    offsets: &mut [i32],
+    [za, offsets]: [&mut [i32]; 2],
 ) {
     let a_signed = of.signed[0];
     let flip = a_signed != <D::Left as Sealed>::SIGNED;
@@ -619,42 +615,37 @@ fn prepare<D: Dot>(
     for row in top..end {
         let r = row - top;
         let codes = &of.a[row * of.a_stride + first..][..depth];
-        let sum = pack_row(d, codes, flip, groups, r, left);
+        let sum = if are_few {
+            copy_row::<D>(codes, flip, r, left)
+        } else {
+            pack_row(d, codes, flip, groups, r, left)
+        };
         let zero_point = of.za.of(row);
         za[r] = zero_point + if flip { flipped_zero(!a_signed) } else { 0 };
         offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
     }
 }
 
-/// The same of few rows: their codes one after the other, each row from the start of a chunk on.
+/// Puts the row `r` of few after the ones before it, from the start of a chunk on: its codes as they are on the
+/// left, in their own order. Returns the sum of what they were.
 #[inline(always)]
-fn prepare_few<D: Dot>(
-    of: &Product<'_>,
-    [top, end]: [usize; 2],
-    [first, depth]: [usize; 2],
-    left: &mut [[u32; CHUNK]],
-    za: &mut [i32],
-    offsets: &mut [i32],
-) {
-    let a_signed = of.signed[0];
-    let flip = a_signed != <D::Left as Sealed>::SIGNED;
-    let flipped = if flip { flipped_zero(!a_signed) } else { 0 };
+fn copy_row<D: Dot>(row: &[u8], flip: bool, r: usize, left: &mut [[u32; CHUNK]]) -> i32 {
     let mask = if flip { 0x80 } else { 0 };
-    let chunks = depth.div_ceil(CHUNK * size_of::<u32>());
-    for row in top..end {
-        let r = row - top;
-        let codes = &of.a[row * of.a_stride + first..][..depth];
-        let to: &mut [u8] = bytemuck::must_cast_slice_mut(&mut left[r * chunks..][..chunks]);
-        let mut sum = 0_i32;
-        for i in 0..depth {
-            to[i] = codes[i] ^ mask;
-            let code = if a_signed { i32::from(codes[i] as i8) } else { codes[i].into() };
-            sum = sum.wrapping_add(code);
-        }
-        let zero_point = of.za.of(row);
-        za[r] = zero_point + flipped;
-        offsets[r] = sum.wrapping_sub((depth as i32).wrapping_mul(zero_point));
+    let is_signed = flip != <D::Left as Sealed>::SIGNED;
+    let chunks = row_chunks(row.len());
+    let to: &mut [u8] = bytemuck::must_cast_slice_mut(&mut left[r * chunks..][..chunks]);
+    let mut sum = 0_i32;
+    for i in 0..row.len() {
+        to[i] = row[i] ^ mask;
+        let code = if is_signed { i32::from(row[i] as i8) } else { row[i].into() };
+        sum = sum.wrapping_add(code);
     }
+    sum
+}
+
+/// The chunks that so many codes of a row take in their own order.
+const fn row_chunks(depth: usize) -> usize {
+    depth.div_ceil(CHUNK * size_of::<u32>())
 }
 
 /// Some rows of `a`, or a part of them, as they are multiplied.
@@ -707,7 +698,7 @@ impl Tile<'_> {
         }
     }
 
-    /// The same of rows that [`prepare_few`] has made ready, and of columns that lie together.
+    /// The same of few rows, and of columns that lie together.
     #[inline(always)]
     fn few<D: Dot>(
         &self,
@@ -721,7 +712,7 @@ impl Tile<'_> {
         let flipped = if of.signed[1] { 0 } else { flipped_zero(true) };
         let mut zero_points = [0; MAX_STEP];
         of.zb.fill(column, flipped, &mut zero_points[..there]);
-        let chunks = depth.div_ceil(CHUNK * size_of::<u32>());
+        let chunks = row_chunks(depth);
         for r in 0..rows {
             let left: &[u8] = bytemuck::must_cast_slice(&left[r * chunks..][..chunks]);
             let (mut products, mut b_sums) = ([0; MAX_STEP], [0; MAX_STEP]);

@@ -1,7 +1,8 @@
 //! Activations, quantized row by row, in memory that is used again and again.
 
-use super::packed::{LINE, first_line};
+use super::packed::first_line;
 use crate::error::Error;
+use crate::simd::LINE;
 use crate::tier::Tier;
 use crate::values::code::Code8;
 use crate::values::params::{QuantParams, Scheme};

@@ -14,15 +14,12 @@
 //! Loops here and in the kernels count, they don't chain iterators: what the standard library
 //! marks `#[inline]` may yet stay outside a frame as large as these.
 
-use crate::simd::{Byte, MAX_LANES, Simd};
+use crate::simd::{Byte, LINE, MAX_LANES, Simd};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 
 /// Elements after which a kernel is asked for special values, and those with some are done again.
 const GROUP: usize = 256;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Elements of the longest quad.
 pub(crate) const MAX_STEP: usize = 4 * MAX_LANES;

@@ -2,7 +2,7 @@
 //! once, for every kernel and every instruction set.
 
 use crate::simd::dot::{Bytes, Dot, Int};
-use crate::simd::{Byte, Simd};
+use crate::simd::{Byte, LINE, Simd};
 
 /// Elements after which the 32-bit sums are added to 64-bit ones.
 ///
@@ -173,9 +173,6 @@ fn add_to<D: Dot, const M: usize>(d: D, totals: &mut [i64; M], results: [Int<D>;
 /// How far ahead of what is read rows are asked for: also beyond their end, since chunks of a larger matrix are
 /// often read one after the other.
 const AHEAD: usize = 8192;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Whether the vector `i` of some that follow each other is the one for which their cache line is asked for.
 #[inline(always)]

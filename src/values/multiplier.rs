@@ -381,11 +381,11 @@ impl<'a> Multipliers<'a> {
         for multiplier in multipliers {
             are_mixed |= multiplier.kind() != kind;
         }
-        if !are_mixed {
-            return Ok(());
+        let find = || multipliers.iter().position(|m| m.kind() != kind);
+        match are_mixed.then(find).flatten() {
+            Some(channel) => Err(Error::MixedMultipliers { channel }),
+            None => Ok(()),
         }
-        let channel = multipliers.iter().position(|m| m.kind() != kind).unwrap_or_default();
-        Err(Error::MixedMultipliers { channel })
     }
 
     /// Those of some of the channels, which begin with the first of these.
